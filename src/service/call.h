@@ -1,0 +1,151 @@
+/* call - one operation being carried out: who asks, what for, and how its answer is given.
+ *
+ * May use wire/, store/, base/ and libuv. A handler gets typed structs and returns
+ *   0            done, *out is filled
+ *   CALL_LATER   it will call call_finish() in a later turn of the loop
+ *   < 0          refused: call_fail() has named a modelled error and returned this; any other negative
+ *                value is a fault of ours (-errno) and becomes the service's internal error.
+ * Memory of in, out and everything they point to is the call's arena: it is freed as a whole when the
+ * response has left. All of this runs on the loop's thread. What a failed handler wrote to the store is
+ * undone by the dispatcher; what a CALL_LATER handler wrote before returning is kept. */
+#pragma once
+#include <uv.h>
+#include "base/arena.h"
+#include "base/str.h"
+#include "store/store.h"
+#include "wire/handler.h"
+#include "wire/shape.h"
+
+#define CALL_LATER 1
+#define CALL_FAILED (-100000) /* what call_fail() returns; outside the errno range */
+
+struct cloud;   /* the daemon; services see it only through this header */
+struct call;
+struct service;
+
+/* Who asks. Lives as long as the call. */
+enum principal_type { PRINCIPAL_ROOT, PRINCIPAL_ROLE_SESSION, PRINCIPAL_SERVICE, PRINCIPAL_ANONYMOUS };
+struct principal {
+    enum principal_type type;
+    struct str account;    /* 12 digits */
+    struct str arn;        /* arn:aws:iam::000000000000:root, arn:aws:sts::...:assumed-role/R/session */
+    struct str user_id;    /* GetCallerIdentity's UserId */
+    struct str role_name;  /* of a role session */
+    struct str service;    /* PRINCIPAL_SERVICE: lambda.amazonaws.com; allowed whatever it asks */
+    struct str session_policy; /* JSON given to AssumeRole, or absent */
+    struct str access_key; /* absent for internal callers */
+};
+
+typedef void call_done_fn(struct call *call, void *user);
+
+struct call {
+    struct arena *arena;
+    struct cloud *cloud;
+    const struct operation *op;
+    const struct service *service;
+    void *state;            /* what service->open() made */
+    struct store *store;
+    uv_loop_t *loop;
+    const struct principal *who;
+    struct str account;     /* whose resources: the principal's account */
+    struct str region;
+    struct str request_id;  /* UUID */
+    int64_t now_ms;         /* one time for the whole call */
+
+    /* Facts of the HTTP request; absent for calls that come from inside. */
+    struct str source_ip, user_agent, host;
+    const struct http_request *http; /* NULL inside */
+
+    const void *in;
+    void *out;              /* zeroed, of the operation's output shape; NULL when it has none */
+
+    /* The outcome, valid in call_done_fn. */
+    int result;                      /* 0, CALL_FAILED or -errno */
+    const struct error_shape *error; /* with CALL_FAILED */
+    struct str message;
+    const void *error_detail;        /* struct of error->shape with further members, or NULL */
+    int status_override;             /* an HTTP status other than the model's, or 0 */
+
+    /* Set by a handler that returned CALL_LATER: called when the client has left. It must make sure
+     * that call_finish() comes soon; nothing is sent. */
+    void (*on_gone)(struct call *call);
+    void *gone_user;
+
+    call_done_fn *done; /* the dispatcher's */
+    void *done_user;
+    struct call *parent;
+};
+
+/* error: a value of the service's generated enum (LAMBDA_RESOURCE_NOT_FOUND). Returns CALL_FAILED.
+ * A debug build aborts when the model doesn't declare the error for the operation. */
+int call_fail(struct call *call, int error, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same, by wire code, for errors of another service that are passed on; unknown codes become 400s. */
+int call_fail_code(struct call *call, struct str code, int status, struct str message);
+
+/* Ends a call that answered CALL_LATER; result as a handler returns it (not CALL_LATER). */
+void call_finish(struct call *call, int result);
+
+/* Asks another service (or one's own) as a client would: same checks, same errors. The new call lives in
+ * the parent's arena and acts as the parent's principal. in must be of op's input shape. done is called
+ * in a later step of the same or a later turn, never inside call_send(); child->result tells. */
+void call_send(struct call *parent, const struct operation *op, const void *in, call_done_fn *done,
+               void *user);
+/* The same as another principal: a service (struct principal of PRINCIPAL_SERVICE) or a role session. */
+void call_send_as(struct call *parent, const struct principal *who, const struct operation *op,
+                  const void *in, call_done_fn *done, void *user);
+
+/* A call without operation: the root of background work (a stack's worker, an event queue). Its arena is
+ * its own; call_close() frees it with everything its children made. */
+struct call *call_open(struct cloud *cloud, struct str account, struct str region,
+                       const struct principal *who);
+void call_close(struct call *call);
+
+/* Would `who` be allowed to do "service:Action" on this ARN? Used for PassRole, Lambda's execution role
+ * and resource policies. 0 allowed; -EACCES with AWS's sentence in *ret_why ("User: ... is not authorized
+ * to perform: iam:PassRole on resource: ..."). With authorization off it is always allowed. */
+int call_allowed(struct call *call, const struct principal *who, struct str action,
+                 struct str resource, struct str *ret_why);
+
+/* Credentials for a role session, made without a trust check by the cloud itself (function execution,
+ * stack service roles). Expire after duration_s. */
+struct session_credentials {
+    struct str access_key, secret_key, token;
+    int64_t expires_ms;
+};
+int call_role_credentials(struct call *call, struct str role_arn, struct str session_name,
+                          int64_t duration_s, struct session_credentials *ret);
+
+/* Runs work(user) on libuv's pool, then done(call, user, result) on the loop. For hashing, unzipping. */
+void call_offload(struct call *call, int (*work)(void *user),
+                  void (*done)(struct call *call, void *user, int result), void *user);
+
+/* Where files of a service may stand: DIR/<service id>, made when missing. */
+struct str call_service_dir(struct call *call);
+
+/* ARNs: arn:aws:SERVICE:REGION:ACCOUNT:rest with this call's region and account. */
+struct str call_arn(struct call *call, const char *service, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Records: structs whose shapes are in models/<service>.extra.json "roots", kept as JSON in the store. */
+int record_get(struct call *call, struct str key, const struct shape *shape, void *ret); /* -ENOENT */
+int record_put(struct call *call, struct str key, const struct shape *shape, const void *record);
+int record_delete(struct call *call, struct str key);
+
+/* A service: one folder, one of these. */
+struct service {
+    const struct service_model *model;
+    const struct handler *const *handlers; /* NULL-terminated list of handler arrays */
+    /* Called once at start (data dir open, loop not running) and at the end. *ret_state is call->state. */
+    int (*open)(struct cloud *cloud, struct store *store, uv_loop_t *loop, void **ret_state);
+    void (*close)(void *state);
+    /* Service-specific authorization on top of the identity's policies (bucket policy, function policy);
+     * NULL: none. Returns 1 explicitly allowed, 0 says nothing, -EACCES explicitly denied. */
+    int (*resource_policy)(struct call *call, struct str action, struct str resource);
+};
+
+/* What services may ask of the daemon itself. */
+struct str cloud_data_dir(struct cloud *cloud);
+struct str cloud_endpoint(struct cloud *cloud); /* http://127.0.0.1:4566 */
+int cloud_port(struct cloud *cloud);
+void *cloud_service_state(struct cloud *cloud, const char *service_id);
