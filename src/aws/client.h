@@ -1,0 +1,67 @@
+/* client - typed, synchronous calls to AWS or to an endpoint that speaks like it.
+ *
+ *     struct aws_client *aws;
+ *     r = aws_client_open(&(struct aws_options){.endpoint = S("http://127.0.0.1:4566")}, arena,
+ * &aws, &err); struct lambda_list_functions_output *out; r = aws_call(aws, arena,
+ * &lambda_list_functions_op, &in, (void **)&out, &err);
+ *
+ * Nothing is sent to Amazon unless target is AWS_TARGET_AWS. One client is used by one thread; it
+ * keeps its connections. libcurl is loaded at the first call, because loading it costs
+ * milliseconds. May use wire/ and base/. */
+#pragma once
+#include "base/arena.h"
+#include "wire/client.h"
+#include "wire/sigv4.h"
+
+enum aws_target {
+    AWS_TARGET_LOCAL, /* endpoint, or AWS_ENDPOINT_URL[_SERVICE], or http://127.0.0.1:4566 */
+    AWS_TARGET_AWS,   /* Amazon's own endpoints; endpoint must be absent */
+};
+
+struct aws_options {
+    enum aws_target target;
+    struct str endpoint; /* http://127.0.0.1:4566 */
+    struct str
+        region; /* absent: AWS_REGION, AWS_DEFAULT_REGION, the profile's, us-east-1 (local) */
+    struct str profile;                       /* absent: AWS_PROFILE, default */
+    struct str access_key, secret_key, token; /* absent: environment, profile; local: test/test */
+    int64_t connect_timeout_ms;               /* 0: 5000 */
+    int64_t timeout_ms; /* of one attempt; 0: 60000; invocations want more than 900000 */
+    int attempts;       /* 0: 4 */
+};
+
+struct aws_error {
+    int r;              /* -errno of the failure; -EREMOTEIO: the service answered an error */
+    struct str code;    /* the service's code; absent when it did not answer */
+    struct str message; /* for people: whole sentence, no prefix */
+    int status;         /* HTTP, 0 when there was no answer */
+    struct str request_id;
+};
+
+struct aws_client;
+/* -EINVAL (contradicting options), -ENOENT (no such profile, no credentials) with *err. The arena
+ * must live as long as the client. */
+int aws_client_open(const struct aws_options *options, struct arena *a, struct aws_client **ret,
+                    struct aws_error *err);
+void aws_client_close(struct aws_client *client); /* accepts NULL */
+struct str aws_client_region(const struct aws_client *client);
+struct str aws_client_endpoint(const struct aws_client *client, const struct service_model *service,
+                               struct arena *a);
+bool aws_client_is_local(const struct aws_client *client);
+
+/* Encode, sign, send, retry (throttling, 5xx, broken connections: backoff with jitter), decode.
+ * *ret_out: struct of op->output in the arena, NULL for an operation without output (ret_out may be
+ * NULL). A streaming input member may be a file: it is sent from there. A streaming output is in
+ * memory. Returns 0 or err->r. */
+int aws_call(struct aws_client *client, struct arena *a, const struct operation *op, const void *in,
+             void **ret_out, struct aws_error *err);
+/* The same, but a streaming output goes to fd as it arrives (at most one attempt after the first
+ * byte). */
+int aws_call_to_fd(struct aws_client *client, struct arena *a, const struct operation *op,
+                   const void *in, int fd, void **ret_out, struct aws_error *err);
+/* The last response's header; absent when there was none. For X-Amz-... that the model lacks. */
+struct str aws_last_header(const struct aws_client *client, const char *name);
+
+/* A presigned URL for a GET or PUT operation of S3. */
+int aws_presign(struct aws_client *client, struct arena *a, const struct operation *op,
+                const void *in, int64_t expires_s, struct str *ret_url, struct aws_error *err);
