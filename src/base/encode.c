@@ -1,0 +1,169 @@
+/* encode - text forms of bytes, and random ones. */
+#include <errno.h>
+#include <sys/random.h>
+#include "base/arena.h"
+#include "base/digest.h"
+
+struct str hex_encode(struct arena *a, const void *p, size_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t *from = p;
+    char *out = arena_alloc(a, n * 2 + 1);
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = digits[from[i] >> 4];
+        out[2 * i + 1] = digits[from[i] & 15];
+    }
+    return (struct str){out, n * 2};
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int hex_decode(struct arena *a, struct str s, struct str *ret)
+{
+    if (s.n % 2)
+        return -EBADMSG;
+    char *out = arena_alloc(a, s.n / 2 + 1);
+    for (size_t i = 0; i < s.n / 2; i++) {
+        int high = hex_digit(s.p[2 * i]), low = hex_digit(s.p[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return -EBADMSG;
+        out[i] = (char)(high << 4 | low);
+    }
+    *ret = (struct str){out, s.n / 2};
+    return 0;
+}
+
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+struct str base64_encode(struct arena *a, struct str s)
+{
+    const uint8_t *p = (const uint8_t *)s.p;
+    size_t size = (s.n + 2) / 3 * 4, i = 0;
+    char *out = arena_alloc(a, size + 1), *to = out;
+    for (; i + 3 <= s.n; i += 3) {
+        uint32_t v = (uint32_t)p[i] << 16 | (uint32_t)p[i + 1] << 8 | p[i + 2];
+        *to++ = base64_digits[v >> 18];
+        *to++ = base64_digits[v >> 12 & 63];
+        *to++ = base64_digits[v >> 6 & 63];
+        *to++ = base64_digits[v & 63];
+    }
+    if (i < s.n) {
+        uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < s.n ? (uint32_t)p[i + 1] << 8 : 0);
+        *to++ = base64_digits[v >> 18];
+        *to++ = base64_digits[v >> 12 & 63];
+        *to++ = i + 1 < s.n ? base64_digits[v >> 6 & 63] : '=';
+        *to++ = '=';
+    }
+    return (struct str){out, size};
+}
+
+static int base64_digit(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+int base64_decode(struct arena *a, struct str s, struct str *ret)
+{
+    if (s.n % 4)
+        return -EBADMSG;
+    size_t padding = 0;
+    while (padding < 2 && padding < s.n && s.p[s.n - 1 - padding] == '=')
+        padding++;
+    size_t digits = s.n - padding, n = 0;
+    char *out = arena_alloc(a, s.n / 4 * 3 + 1);
+    uint32_t v = 0;
+    for (size_t i = 0; i < digits; i++) {
+        int d = base64_digit(s.p[i]);
+        if (d < 0)
+            return -EBADMSG;
+        v = v << 6 | (uint32_t)d;
+        if (i % 4 == 3) {
+            out[n++] = (char)(v >> 16);
+            out[n++] = (char)(v >> 8);
+            out[n++] = (char)v;
+            v = 0;
+        }
+    }
+    /* Bits beyond the last byte must be zero: one value has one spelling. */
+    if (padding == 1) {
+        if (v & 3)
+            return -EBADMSG;
+        out[n++] = (char)(v >> 10);
+        out[n++] = (char)(v >> 2);
+    } else if (padding == 2) {
+        if (v & 15)
+            return -EBADMSG;
+        out[n++] = (char)(v >> 4);
+    }
+    *ret = (struct str){out, n};
+    return 0;
+}
+
+struct str sha256_hex(struct arena *a, struct str data)
+{
+    uint8_t sum[32];
+    digest_sha256(data, sum);
+    return hex_encode(a, sum, sizeof(sum));
+}
+
+void random_bytes(void *p, size_t n)
+{
+    char *to = p;
+    while (n > 0) {
+        ssize_t got = getrandom(to, n, 0);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            abort();
+        to += got;
+        n -= (size_t)got;
+    }
+}
+
+struct str random_hex(struct arena *a, size_t digits)
+{
+    return random_text(a, "0123456789abcdef", digits);
+}
+
+struct str random_uuid(struct arena *a)
+{
+    uint8_t b[16];
+    random_bytes(b, sizeof(b));
+    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+    struct str h = hex_encode(a, b, sizeof(b));
+    return str_printf(a, "%.8s-%.4s-%.4s-%.4s-%.12s", h.p, h.p + 8, h.p + 12, h.p + 16, h.p + 20);
+}
+
+struct str random_text(struct arena *a, const char *alphabet, size_t n)
+{
+    size_t letters = strlen(alphabet);
+    /* Bytes from the uneven end of the range are thrown away, the others are uniform. */
+    unsigned limit = 256 - 256 % (unsigned)letters;
+    char *out = arena_alloc(a, n + 1);
+    uint8_t pool[64];
+    size_t left = 0;
+    for (size_t i = 0; i < n;) {
+        if (left == 0) {
+            random_bytes(pool, sizeof(pool));
+            left = sizeof(pool);
+        }
+        unsigned b = pool[--left];
+        if (b < limit)
+            out[i++] = alphabet[b % letters];
+    }
+    return (struct str){out, n};
+}
