@@ -107,6 +107,11 @@ void call_close(struct call *call);
 int call_allowed(struct call *call, const struct principal *who, struct str action,
                  struct str resource, struct str *ret_why);
 
+/* What a resource's own policy (a bucket's, a function's: its JSON) says to this call's principal: 1 it
+ * allows, 0 it says nothing, -EACCES it denies. For service->resource_policy and trust policies.
+ * service/policy.h checks documents when they are put. */
+int call_policy_says(struct call *call, struct str policy, struct str action, struct str resource);
+
 /* Credentials for a role session, made without a trust check by the cloud itself (function execution,
  * stack service roles). Expire after duration_s. */
 struct session_credentials {
@@ -142,6 +147,9 @@ struct service {
     /* Service-specific authorization on top of the identity's policies (bucket policy, function policy);
      * NULL: none. Returns 1 explicitly allowed, 0 says nothing, -EACCES explicitly denied. */
     int (*resource_policy)(struct call *call, struct str action, struct str resource);
+    /* The store was rolled back behind the service's back (a commit failed): forget everything that
+     * was read from it. NULL: nothing is kept in memory. */
+    void (*reset)(void *state);
 };
 
 /* What services may ask of the daemon itself. */

@@ -1,0 +1,71 @@
+/* verb - one word of the command line: `lamina NAME ...`.
+ *
+ * A verb is a file of its own with one `const struct verb NAME_verb`, and a line VERB(NAME) in
+ * verbs.h. Its options are rows of base/options.h; main() parses them, so that run() begins with
+ * values in a struct. Exit codes: 0 done, 1 failed (verb_fail), 2 wrong usage (verb_usage).
+ *
+ *     static const struct option_row rows[] = {
+ *         {OPTION(struct status_options, json), .name = "json", .type = OPTION_FLAG, .help = "..."},
+ *         {0},
+ *     };
+ *     static int run(struct verb_run *run)
+ *     {
+ *         const struct status_options *o = run->values[0];
+ *         ...
+ *         return verb_fail(run, "no cloud answers at %.*s", STR(url));
+ *     }
+ *     const struct verb status_verb = {
+ *         .name = "status", .run = run, .sets = {{rows, sizeof(struct status_options)}},
+ *         .summary = "tell whether a cloud is running here",
+ *     };
+ *
+ * A verb may use every room below. */
+#pragma once
+#include "base/arena.h"
+#include "base/options.h"
+#include "base/str.h"
+
+#define VERB_SETS 4
+
+struct verb;
+
+struct verb_run {
+    struct arena *arena; /* lives as long as the verb */
+    const struct verb *verb;
+    int argc; /* the words behind the verb, as they came */
+    char **argv;
+    void *values[VERB_SETS]; /* the struct of each option set, filled */
+    struct option_set sets[VERB_SETS];
+    size_t n_sets;
+    struct option_result parsed; /* operands, words behind "--" */
+};
+
+struct verb_set {
+    const struct option_row *rows;
+    size_t size; /* of the struct the rows write into */
+};
+
+struct verb {
+    const char *name;
+    int (*run)(struct verb_run *run); /* the exit code */
+    struct verb_set sets[VERB_SETS];  /* the verb's own options, then tables it shares; rows NULL ends */
+    /* Values of lower rank than the command line (configuration files): between options_defaults()
+     * and options_parse(), with options_preset(). NULL: none. 0, or an exit code after a message. */
+    int (*preset)(struct verb_run *run);
+    const char *operands; /* "FUNCTION [PAYLOAD]", for the help; NULL: none are taken */
+    const char *summary;  /* one line, without a full stop */
+    const char *details;  /* paragraphs for `lamina help VERB`, or NULL */
+    size_t min_operands, max_operands;
+    bool stop_at_operand; /* what follows the first operand is not looked at */
+    bool takes_command;   /* "-- CMD..." in run->parsed.rest */
+    bool hidden;
+};
+
+/* "lamina: VERB: message" on stderr. Return 1 and 2. */
+int verb_fail(const struct verb_run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int verb_usage(const struct verb_run *run, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* All verbs, NULL-terminated, in the order of the help. */
+extern const struct verb *const verbs[];
+const struct verb *verb_find(struct str name);
