@@ -1,0 +1,175 @@
+"""_lamina_client - the Runtime API (2018-06-01), over one kept connection.
+
+http.client takes five times as long for the same exchange, and twice the start.
+"""
+
+import sys
+
+import _lamina_json as json
+from _socket import IPPROTO_TCP, MSG_WAITALL, TCP_NODELAY
+from _socket import socket as Socket
+
+# A cause of failure travels in a header; the platform takes no more than this.
+MAX_CAUSE_BYTES = 64 * 1024
+
+
+class ApiError(Exception):
+    pass
+
+
+class Event:
+    """What `next` has answered."""
+
+    __slots__ = (
+        "request_id",
+        "deadline_ms",
+        "function_arn",
+        "trace_id",
+        "client_context",
+        "cognito_identity",
+        "tenant_id",
+        "content_type",
+        "body",
+    )
+
+    def __init__(self, headers, body):
+        get = headers.get
+        self.request_id = get("lambda-runtime-aws-request-id")
+        self.deadline_ms = int(get("lambda-runtime-deadline-ms", 0))
+        self.function_arn = get("lambda-runtime-invoked-function-arn")
+        self.trace_id = get("lambda-runtime-trace-id")
+        self.client_context = get("lambda-runtime-client-context")
+        self.cognito_identity = get("lambda-runtime-cognito-identity")
+        self.tenant_id = get("lambda-runtime-aws-tenant-id")
+        self.content_type = get("content-type")
+        self.body = body
+
+
+class Client:
+    def __init__(self, address):
+        host, _, port = address.rpartition(":")
+        self._peer = (host or "127.0.0.1", int(port))
+        self._common = "HTTP/1.1\r\nHost: {}\r\nUser-Agent: lamina-python/{}.{}.{}\r\n".format(
+            address, *sys.version_info[:3]
+        )
+        self._next = self._head("GET", "invocation/next") + b"\r\n"
+        self._socket = None
+        self._rest = b""
+
+    def next(self):
+        status, headers, body = self._exchange(self._next)
+        if status != 200:
+            raise ApiError("GET next failed: {} {!r}".format(status, body))
+        return Event(headers, body)
+
+    def post_response(self, request_id, body, content_type):
+        head = self._head("POST", "invocation/" + request_id + "/response")
+        # A refusal (an answer that is too large, say) has been told to the caller by the
+        # platform; the next event is our business again.
+        self._exchange(
+            head + "Content-Type: {}\r\nContent-Length: {}\r\n\r\n".format(content_type, len(body))
+            .encode("latin-1"),
+            body,
+        )
+
+    def post_error(self, request_id, error, cause):
+        head = self._head("POST", "invocation/" + request_id + "/error")
+        cause = json.dumps_ascii(cause)
+        if len(cause) <= MAX_CAUSE_BYTES:
+            head += b"Lambda-Runtime-Function-XRay-Error-Cause: " + cause + b"\r\n"
+        self._post_json(head, error)
+
+    def post_init_error(self, error):
+        head = self._head("POST", "init/error")
+        kind = error["errorType"].encode("ascii", "replace")
+        self._post_json(head + b"Lambda-Runtime-Function-Error-Type: " + kind + b"\r\n", error)
+
+    def _post_json(self, head, value):
+        body = json.dumps(value).encode("utf-8", "backslashreplace")
+        head += b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        self._exchange(head, body)
+
+    def _head(self, method, path):
+        return "{} /2018-06-01/runtime/{} {}".format(method, path, self._common).encode("latin-1")
+
+    def _exchange(self, head, body=b""):
+        if self._socket is None:
+            self._connect()
+        if len(body) < 65536:
+            self._socket.sendall(head + body)
+        else:
+            self._socket.sendall(head)
+            self._socket.sendall(body)
+        return self._receive()
+
+    def _connect(self):
+        self._socket = Socket()
+        self._socket.connect(self._peer)
+        self._socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        self._rest = b""
+
+    def _receive(self):
+        data = self._rest
+        end = data.find(b"\r\n\r\n")
+        while end < 0:
+            data += self._more()
+            end = data.find(b"\r\n\r\n")
+
+        # utf-8: a client context may hold any text.
+        lines = data[:end].decode("utf-8", "surrogateescape").split("\r\n")
+        status = int(lines[0][9:12])
+        headers = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+
+        if headers.get("transfer-encoding", "").lower() == "chunked":
+            body = self._receive_chunks(data[end + 4 :])
+        else:
+            body = self._take(data[end + 4 :], int(headers.get("content-length", 0)))
+
+        if headers.get("connection", "").lower() == "close":
+            self._socket.close()
+            self._socket = None
+        return status, headers, body
+
+    def _take(self, data, size):
+        """`size` bytes, of which `data` has come already; what is too much is kept."""
+        missing = size - len(data)
+        if missing > 0:
+            parts = [data]
+            while missing > 0:
+                part = self._socket.recv(missing, MSG_WAITALL)
+                if not part:
+                    raise ApiError("the Runtime API has closed the connection")
+                parts.append(part)
+                missing -= len(part)
+            data = b"".join(parts)
+        self._rest = data[size:]
+        return data[:size]
+
+    def _receive_chunks(self, data):
+        body = []
+        while True:
+            while b"\r\n" not in data:
+                data += self._more()
+            line, _, data = data.partition(b"\r\n")
+            size = int(line.partition(b";")[0], 16)
+            if size == 0:
+                break
+            body.append(self._take(data, size + 2)[:-2])
+            data = self._rest
+        while True:  # trailers
+            while b"\r\n" not in data:
+                data += self._more()
+            line, _, data = data.partition(b"\r\n")
+            if not line:
+                break
+        self._rest = data
+        return b"".join(body)
+
+    def _more(self):
+        data = self._socket.recv(65536)
+        if not data:
+            raise ApiError("the Runtime API has closed the connection")
+        return data
