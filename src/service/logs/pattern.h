@@ -1,0 +1,22 @@
+/* pattern - the filter pattern language of CloudWatch Logs: parsed once, matched against messages.
+ *
+ *     ERROR -"known issue"                      terms: all must be there, -term must not
+ *     ?ERROR ?WARN                              any of them
+ *     %5[0-9][0-9]%                             regular expression
+ *     { $.user.id = "a*" && $.n > 3 }           of JSON messages
+ *     [ip, user, ..., status=4*, bytes>100]     of messages separated by blanks
+ *
+ * Pure. A pattern lives in the arena it was parsed into, including its compiled expressions, and
+ * may be used by one thread at a time. May use base/. */
+#pragma once
+#include "base/arena.h"
+#include "base/str.h"
+
+struct logs_pattern;
+
+/* -EINVAL with the reason in *ret_why. An empty or blank pattern matches everything. */
+int logs_pattern_parse(struct arena *a, struct str text, struct logs_pattern **ret,
+                       struct str *ret_why);
+
+/* scratch: for the parsed form of a JSON message; the caller resets it when he likes. */
+bool logs_pattern_match(const struct logs_pattern *p, struct str message, struct arena *scratch);
