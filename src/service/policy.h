@@ -17,7 +17,8 @@ enum policy_kind {
 
 struct policy;
 
-/* -EBADMSG with *ret_message, in AWS's words. The policy lives in the arena and points into text. */
+/* -EBADMSG with *ret_message, in AWS's words. The policy lives in the arena and points into text.
+ */
 int policy_parse(struct arena *a, enum policy_kind kind, struct str text, struct policy **ret,
                  struct str *ret_message);
 int policy_check(struct arena *a, enum policy_kind kind, struct str text, struct str *ret_message);
@@ -29,23 +30,28 @@ struct policy_values {
 
 /* Who asks, as far as Principal elements can name it. */
 struct policy_principal {
-    struct str account;     /* absent: anonymous */
-    struct str arn;         /* root, or assumed-role session */
-    struct str role_arn;    /* of a role session: matches sessions as well */
-    struct str service;     /* lambda.amazonaws.com; then the others are absent */
+    struct str account;  /* absent: anonymous */
+    struct str arn;      /* root, or assumed-role session */
+    struct str role_arn; /* of a role session: matches sessions as well */
+    struct str service;  /* lambda.amazonaws.com; then the others are absent */
 };
 
 struct policy_request {
-    struct arena *arena;    /* scratch */
-    struct str action;      /* s3:GetObject */
-    struct str resource;    /* ARN, or "*" */
+    struct arena *arena; /* scratch */
+    struct str action;   /* s3:GetObject */
+    struct str resource; /* ARN, or "*" */
     struct policy_principal who;
     /* Values of a condition key or policy variable (any case: aws:SourceIp); false: it has none. */
     bool (*lookup)(void *user, struct arena *a, struct str key, struct policy_values *ret);
     void *user;
 };
 
-enum policy_verdict { POLICY_SILENT, POLICY_ALLOWS, POLICY_DENIES };
+enum policy_verdict {
+    POLICY_SILENT,
+    POLICY_DELEGATES, /* allows the account: its own policies must allow the principal as well */
+    POLICY_ALLOWS,
+    POLICY_DENIES,
+};
 enum policy_verdict policy_evaluate(const struct policy *p, const struct policy_request *r);
 
 /* Does the pattern with * and ? cover the text? Linear in their product, never worse. */

@@ -1,0 +1,89 @@
+/* policy_document - a parsed policy, as policy_parse.c makes it and policy_eval.c reads it. */
+#pragma once
+#include "service/policy.h"
+
+struct policy_words {
+    struct str *items;
+    size_t n, cap;
+    bool has;
+};
+
+enum principal_kind {
+    PRINCIPAL_KIND_ANY,
+    PRINCIPAL_KIND_AWS,
+    PRINCIPAL_KIND_SERVICE,
+    PRINCIPAL_KIND_OTHER
+};
+struct policy_named {
+    enum principal_kind kind;
+    struct str name;
+};
+
+enum condition_type {
+    CONDITION_STRING,
+    CONDITION_STRING_NOCASE,
+    CONDITION_LIKE,
+    CONDITION_NUMBER,
+    CONDITION_DATE,
+    CONDITION_BOOL,
+    CONDITION_BINARY,
+    CONDITION_IP,
+    CONDITION_ARN,
+    CONDITION_NULL,
+};
+enum condition_relation {
+    RELATION_EQUAL,
+    RELATION_LESS,
+    RELATION_LESS_EQUAL,
+    RELATION_MORE,
+    RELATION_MORE_EQUAL
+};
+enum condition_set { SET_NONE, SET_ANY, SET_ALL };
+
+struct condition_operator {
+    enum condition_type type;
+    enum condition_relation relation;
+    bool negated;
+    bool if_exists;
+    enum condition_set set;
+};
+
+struct policy_condition {
+    struct condition_operator operator;
+    struct str key;
+    struct policy_words values;
+};
+
+struct policy_statement {
+    struct str sid;
+    bool allow;
+    bool has_principal, not_principal;
+    struct policy_named *principals;
+    size_t n_principals, cap_principals;
+    struct policy_words actions, resources;
+    bool not_action, not_resource;
+    struct policy_condition *conditions;
+    size_t n_conditions, cap_conditions;
+};
+
+struct policy {
+    bool variables; /* Version 2012-10-17: ${...} means something */
+    struct policy_statement *statements;
+    size_t n, cap;
+};
+
+/* policy_condition.c */
+/* "ForAnyValue:StringLikeIfExists"; -EINVAL when there is no such operator. */
+int condition_operator_parse(struct str name, struct condition_operator *ret);
+bool condition_date_valid(struct str value);
+bool condition_holds(const struct policy *p, const struct policy_condition *c,
+                     const struct policy_request *r);
+
+/* policy_glob.c */
+/* The pattern with its ${variables} filled in; their values stand for themselves, whatever they
+ * contain. Absent when a variable has no value: then nothing matches. */
+struct str policy_expand(const struct policy *p, struct str pattern,
+                         const struct policy_request *r);
+bool policy_glob_expanded(struct str pattern, struct str text, bool ignore_case);
+/* ARNs are compared part by part: a wildcard does not reach over a colon of the first five. */
+bool policy_glob_arn(struct str pattern, struct str text);
