@@ -473,6 +473,14 @@ def test_presigned(signer, bucket):
         assert (r.read(), r.headers["Content-Type"]) == (b"signed", "text/x-mine")
 
 
+def test_presigned_by_default(s3, bucket):
+    """In us-east-1 boto3's own choice is SigV2, which AWS still takes."""
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})
+    with urllib.request.urlopen(url) as r:
+        assert r.read() == b"x"
+
+
 def test_presigned_changed(signer, s3, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     url = signer.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})
