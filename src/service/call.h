@@ -54,7 +54,10 @@ struct call {
 
     /* Facts of the HTTP request; absent for calls that come from inside. */
     struct str source_ip, user_agent, host;
-    const struct http_request *http; /* NULL inside */
+    const struct http_request *http; /* NULL inside, and when the client has left */
+    /* The file of the input's body, decoded, when it stands in one of its own below store_tmp(): it may
+     * be taken over (blob_adopt()). NULL: the body is in memory. */
+    const char *body_path;
 
     const void *in;
     void *out;              /* zeroed, of the operation's output shape; NULL when it has none */
@@ -137,7 +140,8 @@ int record_get(struct call *call, struct str key, const struct shape *shape, voi
 int record_put(struct call *call, struct str key, const struct shape *shape, const void *record);
 int record_delete(struct call *call, struct str key);
 
-/* A service: one folder, one of these. */
+/* A service: one folder, one of these, named <id>_service. With the line `ready_services += '<id>'` in
+ * the folder's meson.build the daemon serves it; until then its operations are NotImplemented. */
 struct service {
     const struct service_model *model;
     const struct handler *const *handlers; /* NULL-terminated list of handler arrays */
@@ -157,3 +161,6 @@ struct str cloud_data_dir(struct cloud *cloud);
 struct str cloud_endpoint(struct cloud *cloud); /* http://127.0.0.1:4566 */
 int cloud_port(struct cloud *cloud);
 void *cloud_service_state(struct cloud *cloud, const char *service_id);
+struct spawner *cloud_spawner(struct cloud *cloud); /* NULL: no environments can be made */
+/* The interpreter given with `up --runtime NAME=PATH`; absent: none was. */
+struct str cloud_runtime(struct cloud *cloud, struct str name);
