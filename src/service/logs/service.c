@@ -1,0 +1,54 @@
+/* service - Amazon CloudWatch Logs: what its operations are, and its sweeper. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "service/logs/record.h"
+
+#define SWEEP_SOON_MS 200
+#define SWEEP_LATER_MS 30000
+#define SWEEP_EVENTS 1000
+
+static const struct handler *const handlers[] = {
+    logs_group_handlers,
+    logs_stream_handlers,
+    logs_put_handlers,
+    logs_get_handlers,
+    logs_filter_handlers,
+    logs_tag_handlers,
+    NULL,
+};
+
+static void on_sweep(uv_timer_t *timer)
+{
+    struct logs_state *state = timer->data;
+    bool more = logs_sweep(state->store, clock_now_ms(), SWEEP_EVENTS);
+    uv_timer_start(timer, on_sweep, more ? SWEEP_SOON_MS : SWEEP_LATER_MS, 0);
+}
+
+static int logs_open(struct cloud *cloud, struct store *store, uv_loop_t *loop, void **ret_state)
+{
+    struct logs_state *state = MEM_NEW(struct logs_state);
+    state->store = store;
+    state->sweeper.data = state;
+    uv_timer_init(loop, &state->sweeper);
+    uv_timer_start(&state->sweeper, on_sweep, SWEEP_LATER_MS, 0);
+    uv_unref((uv_handle_t *)&state->sweeper); /* the loop does not stay for it */
+    *ret_state = state;
+    return 0;
+}
+
+static void free_state(uv_handle_t *timer)
+{
+    free(timer->data);
+}
+
+static void logs_close(void *state)
+{
+    uv_close((uv_handle_t *)&((struct logs_state *)state)->sweeper, free_state);
+}
+
+const struct service logs_service = {
+    .model = &logs_model,
+    .handlers = handlers,
+    .open = logs_open,
+    .close = logs_close,
+};
