@@ -1,4 +1,5 @@
-/* template/read_yaml - YAML text to a tree, as CloudFormation reads it. Called by template_parse(). */
+/* template/read_yaml - YAML text to a tree, as CloudFormation reads it. Called by template_parse().
+ */
 #pragma once
 #include "template/parse.h"
 

@@ -39,8 +39,8 @@ struct resource_type {
     bool serverless;               /* only before the transform */
 };
 
-extern const struct resource_type resource_types[]; /* ends with name NULL */
-
+/* All of them, one after the other: NULL at the end. */
+const struct resource_type *resource_type_at(size_t i);
 const struct resource_type *resource_type_find(struct str name);
 const struct property_type *property_type_find(const struct property_type *table, struct str name);
 bool resource_type_has_attribute(const struct resource_type *type, struct str attribute);

@@ -93,7 +93,7 @@ struct template
     size_t n_conditions;
     struct template_resource *resources; /* in the template's order */
     size_t n_resources;
-    size_t *order; /* indexes into resources: each after all that it depends on */
+    size_t *order; /* n_resources indexes: each after all that it depends on; skip inactive ones */
     struct template_output *outputs;
     size_t n_outputs;
     struct template_env env; /* set by template_bind() */
@@ -105,8 +105,8 @@ struct template
 int template_open(struct arena *a, const struct json *root, struct template **ret,
                   struct template_error *err);
 
-/* Parameter values, conditions, which resources and outputs are active, and the order once more for
- * the active ones only. previous: the values of the stack that is being updated (n 0 on create). */
+/* Parameter values, conditions, which resources and outputs are active, and the order once more.
+ * previous: the values of the stack that is being updated (n 0 on create). */
 int template_bind(struct template *t, const struct template_param *given, size_t n_given,
                   const struct template_param *previous, size_t n_previous,
                   const struct template_env *env, struct template_error *err);
