@@ -281,7 +281,7 @@ static int open_resource(struct template *t, const struct json *declaration,
 
 static int open_resources(struct template *t, struct template_error *err)
 {
-    const struct json *section;
+    const struct json *section = NULL;
     int r = object_section(t, "Resources", &section, err);
     if (r < 0)
         return r;
@@ -345,7 +345,7 @@ static int open_output(struct template *t, const struct json *declaration,
 
 static int open_outputs(struct template *t, struct template_error *err)
 {
-    const struct json *section;
+    const struct json *section = NULL;
     int r = object_section(t, "Outputs", &section, err);
     if (r < 0 || !section)
         return r;
@@ -362,7 +362,7 @@ static int open_outputs(struct template *t, struct template_error *err)
 
 static int open_conditions(struct template *t, struct template_error *err)
 {
-    const struct json *section;
+    const struct json *section = NULL;
     int r = object_section(t, "Conditions", &section, err);
     if (r < 0 || !section)
         return r;
@@ -413,7 +413,7 @@ int template_open(struct arena *a, const struct json *root, struct template **re
     if (!json_is(root, JSON_OBJECT))
         return template_fail(a, err, root, "Template format error: unsupported structure.");
     int r;
-    const struct json *parameters;
+    const struct json *parameters = NULL;
     if ((r = check_sections(t, err)) < 0 || (r = check_nulls(t, root, S(""), err)) < 0 ||
         (r = object_section(t, "Parameters", &parameters, err)) < 0 ||
         (r = object_section(t, "Metadata", &t->metadata, err)) < 0)
