@@ -1,0 +1,248 @@
+#include "service/cloudformation/prepare.h"
+#include <errno.h>
+#include "base/cleanup.h"
+#include "wire/s3.h"
+
+#define TEMPLATE_BODY_MAX 51200
+#define TEMPLATE_MAX (1024 * 1024)
+
+static int invalid(struct call *call, struct str message)
+{
+    return call_fail(call, CLOUDFORMATION_VALIDATION_ERROR, "%.*s", STR(message));
+}
+
+int prepare_source(struct call *call, const struct cloudformation_record_source *source,
+                   const struct cloudformation_record_source *previous, struct str stack_name,
+                   struct str stack_id, const struct cloudformation_stack_record *stack,
+                   struct template_processed *ret, struct template_error *err)
+{
+    struct arena *a = call->arena;
+    size_t n = source->parameters.n, n_previous = previous ? previous->parameters.n : 0;
+    struct template_param *given = ARENA_ARRAY(a, struct template_param, n + 1);
+    struct template_param *old = ARENA_ARRAY(a, struct template_param, n_previous + 1);
+    for (size_t i = 0; i < n; i++)
+        given[i] =
+            (struct template_param){.key = source->parameters.items[i].key,
+                                    .value = source->parameters.items[i].value,
+                                    .use_previous = !str_has(source->parameters.items[i].value)};
+    for (size_t i = 0; i < n_previous; i++)
+        old[i] = (struct template_param){.key = previous->parameters.items[i].key,
+                                         .value = previous->parameters.items[i].value};
+    struct template_request request = {
+        .text = source->template,
+        .params = given,
+        .n_params = n,
+        .previous = old,
+        .n_previous = n_previous,
+        .env = {.account_id = call->account,
+                .region = call->region,
+                .stack_name = stack_name,
+                .stack_id = stack_id,
+                .notification_arns = stack ? stack->notification_arns.items : NULL,
+                .n_notification_arns = stack ? stack->notification_arns.n : 0},
+    };
+    return template_process(a, &request, ret, err);
+}
+
+/* The source with every parameter's final value, as it is kept. */
+static void settle(struct request *q)
+{
+    struct arena *a = q->call->arena;
+    const struct template *view = q->processed.view;
+    struct cloudformation_record_parameter *items =
+        ARENA_ARRAY(a, struct cloudformation_record_parameter, view->n_parameters + 1);
+    for (size_t i = 0; i < view->n_parameters; i++)
+        items[i] = (struct cloudformation_record_parameter){
+            .key = view->parameters[i].name,
+            .value = view->parameters[i].value,
+            .no_echo = opt_bool(view->parameters[i].no_echo),
+        };
+    q->source.parameters.items = items;
+    q->source.parameters.n = view->n_parameters;
+    q->source.processed = q->processed.json;
+}
+
+static bool acknowledged(const struct request *q, const char *capability)
+{
+    for (size_t i = 0; q->capabilities && i < q->capabilities->n; i++)
+        if (str_is(q->capabilities->items[i], capability))
+            return true;
+    return false;
+}
+
+static int check_capabilities(struct request *q)
+{
+    struct str *types;
+    size_t n;
+    struct call *call = q->call;
+    int needs = template_capabilities(call->arena, q->processed.tree, &types, &n);
+    if ((needs & CAPABILITY_NAMED_IAM) && !acknowledged(q, "CAPABILITY_NAMED_IAM"))
+        return call_fail(call, CLOUDFORMATION_INSUFFICIENT_CAPABILITIES,
+                         "Requires capabilities : [CAPABILITY_NAMED_IAM]");
+    if ((needs & CAPABILITY_IAM) && !acknowledged(q, "CAPABILITY_IAM") &&
+        !acknowledged(q, "CAPABILITY_NAMED_IAM"))
+        return call_fail(call, CLOUDFORMATION_INSUFFICIENT_CAPABILITIES,
+                         "Requires capabilities : [CAPABILITY_IAM]");
+    if (q->expands && q->processed.transformed && !acknowledged(q, "CAPABILITY_AUTO_EXPAND"))
+        return call_fail(call, CLOUDFORMATION_INSUFFICIENT_CAPABILITIES,
+                         "Requires capabilities : [CAPABILITY_AUTO_EXPAND]");
+    return 0;
+}
+
+static int process(struct request *q, struct str text)
+{
+    struct call *call = q->call;
+    struct arena *a = call->arena;
+    struct template_error err = {0};
+    q->source.template = text;
+    if (q->text_only)
+        return q->then(q);
+    if (q->parameters) {
+        struct cloudformation_record_parameter *items =
+            ARENA_ARRAY(a, struct cloudformation_record_parameter, q->parameters->n + 1);
+        for (size_t i = 0; i < q->parameters->n; i++) {
+            const struct cloudformation_parameter *p = &q->parameters->items[i];
+            if (p->use_previous_value.is && str_has(p->parameter_value))
+                return call_fail(
+                    call, CLOUDFORMATION_VALIDATION_ERROR,
+                    "Invalid input for parameter key %.*s. Cannot specify usePreviousValue as "
+                    "true and non empty value for a parameter",
+                    STR(p->parameter_key));
+            items[i].key = p->parameter_key;
+            if (!p->use_previous_value.is)
+                items[i].value = str_has(p->parameter_value) ? p->parameter_value : S("");
+        }
+        q->source.parameters.items = items;
+        q->source.parameters.n = q->parameters->n;
+    }
+    const struct cloudformation_record_source *previous = q->stack ? q->stack->source : NULL;
+    if (prepare_source(call, &q->source, previous, q->stack_name, q->stack_id, q->stack,
+                       &q->processed, &err) < 0)
+        return invalid(call, err.message);
+    int r = check_capabilities(q);
+    if (r < 0)
+        return r;
+    settle(q);
+    return q->then(q);
+}
+
+/* ---- templates in S3 ---- */
+
+/* BUCKET and KEY of a path-style or virtual-host S3 address, this cloud's own included. */
+static int parse_url(struct arena *a, struct str url, struct str *ret_bucket, struct str *ret_key)
+{
+    struct str rest = url, host, path, scheme;
+    if (!str_starts(url, S("http://")) && !str_starts(url, S("https://")))
+        return -EINVAL;
+    str_cut(url, ':', &scheme, &rest);
+    rest = str_slice(rest, 2, rest.n);
+    if (!str_cut(rest, '/', &host, &path))
+        return -EINVAL;
+    struct str query;
+    str_cut(path, '?', &path, &query);
+    str_cut(host, ':', &host, &query);
+    ssize_t s3 = str_find(host, S(".s3"));
+    if (s3 > 0) {
+        *ret_bucket = str_slice(host, 0, (size_t)s3);
+        *ret_key = path;
+    } else if (!str_cut(path, '/', ret_bucket, ret_key)) {
+        return -EINVAL;
+    }
+    char *decoded = arena_alloc(a, ret_key->n + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < ret_key->n; i++) {
+        struct str hex = str_slice(*ret_key, i + 1, i + 3);
+        char two[3] = {hex.n == 2 ? hex.p[0] : 0, hex.n == 2 ? hex.p[1] : 0, 0};
+        char *stop = two;
+        long v = ret_key->p[i] == '%' && hex.n == 2 ? strtol(two, &stop, 16) : 0;
+        bool escaped = stop == two + 2;
+        decoded[n++] = escaped ? (char)v : ret_key->p[i];
+        i += escaped ? 2 : 0;
+    }
+    *ret_key = str_of(decoded, n);
+    return ret_bucket->n && n ? 0 : -EINVAL;
+}
+
+static void fetched(struct call *answer, void *user)
+{
+    struct request *q = user;
+    struct call *call = q->call;
+    struct str text;
+    int r;
+    if (answer->result < 0) {
+        r = call_fail(call, CLOUDFORMATION_VALIDATION_ERROR,
+                      "S3 error: %.*s\nFor more information "
+                      "check http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html",
+                      STR(answer->message));
+    } else {
+        const struct s3_get_object_output *out = answer->out;
+        r = body_load(&out->body, TEMPLATE_MAX, call->arena, &text);
+        if (r == -EMSGSIZE)
+            r = call_fail(call, CLOUDFORMATION_VALIDATION_ERROR,
+                          "Template size exceeds the limit of 1 MB");
+        else if (r == 0)
+            r = process(q, text);
+    }
+    call_finish(call, r);
+}
+
+int prepare(struct request *q)
+{
+    struct call *call = q->call;
+    struct arena *a = call->arena;
+    if (q->tags) {
+        struct cloudformation_record_pair *items =
+            ARENA_ARRAY(a, struct cloudformation_record_pair, q->tags->n + 1);
+        for (size_t i = 0; i < q->tags->n; i++)
+            items[i] =
+                (struct cloudformation_record_pair){q->tags->items[i].key, q->tags->items[i].value};
+        q->source.tags.items = items;
+        q->source.tags.n = q->tags->n;
+    }
+    if (q->capabilities) {
+        q->source.capabilities.items = q->capabilities->items;
+        q->source.capabilities.n = q->capabilities->n;
+    }
+    if (str_has(q->template_body) + str_has(q->template_url) + q->use_previous_template != 1)
+        return invalid(call, S("Either Template URL or Template Body must be specified."));
+    if (q->use_previous_template)
+        return q->stack && q->stack->source
+                   ? process(q, q->stack->source->template)
+                   : invalid(call, S("UsePreviousTemplate needs a stack that has a template."));
+    if (str_has(q->template_body)) {
+        if (q->template_body.n > TEMPLATE_BODY_MAX)
+            return call_fail(
+                call, CLOUDFORMATION_VALIDATION_ERROR,
+                "1 validation error detected: Value at 'templateBody' failed to satisfy "
+                "constraint: Member must have length less than or equal to %d",
+                TEMPLATE_BODY_MAX);
+        return process(q, q->template_body);
+    }
+    struct s3_get_object_input *in = ARENA_NEW(a, struct s3_get_object_input);
+    if (parse_url(a, q->template_url, &in->bucket, &in->key) < 0)
+        return invalid(call, S("TemplateURL must be a supported URL."));
+    call_send(call, &s3_get_object_op, in, fetched, q);
+    return CALL_LATER;
+}
+
+void prepare_show_parameters(struct arena *a, const struct cloudformation_record_source *source,
+                             struct cloudformation_parameters *ret)
+{
+    if (!source || !source->parameters.n)
+        return;
+    ret->items = ARENA_ARRAY(a, struct cloudformation_parameter, source->parameters.n);
+    for (size_t i = 0; i < source->parameters.n; i++) {
+        const struct cloudformation_record_parameter *p = &source->parameters.items[i];
+        ret->items[ret->n++] = (struct cloudformation_parameter){
+            .parameter_key = p->key, .parameter_value = p->no_echo.is ? S("****") : p->value};
+    }
+}
+
+void prepare_show_tags(struct arena *a, const struct cloudformation_record_source *source,
+                       struct cloudformation_tags *ret)
+{
+    ret->items = ARENA_ARRAY(a, struct cloudformation_tag, source ? source->tags.n + 1 : 1);
+    for (size_t i = 0; source && i < source->tags.n; i++)
+        ret->items[ret->n++] = (struct cloudformation_tag){.key = source->tags.items[i].key,
+                                                           .value = source->tags.items[i].value};
+}

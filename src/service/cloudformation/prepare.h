@@ -1,0 +1,34 @@
+/* prepare - from what a client sends (a template in the request, in S3, or the previous one, and
+ * parameters) to a source that can be deployed. Used by stacks, change sets and template
+ * operations. */
+#pragma once
+#include "service/cloudformation/worker.h"
+
+struct request {
+    struct call *call;
+    struct str template_body, template_url;
+    bool use_previous_template;
+    const struct cloudformation_parameters *parameters;
+    const struct cloudformation_tags *tags;
+    const struct cloudformation_capabilities *capabilities;
+    bool expands;   /* CreateStack and UpdateStack: a transform asks for CAPABILITY_AUTO_EXPAND */
+    bool text_only; /* GetTemplateSummary and ValidateTemplate: parameters don't matter */
+    const struct cloudformation_stack_record *stack; /* the one that exists, or NULL */
+    struct str stack_name, stack_id;
+    /* Results, for then(). */
+    struct cloudformation_record_source source;
+    struct template_processed processed;
+    /* Goes on when the template is there; what it returns ends the call. */
+    int (*then)(struct request *request);
+    void *user;
+};
+
+/* Returns what the handler has to return: the result of then(), CALL_LATER while the template is
+ * fetched, or a refusal that has been answered. request lives in the call's arena. */
+int prepare(struct request *request);
+
+/* Parameters of a source for showing: NoEcho as ****. */
+void prepare_show_parameters(struct arena *a, const struct cloudformation_record_source *source,
+                             struct cloudformation_parameters *ret);
+void prepare_show_tags(struct arena *a, const struct cloudformation_record_source *source,
+                       struct cloudformation_tags *ret);

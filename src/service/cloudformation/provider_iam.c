@@ -1,0 +1,320 @@
+/* provider_iam - AWS::IAM::Role, Policy and ManagedPolicy. */
+#include <errno.h>
+#include "service/cloudformation/provider.h"
+#include "wire/iam.h"
+
+#define MISSING "NoSuchEntity"
+
+static void put_policy(struct task *t, struct str role, const struct json *policy)
+{
+    struct iam_put_role_policy_input *in = TASK_IN(t, iam_put_role_policy_input);
+    in->role_name = role;
+    in->policy_name = props_get(t->arena, policy, "PolicyName");
+    in->policy_document = task_policy_text(t, json_get(policy, "PolicyDocument"));
+    task_step(t, &iam_put_role_policy_op, in);
+}
+
+static void drop_policy(struct task *t, struct str role, struct str policy)
+{
+    struct iam_delete_role_policy_input *in = TASK_IN(t, iam_delete_role_policy_input);
+    in->role_name = role;
+    in->policy_name = policy;
+    task_step(t, &iam_delete_role_policy_op, in)->ignore = MISSING;
+}
+
+static void attach(struct task *t, struct str role, struct str arn)
+{
+    struct iam_attach_role_policy_input *in = TASK_IN(t, iam_attach_role_policy_input);
+    in->role_name = role;
+    in->policy_arn = arn;
+    task_step(t, &iam_attach_role_policy_op, in);
+}
+
+static void detach(struct task *t, struct str role, struct str arn)
+{
+    struct iam_detach_role_policy_input *in = TASK_IN(t, iam_detach_role_policy_input);
+    in->role_name = role;
+    in->policy_arn = arn;
+    task_step(t, &iam_detach_role_policy_op, in)->ignore = MISSING;
+}
+
+static bool holds(struct arena *a, const struct json *list, struct str value)
+{
+    JSON_EACH(list, v)
+    if (str_eq(props_text(a, v), value))
+        return true;
+    return false;
+}
+
+static const struct json *policy_named(struct arena *a, const struct json *list, struct str name)
+{
+    JSON_EACH(list, v)
+    if (str_eq(props_get(a, v, "PolicyName"), name))
+        return v;
+    return NULL;
+}
+
+/* ---- AWS::IAM::Role ---- */
+
+static int role_made(struct task *t, struct call *answer)
+{
+    const struct iam_create_role_output *out = answer->out;
+    t->physical_id = out->role->role_name;
+    task_attribute(t, "Arn", out->role->arn);
+    task_attribute(t, "RoleId", out->role->role_id);
+    return 0;
+}
+
+static int role_create(struct task *t)
+{
+    struct iam_create_role_input *in = TASK_IN(t, iam_create_role_input);
+    int r = task_fill(t, iam_create_role_op.input, t->props, in);
+    if (r < 0)
+        return r;
+    in->role_name = task_name_or(t, "RoleName", 64, false);
+    const struct json *tags = task_tags(t, "Tags");
+    in->tags.items = ARENA_ARRAY(t->arena, struct iam_tag, tags->n + 1);
+    JSON_EACH(tags, tag)
+    {
+        struct str key = json_get_str(tag, "Key");
+        if (!str_starts(key, S("aws:"))) /* CloudFormation's own tags are not settable by clients */
+            in->tags.items[in->tags.n++] = (struct iam_tag){key, json_get_str(tag, "Value")};
+    }
+    task_step(t, &iam_create_role_op, in)->result = role_made;
+    JSON_EACH(json_get(t->props, "ManagedPolicyArns"), arn)
+    attach(t, in->role_name, props_text(t->arena, arn));
+    JSON_EACH(json_get(t->props, "Policies"), policy)
+    put_policy(t, in->role_name, policy);
+    return 0;
+}
+
+static int role_update(struct task *t)
+{
+    struct arena *a = t->arena;
+    struct str role = t->physical_id;
+    if (task_changed(t, "AssumeRolePolicyDocument")) {
+        struct iam_update_assume_role_policy_input *in =
+            TASK_IN(t, iam_update_assume_role_policy_input);
+        in->role_name = role;
+        in->policy_document = task_policy_text(t, json_get(t->props, "AssumeRolePolicyDocument"));
+        task_step(t, &iam_update_assume_role_policy_op, in);
+    }
+    if (task_changed(t, "Description") || task_changed(t, "MaxSessionDuration")) {
+        struct iam_update_role_input *in = TASK_IN(t, iam_update_role_input);
+        int r = task_fill(t, iam_update_role_op.input, t->props, in);
+        if (r < 0)
+            return r;
+        in->role_name = role;
+        if (!str_has(in->description))
+            in->description = S("");
+        if (!in->max_session_duration.has)
+            in->max_session_duration = opt_int(3600);
+        task_step(t, &iam_update_role_op, in);
+    }
+    const struct json *arns = json_get(t->props, "ManagedPolicyArns"),
+                      *old_arns = json_get(t->old_props, "ManagedPolicyArns"),
+                      *policies = json_get(t->props, "Policies"),
+                      *old_policies = json_get(t->old_props, "Policies");
+    JSON_EACH(old_arns, arn)
+    if (!holds(a, arns, props_text(a, arn)))
+        detach(t, role, props_text(a, arn));
+    JSON_EACH(arns, arn)
+    if (!holds(a, old_arns, props_text(a, arn)))
+        attach(t, role, props_text(a, arn));
+    JSON_EACH(old_policies, policy)
+    if (!policy_named(a, policies, props_get(a, policy, "PolicyName")))
+        drop_policy(t, role, props_get(a, policy, "PolicyName"));
+    JSON_EACH(policies, policy)
+    {
+        const struct json *old = policy_named(a, old_policies, props_get(a, policy, "PolicyName"));
+        if (!old || !json_equal(old, policy))
+            put_policy(t, role, policy);
+    }
+    if (task_changed(t, "PermissionsBoundary")) {
+        struct str arn = task_prop(t, "PermissionsBoundary");
+        if (str_has(arn)) {
+            struct iam_put_role_permissions_boundary_input *in =
+                TASK_IN(t, iam_put_role_permissions_boundary_input);
+            in->role_name = role;
+            in->permissions_boundary = arn;
+            task_step(t, &iam_put_role_permissions_boundary_op, in);
+        } else {
+            struct iam_delete_role_permissions_boundary_input *in =
+                TASK_IN(t, iam_delete_role_permissions_boundary_input);
+            in->role_name = role;
+            task_step(t, &iam_delete_role_permissions_boundary_op, in);
+        }
+    }
+    if (task_changed(t, "Tags")) {
+        struct iam_untag_role_input *un = TASK_IN(t, iam_untag_role_input);
+        struct iam_tag_role_input *in = TASK_IN(t, iam_tag_role_input);
+        const struct json *old = json_get(t->old_props, "Tags"), *now = json_get(t->props, "Tags");
+        un->role_name = in->role_name = role;
+        un->tag_keys.items = ARENA_ARRAY(a, struct str, old ? old->n + 1 : 1);
+        in->tags.items = ARENA_ARRAY(a, struct iam_tag, now ? now->n + 1 : 1);
+        JSON_EACH(old, tag)
+        un->tag_keys.items[un->tag_keys.n++] = props_get(a, tag, "Key");
+        JSON_EACH(now, tag)
+        in->tags.items[in->tags.n++] =
+            (struct iam_tag){props_get(a, tag, "Key"), props_get(a, tag, "Value")};
+        if (un->tag_keys.n)
+            task_step(t, &iam_untag_role_op, un);
+        if (in->tags.n)
+            task_step(t, &iam_tag_role_op, in);
+    }
+    return 0;
+}
+
+static int role_remove(struct task *t)
+{
+    struct str role = t->physical_id;
+    JSON_EACH(json_get(t->old_props, "ManagedPolicyArns"), arn)
+    detach(t, role, props_text(t->arena, arn));
+    JSON_EACH(json_get(t->old_props, "Policies"), policy)
+    drop_policy(t, role, props_get(t->arena, policy, "PolicyName"));
+    struct iam_delete_role_input *in = TASK_IN(t, iam_delete_role_input);
+    in->role_name = role;
+    task_step(t, &iam_delete_role_op, in)->ignore = MISSING;
+    return 0;
+}
+
+/* ---- AWS::IAM::Policy: an inline policy in roles ---- */
+
+static int only_roles(struct task *t, const char *what)
+{
+    if (json_get(t->props, "Users") || json_get(t->props, "Groups"))
+        return task_fail(t, "%s: Users and Groups are not supported by this cloud, only Roles",
+                         what);
+    return 0;
+}
+
+static int inline_create(struct task *t)
+{
+    int r = only_roles(t, "AWS::IAM::Policy");
+    if (r < 0)
+        return r;
+    const struct json *roles = json_get(t->props, "Roles");
+    if (!roles || !roles->n)
+        return task_fail(t, "At least one of [Groups,Roles,Users] must be non-empty.");
+    JSON_EACH(roles, role)
+    put_policy(t, props_text(t->arena, role), t->props);
+    t->physical_id = task_name(t, 128, false);
+    return 0;
+}
+
+static int inline_update(struct task *t)
+{
+    int r = only_roles(t, "AWS::IAM::Policy");
+    if (r < 0)
+        return r;
+    struct str name = task_prop(t, "PolicyName"), old_name = task_old_prop(t, "PolicyName");
+    JSON_EACH(json_get(t->old_props, "Roles"), role)
+    if (!str_eq(name, old_name) ||
+        !holds(t->arena, json_get(t->props, "Roles"), props_text(t->arena, role)))
+        drop_policy(t, props_text(t->arena, role), old_name);
+    JSON_EACH(json_get(t->props, "Roles"), role)
+    put_policy(t, props_text(t->arena, role), t->props);
+    return 0;
+}
+
+static int inline_remove(struct task *t)
+{
+    JSON_EACH(json_get(t->old_props, "Roles"), role)
+    drop_policy(t, props_text(t->arena, role), task_old_prop(t, "PolicyName"));
+    return 0;
+}
+
+/* ---- AWS::IAM::ManagedPolicy ---- */
+
+static int managed_made(struct task *t, struct call *answer)
+{
+    const struct iam_create_policy_output *out = answer->out;
+    t->physical_id = out->policy->arn;
+    task_attribute(t, "PolicyArn", out->policy->arn);
+    task_attribute(t, "PolicyId", out->policy->policy_id);
+    return 0;
+}
+
+static int managed_create(struct task *t)
+{
+    int r = only_roles(t, "AWS::IAM::ManagedPolicy");
+    struct iam_create_policy_input *in = TASK_IN(t, iam_create_policy_input);
+    if (r == 0)
+        r = task_fill(t, iam_create_policy_op.input, t->props, in);
+    if (r < 0)
+        return r;
+    in->policy_name = task_name_or(t, "ManagedPolicyName", 128, false);
+    task_step(t, &iam_create_policy_op, in)->result = managed_made;
+    struct str path = str_has(in->path) ? in->path : S("/");
+    struct str arn = str_printf(t->arena, "arn:aws:iam::%.*s:policy%.*s%.*s", STR(t->call->account),
+                                STR(path), STR(in->policy_name));
+    JSON_EACH(json_get(t->props, "Roles"), role)
+    attach(t, props_text(t->arena, role), arn);
+    return 0;
+}
+
+static int managed_update(struct task *t)
+{
+    struct arena *a = t->arena;
+    int r = only_roles(t, "AWS::IAM::ManagedPolicy");
+    if (r < 0)
+        return r;
+    const struct json *roles = json_get(t->props, "Roles"), *old = json_get(t->old_props, "Roles");
+    if (task_changed(t, "PolicyDocument")) {
+        struct iam_create_policy_version_input *in = TASK_IN(t, iam_create_policy_version_input);
+        in->policy_arn = t->physical_id;
+        in->policy_document = task_policy_text(t, json_get(t->props, "PolicyDocument"));
+        in->set_as_default = opt_bool(true);
+        task_step(t, &iam_create_policy_version_op, in);
+    }
+    JSON_EACH(old, role)
+    if (!holds(a, roles, props_text(a, role)))
+        detach(t, props_text(a, role), t->physical_id);
+    JSON_EACH(roles, role)
+    if (!holds(a, old, props_text(a, role)))
+        attach(t, props_text(a, role), t->physical_id);
+    return 0;
+}
+
+/* A policy with several versions must lose the others first. */
+static int versions_listed(struct task *t, struct call *answer)
+{
+    const struct iam_list_policy_versions_output *out = answer->out;
+    if (!out)
+        return 0;
+    size_t at = t->at + 1; /* the deletions go in front of DeletePolicy, which is the last step */
+    struct step last = t->steps[at];
+    t->n_steps = at;
+    for (size_t i = 0; i < out->versions.n; i++) {
+        if (out->versions.items[i].is_default_version.is)
+            continue;
+        struct iam_delete_policy_version_input *in = TASK_IN(t, iam_delete_policy_version_input);
+        in->policy_arn = t->physical_id;
+        in->version_id = out->versions.items[i].version_id;
+        task_step(t, &iam_delete_policy_version_op, in)->ignore = MISSING;
+    }
+    *task_step(t, last.op, last.in) = last;
+    return 0;
+}
+
+static int managed_remove(struct task *t)
+{
+    JSON_EACH(json_get(t->old_props, "Roles"), role)
+    detach(t, props_text(t->arena, role), t->physical_id);
+    struct iam_list_policy_versions_input *list = TASK_IN(t, iam_list_policy_versions_input);
+    list->policy_arn = t->physical_id;
+    struct step *s = task_step(t, &iam_list_policy_versions_op, list);
+    s->ignore = MISSING;
+    s->result = versions_listed;
+    struct iam_delete_policy_input *in = TASK_IN(t, iam_delete_policy_input);
+    in->policy_arn = t->physical_id;
+    task_step(t, &iam_delete_policy_op, in)->ignore = MISSING;
+    return 0;
+}
+
+const struct provider iam_providers[] = {
+    {"AWS::IAM::Role", role_create, role_update, role_remove},
+    {"AWS::IAM::Policy", inline_create, inline_update, inline_remove},
+    {"AWS::IAM::ManagedPolicy", managed_create, managed_update, managed_remove},
+    {0},
+};

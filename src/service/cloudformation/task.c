@@ -1,0 +1,300 @@
+/* task - carries out the steps of one resource, one operation after the other. */
+#include <errno.h>
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "service/cloudformation/worker.h"
+#include "template/resource_types.h"
+
+/* A step that asks again: at most this often (with 2 ms between: 60 s). */
+#define POLLS_MAX 30000
+
+static void next_step(struct task *task);
+
+const struct provider *provider_find(struct str type)
+{
+    const struct provider *tables[] = {lambda_providers, iam_providers, s3_providers,
+                                       logs_providers};
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++)
+        for (const struct provider *p = tables[i]; p->type; p++)
+            if (str_is(type, p->type))
+                return p;
+    return NULL;
+}
+
+struct step *task_step(struct task *task, const struct operation *op, const void *in)
+{
+    struct step *s = arena_push(task->arena, (void **)&task->steps, &task->n_steps,
+                                &task->cap_steps, sizeof *task->steps);
+    *s = (struct step){.op = op, .in = in};
+    return s;
+}
+
+int task_fail(struct task *task, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    task->reason = str_vprintf(task->arena, fmt, ap);
+    va_end(ap);
+    return -EINVAL;
+}
+
+int task_fill(struct task *task, const struct shape *shape, const struct json *object, void *in)
+{
+    struct str why = {0};
+    int r = props_fill(task->arena, shape, object, in, &why);
+    return r < 0 ? task_fail(task, "%.*s", STR(why)) : 0;
+}
+
+struct str task_name(struct task *task, size_t max, bool lower)
+{
+    struct arena *a = task->arena;
+    struct str random =
+        random_text(a, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 12);
+    struct str stack = task->worker->stack.stack_name, id = task->record->logical_id;
+    size_t room = max - 14; /* two dashes and the random part */
+    id = str_slice(id, 0, 25);
+    if (stack.n + id.n > room) {
+        stack = str_slice(stack, 0, room - id.n < room / 2 ? room / 2 : room - id.n);
+        id = str_slice(id, 0, room - stack.n);
+    }
+    struct str name = str_printf(a, "%.*s-%.*s-%.*s", STR(stack), STR(id), STR(random));
+    return lower ? str_lower(a, name) : name;
+}
+
+struct str task_name_or(struct task *task, const char *property, size_t max, bool lower)
+{
+    struct str given = task_prop(task, property);
+    return given.n ? given : task_name(task, max, lower);
+}
+
+void task_attribute(struct task *task, const char *name, struct str value)
+{
+    if (!task->attributes)
+        task->attributes = json_new(task->arena, JSON_OBJECT);
+    json_set(task->arena, task->attributes, str_from(name), json_new_str(task->arena, value));
+}
+
+struct str task_prop(const struct task *task, const char *name)
+{
+    return props_get(task->arena, task->props, name);
+}
+
+struct str task_old_prop(const struct task *task, const char *name)
+{
+    return props_get(task->arena, task->old_props, name);
+}
+
+bool task_changed(const struct task *task, const char *name)
+{
+    const struct json *a = json_get(task->props, name), *b = json_get(task->old_props, name);
+    return a && b ? !json_equal(a, b) : a != b;
+}
+
+struct str task_policy_text(struct task *task, const struct json *document)
+{
+    return props_text(task->arena, document);
+}
+
+static void tag_add(struct task *task, struct json *tags, struct str key, struct str value)
+{
+    struct arena *a = task->arena;
+    JSON_EACH(tags, t)
+    {
+        if (str_eq(json_get_str(t, "Key"), key)) {
+            json_set(a, t, S("Value"), json_new_str(a, value));
+            return;
+        }
+    }
+    struct json *tag = json_add(tags, json_new(a, JSON_OBJECT));
+    json_set(a, tag, S("Key"), json_new_str(a, key));
+    json_set(a, tag, S("Value"), json_new_str(a, value));
+}
+
+struct json *task_tags(struct task *task, const char *property)
+{
+    struct json *tags = json_new(task->arena, JSON_ARRAY);
+    const struct cloudformation_stack_record *stack = &task->worker->stack;
+    const struct cloudformation_record_pairs *of_stack = &stack->source->tags;
+    for (size_t i = 0; i < of_stack->n; i++)
+        tag_add(task, tags, of_stack->items[i].key, of_stack->items[i].value);
+    const struct json *own = json_get(task->props, property);
+    JSON_EACH(own, t)
+    {
+        if (own->type == JSON_OBJECT)
+            tag_add(task, tags, t->key, props_text(task->arena, t));
+        else
+            tag_add(task, tags, props_get(task->arena, t, "Key"),
+                    props_get(task->arena, t, "Value"));
+    }
+    tag_add(task, tags, S("aws:cloudformation:stack-name"), stack->stack_name);
+    tag_add(task, tags, S("aws:cloudformation:stack-id"), stack->stack_id);
+    tag_add(task, tags, S("aws:cloudformation:logical-id"), task->record->logical_id);
+    return tags;
+}
+
+/* ---- running ---- */
+
+static void end(struct task *task, bool ok)
+{
+    task->state = ok ? TASK_DONE : TASK_FAILED;
+    worker_task_ended(task);
+}
+
+static const char *handler_code(struct str code)
+{
+    static const struct {
+        const char *part, *answer;
+    } codes[] = {{"AlreadyExist", "AlreadyExists"},
+                 {"ResourceConflict", "AlreadyExists"},
+                 {"AlreadyOwned", "AlreadyExists"},
+                 {"NotFound", "NotFound"},
+                 {"NoSuch", "NotFound"},
+                 {"AccessDenied", "AccessDenied"},
+                 {"LimitExceeded", "ServiceLimitExceeded"},
+                 {"Internal", "InternalFailure"},
+                 {"TooManyRequests", "Throttling"}};
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+        if (str_find(code, str_from(codes[i].part)) >= 0)
+            return codes[i].answer;
+    return "InvalidRequest";
+}
+
+/* CloudFormation's way to tell what a service refused. */
+static void refused(struct task *task, struct call *answer)
+{
+    struct str code = answer->error ? str_from(answer->error->code) : S("InternalFailure");
+    int status = answer->status_override ? answer->status_override
+                 : answer->error         ? answer->error->status
+                                         : 500;
+    task_fail(
+        task,
+        "Resource handler returned message: \"%.*s (Service: %s, Status Code: %d, Request ID: "
+        "%.*s)\" (RequestToken: %s, HandlerErrorCode: %s)",
+        STR(answer->message), answer->op->service->endpoint_prefix, status, STR(answer->request_id),
+        random_uuid(task->arena).p, handler_code(code));
+}
+
+static void answered(struct call *answer, void *user)
+{
+    struct task *task = user;
+    const struct step *step = &task->steps[task->at];
+    int r = 0;
+    if (answer->result < 0) {
+        struct str code = answer->error ? str_from(answer->error->code) : (struct str){0};
+        if (!step->ignore || !str_is(code, step->ignore)) {
+            refused(task, answer);
+            end(task, false);
+            return;
+        }
+    } else if (step->result) {
+        r = step->result(task, answer);
+    }
+    if (r == -EAGAIN && task->polls++ < POLLS_MAX) {
+        task->state = TASK_RETRYING;
+        worker_wait(task->worker);
+        return;
+    }
+    if (r < 0) {
+        if (!str_has(task->reason))
+            task_fail(task, "Resource did not stabilize in time");
+        end(task, false);
+        return;
+    }
+    task->at++;
+    next_step(task);
+}
+
+static void next_step(struct task *task)
+{
+    struct worker *w = task->worker;
+    /* What exists must be known to whoever cleans up after a crash. */
+    if (task->at > 0 && str_has(task->physical_id) && task->action != ACTION_DELETE &&
+        task->action != ACTION_DELETE_OLD && task->action != ACTION_DELETE_NEW) {
+        task->record->physical_id = task->physical_id;
+        stack_resource_save(task->call, stack_uuid(w->stack.stack_id), task->record);
+    }
+    if (task->at == task->n_steps) {
+        end(task, true);
+        return;
+    }
+    const struct step *step = &task->steps[task->at];
+    call_send_as(task->call, &w->who, step->op, step->in, answered, task);
+}
+
+void task_retry(struct task *task)
+{
+    task->state = TASK_RUNNING;
+    next_step(task);
+}
+
+static int plan_create(struct task *task)
+{
+    struct cloudformation_resource_record *rec = task->record;
+    /* Left half made by a daemon that was killed: away with it first. */
+    if (str_has(rec->physical_id) && !task->replacing) {
+        task->physical_id = rec->physical_id;
+        task->old_props = task->props;
+        int r = task->provider->remove(task);
+        if (r < 0)
+            return r;
+        task->old_props = NULL;
+    }
+    task->physical_id = (struct str){0};
+    return task->provider->create(task);
+}
+
+static int plan_update(struct task *task)
+{
+    const struct resource_type *type = resource_type_find(task->record->type);
+    struct property_change *changes;
+    size_t n;
+    enum resource_change change =
+        resource_type_compare(task->arena, type, task->old_props, task->props, &changes, &n);
+    if (change == CHANGE_NONE) {
+        task->skipped = true;
+        return 0;
+    }
+    struct cloudformation_resource_record *rec = task->record;
+    if (change == CHANGE_REPLACE || !task->provider->update) {
+        /* A second replacement in one resumed update must not lose the first old one. */
+        if (!str_has(rec->old_physical_id)) {
+            rec->old_physical_id = rec->physical_id;
+            rec->old_properties = rec->properties;
+            rec->old_attributes = rec->attributes;
+        }
+        task->replacing = true;
+        return plan_create(task);
+    }
+    task->physical_id = rec->physical_id;
+    return task->provider->update(task);
+}
+
+void task_start(struct task *task)
+{
+    int r = 0;
+    task->state = TASK_RUNNING;
+    switch (task->action) {
+    case ACTION_CREATE:
+        r = plan_create(task);
+        break;
+    case ACTION_UPDATE:
+        r = plan_update(task);
+        break;
+    case ACTION_REVERT:
+        r = task->provider->update ? task->provider->update(task) : 0;
+        break;
+    case ACTION_DELETE:
+    case ACTION_DELETE_OLD:
+    case ACTION_DELETE_NEW:
+        r = str_has(task->physical_id) ? task->provider->remove(task) : 0;
+        break;
+    }
+    if (r < 0) {
+        if (!str_has(task->reason))
+            task_fail(task, "internal error: %s", strerror(-r));
+        end(task, false);
+        return;
+    }
+    next_step(task);
+}

@@ -1,0 +1,73 @@
+/* worker - one operation on one stack, carried on by the loop until the stack rests.
+ *
+ *                      all made
+ *   CREATE ----------------------------------------------> CREATE_COMPLETE
+ *     | one failed                     removed
+ *     +----> ROLLBACK --------------------------------> ROLLBACK_COMPLETE | ROLLBACK_FAILED
+ *     +----> (DO_NOTHING / DisableRollback) CREATE_FAILED
+ *                      all changed            removed what is gone
+ *   UPDATE ----------------------> CLEANUP ------------> UPDATE_COMPLETE
+ *     | one failed          reverted           removed what was new
+ *     +----> UPDATE_ROLLBACK ------> ROLLBACK_CLEANUP --> UPDATE_ROLLBACK_COMPLETE | ..._FAILED
+ *   DELETE ------------------------------------------> DELETE_COMPLETE | DELETE_FAILED
+ *
+ * Arrows are taken by phase_end() in worker.c. A worker that the daemon's end interrupts is started
+ * again by worker_resume(): every step's effect and its record are in one transaction. */
+#pragma once
+#include "service/cloudformation/provider.h"
+#include "template/process.h"
+
+enum phase {
+    PHASE_CREATE,
+    PHASE_ROLLBACK,
+    PHASE_UPDATE,
+    PHASE_CLEANUP,
+    PHASE_UPDATE_ROLLBACK,
+    PHASE_ROLLBACK_CLEANUP,
+    PHASE_DELETE,
+};
+
+struct worker {
+    struct call *call; /* the root of all it does */
+    struct principal who;
+    struct cloudformation_stack_record stack;
+    enum phase phase;
+    struct template_processed processed; /* wanted; of CREATE and UPDATE */
+    struct stack_resources resources;    /* all records; tasks point into it */
+    struct task *tasks;
+    size_t n_tasks;
+    size_t running;
+    bool advancing; /* guards against itself: tasks may end at once */
+    bool failed;
+    struct str failed_ids;  /* "A, B" */
+    struct str failed_verb; /* "create", "update" */
+    uv_timer_t *timer;      /* for steps that ask again */
+    size_t retrying;
+    struct str *retained; /* logical ids that DeleteStack keeps */
+    size_t n_retained;
+};
+
+/* Starts on a stack whose record has been saved with its new ..._IN_PROGRESS status and whose
+ * Source is what is wanted. Returns at once. */
+int worker_start(struct cloud *cloud, struct str account, struct str region, struct str stack_uuid,
+                 enum phase phase, const struct str *retained, size_t n_retained);
+/* All stacks that were busy when the daemon ended. */
+int worker_resume_all(struct cloud *cloud, struct store *store);
+
+/* task.c */
+void task_start(struct task *task); /* calls worker_task_ended(), later */
+void task_retry(struct task *task);
+void worker_task_ended(struct task *task);
+void worker_wait(struct worker *worker); /* arms the timer */
+/* plan.c: the tasks of the phase that begins. */
+int worker_plan(struct worker *worker);
+void worker_resource_event(struct worker *worker,
+                           const struct cloudformation_resource_record *resource, struct str status,
+                           struct str reason, bool save);
+struct template_source worker_source(struct worker *worker);
+
+/* prepare.c - the processed template of a source, with the stack's pseudo parameters. */
+int prepare_source(struct call *call, const struct cloudformation_record_source *source,
+                   const struct cloudformation_record_source *previous, struct str stack_name,
+                   struct str stack_id, const struct cloudformation_stack_record *stack,
+                   struct template_processed *ret, struct template_error *err);
