@@ -1,0 +1,315 @@
+"""Who is let in: signatures, credentials, policies, hosts and origins."""
+
+import http.client
+import json
+
+import pytest
+
+from cloud import ACCOUNT, error_of, unique
+
+
+def raw(cloud, method="GET", path="/", headers=None, body=None):
+    c = http.client.HTTPConnection("127.0.0.1", int(cloud.url.rpartition(":")[2]), timeout=10)
+    c.putrequest(method, path, skip_host=True)
+    headers = dict({"Host": cloud.url[7:]}, **(headers or {}))
+    for name, value in headers.items():
+        c.putheader(name, value)
+    if body is not None:
+        c.putheader("Content-Length", str(len(body)))
+    c.endheaders(body)
+    r = c.getresponse()
+    text = r.read().decode()
+    c.close()
+    return r.status, r.headers, text
+
+
+# ---- signatures ----------------------------------------------------------------------------------
+
+
+def test_wrong_secret(cloud):
+    message = (
+        "The request signature we calculated does not match the signature you provided. Check your "
+        "AWS Secret Access Key and signing method. Consult the service documentation for details."
+    )
+    s3 = cloud.client("s3", secret="wrong")
+    status, code, got = error_of(s3.list_buckets)
+    assert (status, code) == (403, "SignatureDoesNotMatch")
+    assert got == (
+        "The request signature we calculated does not match the signature you provided. "
+        "Check your key and signing method."
+    )
+    sts = cloud.client("sts", secret="wrong")
+    status, code, got = error_of(sts.get_caller_identity)
+    assert (status, code) == (403, "SignatureDoesNotMatch")
+    assert got.startswith(message)
+    lam = cloud.client("lambda", secret="wrong")
+    status, code, got = error_of(lam.list_functions)
+    assert (status, code) == (403, "InvalidSignatureException")
+    assert got.startswith(message)
+    logs = cloud.client("logs", secret="wrong")
+    status, code, got = error_of(logs.describe_log_groups)
+    assert (status, code) == (400, "InvalidSignatureException")
+    assert got.startswith(message)
+
+
+def test_unknown_key(cloud):
+    key = "AKIAIOSFODNN7EXAMPLE"
+    assert error_of(cloud.client("s3", key=key).list_buckets) == (
+        403,
+        "InvalidAccessKeyId",
+        "The AWS Access Key Id you provided does not exist in our records.",
+    )
+    assert error_of(cloud.client("sts", key=key).get_caller_identity) == (
+        403,
+        "InvalidClientTokenId",
+        "The security token included in the request is invalid.",
+    )
+    status, code, message = error_of(cloud.client("lambda", key=key).list_functions)
+    assert (status, code) == (403, "UnrecognizedClientException")
+    assert message == "The security token included in the request is invalid."
+
+
+def test_no_signature(cloud):
+    status, headers, body = raw(cloud, "GET", "/2015-03-31/functions/")
+    assert status == 403
+    assert json.loads(body) == {"message": "Missing Authentication Token"} or (
+        "MissingAuthenticationToken" in headers.get("x-amzn-ErrorType", "")
+    )
+
+
+def test_wrong_session_token(cloud):
+    r = assume(cloud)
+    status, code, _ = error_of(
+        cloud.client(
+            "sts", key=r["AccessKeyId"], secret=r["SecretAccessKey"], token="nonsense"
+        ).get_caller_identity
+    )
+    assert (status, code) == (403, "InvalidClientTokenId")
+
+
+def test_old_signature(cloud):
+    import datetime
+    from unittest import mock
+
+    sts = cloud.client("sts")
+    past = datetime.datetime.utcnow() - datetime.timedelta(hours=1)
+    with mock.patch("botocore.auth.datetime") as clock:
+        clock.datetime.utcnow.return_value = past
+        status, code, message = error_of(sts.get_caller_identity)
+    assert (status, code) == (403, "SignatureDoesNotMatch")
+    assert message.startswith("Signature expired: ")
+
+
+def test_body_changed_on_the_way(cloud, bucket):
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    request = AWSRequest(
+        "POST", cloud.url + "/", data="Action=GetCallerIdentity&Version=2011-06-15",
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+    SigV4Auth(Credentials("test", "test"), "sts", "us-east-1").add_auth(request)
+    headers = dict(request.headers.items(), Host=cloud.url[7:])
+    status, _, body = raw(cloud, "POST", "/", headers, b"Action=GetCallerIdentity&Version=2011-06-15")
+    assert status == 200, body
+    status, _, body = raw(cloud, "POST", "/", headers, b"Action=GetSessionToken&Version=2011-06-15")
+    assert status == 403 and "SignatureDoesNotMatch" in body
+
+
+# ---- policies -------------------------------------------------------------------------------------
+
+
+def assume(cloud, *statements, name=None):
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": "arn:aws:iam::%s:root" % ACCOUNT},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    arn = cloud.role(list(statements), trust=json.dumps(trust))
+    r = cloud.sts.assume_role(RoleArn=arn, RoleSessionName="me")
+    return dict(r["Credentials"], Arn=r["AssumedRoleUser"]["Arn"], Role=arn)
+
+
+def as_role(cloud, service, *statements):
+    c = assume(cloud, *statements)
+    client = cloud.client(
+        service, key=c["AccessKeyId"], secret=c["SecretAccessKey"], token=c["SessionToken"]
+    )
+    return client, c
+
+
+def test_a_role_may_do_what_its_policy_says(cloud, bucket):
+    s3, c = as_role(
+        cloud,
+        "s3",
+        {"Effect": "Allow", "Action": "s3:Put*", "Resource": "arn:aws:s3:::%s/mine/*" % bucket},
+    )
+    s3.put_object(Bucket=bucket, Key="mine/k", Body=b"x")
+    assert error_of(s3.put_object, Bucket=bucket, Key="other", Body=b"x") == (
+        403,
+        "AccessDenied",
+        'User: %s is not authorized to perform: s3:PutObject on resource: "arn:aws:s3:::%s/other" '
+        "because no identity-based policy allows the s3:PutObject action" % (c["Arn"], bucket),
+    )
+
+
+def test_an_explicit_denial(cloud, bucket):
+    s3, c = as_role(
+        cloud,
+        "s3",
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "*"},
+    )
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    status, code, message = error_of(s3.get_object, Bucket=bucket, Key="k")
+    assert (status, code) == (403, "AccessDenied")
+    assert message == (
+        'User: %s is not authorized to perform: s3:GetObject on resource: "arn:aws:s3:::%s/k" '
+        "with an explicit deny in an identity-based policy" % (c["Arn"], bucket)
+    )
+
+
+def test_denials_of_other_services(cloud):
+    lam, c = as_role(cloud, "lambda")
+    function = "arn:aws:lambda:us-east-1:%s:function:any" % ACCOUNT
+    status, code, message = error_of(lam.get_function, FunctionName="any")
+    assert (status, code) == (403, "AccessDeniedException")
+    assert message == (
+        "User: %s is not authorized to perform: lambda:GetFunction on resource: %s because no "
+        "identity-based policy allows the lambda:GetFunction action" % (c["Arn"], function)
+    )
+    iam, c = as_role(cloud, "iam")
+    status, code, message = error_of(iam.get_role, RoleName="any")
+    assert (status, code) == (403, "AccessDenied")
+    assert message == (
+        "User: %s is not authorized to perform: iam:GetRole on resource: role any because no "
+        "identity-based policy allows the iam:GetRole action" % c["Arn"]
+    )
+
+
+def test_conditions(cloud, bucket):
+    s3, _ = as_role(
+        cloud,
+        "s3",
+        {
+            "Effect": "Allow",
+            "Action": "s3:ListBucket",
+            "Resource": "arn:aws:s3:::" + bucket,
+            "Condition": {"StringLike": {"s3:prefix": "mine/*"}},
+        },
+    )
+    assert s3.list_objects_v2(Bucket=bucket, Prefix="mine/a")["KeyCount"] == 0
+    assert error_of(s3.list_objects_v2, Bucket=bucket, Prefix="other")[1] == "AccessDenied"
+
+
+def test_giving_away_a_role_needs_pass_role(cloud):
+    from cloud import RUNTIME, zipped
+
+    lam, c = as_role(cloud, "lambda", {"Effect": "Allow", "Action": "lambda:*", "Resource": "*"})
+    role = cloud.lambda_role()
+    status, code, message = error_of(
+        lam.create_function, FunctionName=unique(), Runtime=RUNTIME, Role=role, Handler="a.b",
+        Code={"ZipFile": zipped({"a.py": ""})},
+    )
+    assert (status, code) == (403, "AccessDeniedException")
+    assert message == (
+        "User: %s is not authorized to perform: iam:PassRole on resource: %s because no "
+        "identity-based policy allows the iam:PassRole action" % (c["Arn"], role)
+    )
+
+
+@pytest.mark.parametrize("mode, allowed", [("enforce", False), ("log", True), ("off", True)])
+def test_modes(new_cloud, mode, allowed):
+    cloud = new_cloud("--iam", mode)
+    s3, _ = as_role(cloud, "s3")
+    if allowed:
+        s3.list_buckets()
+    else:
+        assert error_of(s3.list_buckets)[1] == "AccessDenied"
+    if mode == "log":
+        assert "s3:ListAllMyBuckets" in cloud.log_text()
+
+
+# ---- hosts and origins ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:4566", "192.0.2.1"])
+def test_other_hosts_are_refused(cloud, host):
+    """A page whose name was made to resolve to us must get nothing (DNS rebinding)."""
+    status, _, body = raw(cloud, headers={"Host": host})
+    assert status in (400, 403, 421)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_own_hosts_are_taken(cloud, host):
+    port = cloud.url.rpartition(":")[2]
+    status, _, body = raw(cloud, headers={"Host": "%s:%s" % (host, port)})
+    assert status not in (400, 421) and "Host" not in body
+
+
+def test_requests_of_other_origins_are_refused(cloud):
+    headers = {"Origin": "http://evil.example"}
+    assert raw(cloud, "POST", "/", headers, b"Action=GetCallerIdentity&Version=2011-06-15")[0] == 403
+    # Not even the question whether it would be taken has a yes.
+    headers["Access-Control-Request-Method"] = "PUT"
+    _, answer, _ = raw(cloud, "OPTIONS", "/bucket/key", headers)
+    assert answer.get("Access-Control-Allow-Origin") is None
+
+
+def test_no_host(cloud):
+    import socket
+
+    with socket.create_connection(("127.0.0.1", int(cloud.url.rpartition(":")[2]))) as s:
+        s.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert s.recv(100).split()[1] == b"400"
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+        b"POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: -1\r\n\r\n",
+        b"nonsense\r\n\r\n",
+    ],
+    ids=["length and chunked", "two lengths", "negative length", "no http"],
+)
+def test_requests_that_could_be_read_in_two_ways(cloud, request_bytes):
+    import socket
+
+    if b"%s" in request_bytes:
+        request_bytes = request_bytes % cloud.url[7:].encode()
+    with socket.create_connection(("127.0.0.1", int(cloud.url.rpartition(":")[2]))) as s:
+        s.settimeout(10)
+        s.sendall(request_bytes)
+        answer = b""
+        while True:
+            part = s.recv(65536)
+            answer += part
+            if not part:
+                break
+    assert answer == b"" or answer.split()[1] == b"400"
+    assert answer.count(b"HTTP/1.") <= 1
+    cloud.sts.get_caller_identity()
+
+
+def test_listens_on_loopback_only(cloud):
+    port = int(cloud.url.rpartition(":")[2])
+    with open("/proc/net/tcp") as f:
+        local = [line.split()[1] for line in f.readlines()[1:] if line.split()[3] == "0A"]
+    assert [a for a in local if int(a.partition(":")[2], 16) == port] == ["0100007F:%04X" % port]
+
+
+def test_other_addresses_need_two_words(new_cloud):
+    from cloud import free_port, lamina
+
+    r = lamina("up", "--ephemeral", "--port", free_port(), "--host", "0.0.0.0", check=False, timeout=10)
+    assert r.returncode != 0
+    assert "--allow-remote" in r.stderr
+    assert r.stdout == ""
