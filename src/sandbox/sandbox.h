@@ -2,9 +2,9 @@
  *
  * Three kinds of processes:
  *   daemon    calls everything declared here, on one thread, from one uv loop;
- *   spawner   forked by spawner_start() before threads and loop exist; owns the privileges, the base
- *             root, the cgroups, and a few spares (environments made ready, waiting for their plan);
- *   init      pid 1 of each environment: carries out the plan, starts the command, reaps, reports.
+ *   spawner   forked by spawner_start() before threads and loop exist; owns the privileges, the
+ * base root, the cgroups, and a few spares (environments made ready, waiting for their plan); init
+ * pid 1 of each environment: carries out the plan, starts the command, reaps, reports.
  *
  * When the daemon ends, in whatever way, the spawner kills every environment, removes its cgroups
  * and exits; when the spawner ends, the kernel ends the inits and with them their namespaces.
@@ -35,11 +35,11 @@ struct environment;
  * each says what is missing and what follows from it. */
 enum sandbox_cgroup { SANDBOX_CGROUP_NONE, SANDBOX_CGROUP_V1, SANDBOX_CGROUP_V2 };
 struct sandbox_abilities {
-    bool can_run;         /* false: no environment can be started; error and note say why */
-    int error;            /* -errno of what stood in the way */
-    bool user_namespace;  /* environments live in a user namespace (we are not root) */
+    bool can_run;        /* false: no environment can be started; error and note say why */
+    int error;           /* -errno of what stood in the way */
+    bool user_namespace; /* environments live in a user namespace (we are not root) */
     bool net_namespace;
-    bool overlay;         /* false: layers are merged into a folder of hard links under cache_dir */
+    bool overlay; /* false: layers are merged into a folder of hard links under cache_dir */
     bool seccomp;
     enum sandbox_cgroup memory, cpu, pids, freeze, kill;
     char note[1024];
@@ -77,14 +77,15 @@ struct sandbox_port {
     bool datagram; /* UDP socket instead of a TCP listener */
 };
 struct sandbox_plan {
-    const char *const *argv; /* NULL-terminated; argv[0] is a path inside, or found on PATH of envp */
+    const char *const
+        *argv; /* NULL-terminated; argv[0] is a path inside, or found on PATH of envp */
     const char *const *envp; /* NULL-terminated */
     const char *cwd;         /* NULL: /var/task */
 
-    const char *task_dir;           /* -> /var/task */
-    const char *const *layer_dirs;  /* -> /opt, merged in this order: the last one wins */
+    const char *task_dir;          /* -> /var/task */
+    const char *const *layer_dirs; /* -> /opt, merged in this order: the last one wins */
     size_t n_layers;
-    const char *runtime_dir;        /* -> /var/runtime */
+    const char *runtime_dir;          /* -> /var/runtime */
     const struct sandbox_bind *binds; /* e.g. an interpreter outside /usr -> the same path */
     size_t n_binds;
     const struct sandbox_link *links; /* e.g. /var/lang/bin/python3.11 -> the interpreter */
@@ -107,16 +108,18 @@ struct environment_exit {
 };
 
 struct environment_events {
-    /* Once after environment_start() and once after each environment_restart(). error 0: the command
-     * has been executed (execve() succeeded), the fds are there. Otherwise -errno and `why`, one line
-     * naming the step ("bind /x to /var/task: No such file or directory"); free it then. */
+    /* Once after environment_start() and once after each environment_restart(). error 0: the
+     * command has been executed (execve() succeeded), the fds are there. Otherwise -errno and
+     * `why`, one line naming the step ("bind /x to /var/task: No such file or directory"); free it
+     * then. */
     void (*on_start)(struct environment *env, int error, const char *why, void *user);
     /* The command ended. What it wrote before is in the pipe already: read until EAGAIN. */
     void (*on_exit)(struct environment *env, const struct environment_exit *how, void *user);
 };
 
 int environment_start(struct spawner *s, const struct sandbox_plan *plan,
-                      const struct environment_events *events, void *user, struct environment **ret);
+                      const struct environment_events *events, void *user,
+                      struct environment **ret);
 /* Kills what runs inside (background processes too) and starts the command again: same plan, /tmp
  * kept. on_start follows; no on_exit for what was killed here. */
 int environment_restart(struct environment *env);
@@ -124,21 +127,24 @@ int environment_restart(struct environment *env);
  * taken are closed. Accepts NULL. May be called inside callbacks. */
 void environment_free(struct environment *env);
 
-/* Available after on_start(0). The caller owns what it takes; all are non-blocking, close-on-exec. */
+/* Available after on_start(0). The caller owns what it takes; all are non-blocking, close-on-exec.
+ */
 int environment_take_port(struct environment *env, size_t index); /* in the order of plan->ports */
-int environment_take_output(struct environment *env); /* read end of stdout+stderr, in writing order;
-                                                         never at its end while the environment is */
-pid_t environment_pid(const struct environment *env);             /* init's, as the host sees it */
-int environment_pidfd(const struct environment *env);             /* init's; borrowed */
-int64_t environment_exec_ns(const struct environment *env); /* monotonic clock when the command began */
+int environment_take_output(
+    struct environment *env); /* read end of stdout+stderr, in writing order;
+                                 never at its end while the environment is */
+pid_t environment_pid(const struct environment *env); /* init's, as the host sees it */
+int environment_pidfd(const struct environment *env); /* init's; borrowed */
+int64_t
+environment_exec_ns(const struct environment *env); /* monotonic clock when the command began */
 
 /* These act at once, by file descriptors got at the start: no spawner in between. */
-int environment_kill(struct environment *env);            /* SIGKILL to all; on_exit follows, lost */
+int environment_kill(struct environment *env); /* SIGKILL to all; on_exit follows, lost */
 int environment_signal(struct environment *env, int sig); /* to the command only */
 int environment_freeze(struct environment *env);
 int environment_thaw(struct environment *env); /* fine when not frozen */
-/* CPU share of memory_mb as Lambda gives it: 20000*MB/1769 us of each 20 ms. 0 takes the limit away.
- * Call after init. -EOPNOTSUPP without a cpu cgroup. */
+/* CPU share of memory_mb as Lambda gives it: 20000*MB/1769 us of each 20 ms. 0 takes the limit
+ * away. Call after init. -EOPNOTSUPP without a cpu cgroup. */
 int environment_set_cpu(struct environment *env, int memory_mb);
 /* High-water mark, without file cache and /tmp. Works after on_exit, until environment_free(). */
 int environment_memory_peak(struct environment *env, int64_t *ret_bytes);

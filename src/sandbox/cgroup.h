@@ -1,0 +1,64 @@
+/* cgroup - the limits and meters of environments, over cgroup v1, v2, or both at once.
+ *
+ * Layout in every hierarchy: <mount>/lamina/<spawner>/e<number>, where <spawner> names the process
+ * so exactly (pid, start time, pid namespace) that leftovers of dead ones can be recognised. On
+ * hosts with v1 controllers and an empty v2 hierarchy beside them, v2 freezes, kills and meters cpu
+ * time, v1 limits: v2's freezer is ten times faster and lets SIGKILL through. */
+#pragma once
+#include "sandbox/sandbox.h"
+
+#define CGROUP_HIERARCHIES 8
+
+/* Files that the daemon gets as open descriptors, so that using them needs no spawner. */
+enum cgroup_file {
+    CGROUP_FILE_CPU,      /* v1 cpu.cfs_quota_us, v2 cpu.max */
+    CGROUP_FILE_FREEZE,   /* v1 freezer.state, v2 cgroup.freeze */
+    CGROUP_FILE_KILL,     /* v2 cgroup.kill */
+    CGROUP_FILE_PEAK,     /* v1 memory.max_usage_in_bytes, v2 memory.peak */
+    CGROUP_FILE_MEMORY,   /* memory.stat */
+    CGROUP_FILE_OOM,      /* v1 memory.oom_control, v2 memory.events */
+    CGROUP_FILE_CPU_STAT, /* v1 cpuacct.usage, v2 cpu.stat */
+    CGROUP_FILES
+};
+
+struct cgroup_hierarchy {
+    char *dir;  /* <mount>/lamina/<spawner> */
+    char *root; /* <mount>/lamina */
+    bool v2;
+    unsigned controllers; /* bits of enum cgroup_controller that can be used here */
+};
+enum cgroup_controller {
+    CGROUP_MEMORY = 1,
+    CGROUP_CPU = 2,
+    CGROUP_PIDS = 4,
+    CGROUP_FREEZER = 8,
+    CGROUP_CPUACCT = 16
+};
+
+struct cgroups {
+    struct cgroup_hierarchy items[CGROUP_HIERARCHIES];
+    size_t n;
+    unsigned seq;
+};
+
+/* One environment's. */
+struct cgroup {
+    unsigned seq;
+    int procs[CGROUP_HIERARCHIES]; /* v1: cgroup.procs, writing "0" joins; v2: -1 */
+    int dir_v2;                    /* for CLONE_INTO_CGROUP; -1 without v2 */
+    int files[CGROUP_FILES];       /* -1: not to be had */
+};
+
+/* Finds what is usable, removes leftovers of dead spawners. Finding nothing is no error. */
+void cgroups_open(struct cgroups *ret);
+void cgroups_close(struct cgroups *g); /* removes the spawner's own folders; all must be empty */
+enum sandbox_cgroup cgroups_kind(const struct cgroups *g, enum cgroup_controller controller);
+enum sandbox_cgroup cgroups_kill_kind(const struct cgroups *g);
+enum sandbox_cgroup cgroups_cpu_stat_kind(const struct cgroups *g);
+
+int cgroup_make(struct cgroups *g, struct cgroup *ret);
+void cgroup_close_fds(struct cgroup *c);
+int cgroup_join(const struct cgroup *c); /* the calling process, into the v1 hierarchies */
+int cgroup_limit(const struct cgroups *g, const struct cgroup *c, int memory_mb, int processes);
+void cgroup_kill(const struct cgroups *g, const struct cgroup *c);  /* thaws and kills all in it */
+int cgroup_remove(const struct cgroups *g, const struct cgroup *c); /* -EBUSY: try later */

@@ -1,0 +1,325 @@
+/* init - sets an environment up, carries out its plan, and looks after its processes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "sandbox/command.h"
+#include "sandbox/message.h"
+#include "sandbox/net.h"
+#include "sandbox/root.h"
+
+#define SOCK_FD 3
+static int spawner_sock; /* moves to SOCK_FD when all other descriptors are closed */
+
+struct init {
+    const struct init_setup *setup;
+    int sock; /* the daemon's */
+    int signals;
+    pid_t command;
+    struct plan_head head;
+    struct command_plan plan;
+    struct event event; /* too big for the stack of every function */
+};
+
+/* ---- setting up ---- */
+
+static int drop_bounding_set(void)
+{
+    for (int cap = 0; cap <= 63; cap++)
+        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+            return errno == EINVAL && cap > 0 ? 0 : -errno; /* beyond the last one */
+    return 0;
+}
+
+/* What is still needed: to start the command under its own user, to kill it, and to make it the one
+ * that the out-of-memory killer may choose, for good. */
+static int keep_few_capabilities(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {{0}};
+    data[0].permitted = data[0].effective =
+        1U << CAP_KILL | 1U << CAP_SETUID | 1U << CAP_SETGID | 1U << CAP_SYS_RESOURCE;
+    return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
+}
+
+static void default_signals(void)
+{
+    sigset_t all;
+    for (int sig = 1; sig < NSIG; sig++)
+        signal(sig, SIG_DFL);
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL); /* SIGCHLD is read from a descriptor */
+}
+
+static void protect_from_oom(void)
+{
+    auto_close int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0 && write(fd, "-1000", 5) < 0)
+        return; /* an ordinary user may not: then it is the likelier victim's turn anyway */
+}
+
+static int own_fds(int sock)
+{
+    int null = open("/dev/null", O_RDWR);
+    if (null < 0)
+        return -errno;
+    for (int fd = 0; fd < 3; fd++)
+        if (dup2(null, fd) < 0)
+            return -errno;
+    if (sock != SOCK_FD && dup2(sock, SOCK_FD) < 0)
+        return -errno;
+    fcntl(SOCK_FD, F_SETFD, FD_CLOEXEC);
+    spawner_sock = SOCK_FD;
+    return close_range(SOCK_FD + 1, ~0U, 0) < 0 ? -errno : 0;
+}
+
+static int set_up(const struct init_setup *s, char *why)
+{
+    int r = cgroup_join(s->cgroup);
+    if (r < 0)
+        return why_printf(why, r, "join the control groups");
+    if (!s->user_namespace)
+        protect_from_oom();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_NAME, "lamina-init");
+    r = own_fds(s->spawner_sock);
+    if (r < 0)
+        return why_printf(why, r, "arrange file descriptors");
+    unshare(CLONE_NEWCGROUP); /* hides the group's place in the tree; nothing depends on it */
+    if (sethostname(SANDBOX_ADDRESS, strlen(SANDBOX_ADDRESS)) < 0)
+        return why_printf(why, -errno, "set the host name");
+    r = net_up();
+    if (r < 0)
+        return why_printf(why, r, "bring the loopback up");
+    r = root_enter(why);
+    if (r < 0)
+        return r;
+    r = drop_bounding_set();
+    if (r < 0)
+        return why_printf(why, r, "drop the capability bounding set");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return why_printf(why, -errno, "set no_new_privs");
+    return 0;
+}
+
+/* ---- specialisation ---- */
+
+static char *list_add(char ***list, size_t *n, size_t *cap, const char *s)
+{
+    if (*n + 1 >= *cap) {
+        *cap = *cap ? *cap * 2 : 64;
+        *list = mem_realloc(*list, *cap * sizeof(char *));
+    }
+    (*list)[(*n)++] = (char *)s;
+    (*list)[*n] = NULL;
+    return (char *)s;
+}
+
+static int listen_port(const struct plan_item *item, const char *text, int *fds, size_t *n,
+                       char *why)
+{
+    const char *kind = plan_text_after(item, text, text);
+    if (*n == SANDBOX_PORTS || !kind)
+        return why_printf(why, -EINVAL, "listen at port %s", text);
+    int fd = net_listen((uint16_t)atoi(text), strcmp(kind, "udp") == 0);
+    if (fd < 0)
+        return why_printf(why, fd, "listen at port %s", text);
+    fds[(*n)++] = fd;
+    return 0;
+}
+
+static int read_command(struct init *in, struct plan_cursor plan, int *ports, size_t *n_ports,
+                        char *why)
+{
+    struct plan_item item;
+    const char *text;
+    size_t n_argv = 0, cap_argv = 0, n_envp = 0, cap_envp = 0;
+    int r = 0;
+
+    while (r == 0 && plan_next(&plan, &item, &text)) {
+        if (item.kind == PLAN_ARG)
+            list_add(&in->plan.argv, &n_argv, &cap_argv, text);
+        else if (item.kind == PLAN_ENV)
+            list_add(&in->plan.envp, &n_envp, &cap_envp, text);
+        else if (item.kind == PLAN_CWD)
+            in->plan.cwd = text;
+        else if (item.kind == PLAN_PORT)
+            r = listen_port(&item, text, ports, n_ports, why);
+    }
+    if (!in->plan.envp)
+        in->plan.envp = mem_zalloc(sizeof(char *));
+    if (r == 0 && (!in->plan.argv || !in->plan.cwd))
+        r = why_printf(why, -EBADMSG, "read the plan");
+    return r;
+}
+
+static int start_command(struct init *in, const int *ports, size_t n_ports, char *why)
+{
+    int64_t began = clock_mono_ns();
+    pid_t pid = command_start(&in->plan, why);
+    if (pid < 0)
+        return pid;
+    in->command = pid;
+    in->event = (struct event){.kind = EVENT_READY, .exec_ns = began};
+    return message_send(in->sock, &in->event, sizeof(in->event), ports, n_ports);
+}
+
+static int specialise(struct init *in, const char *bytes, size_t size, int *fds, size_t n_fds,
+                      char *why)
+{
+    struct plan_cursor plan;
+    int ports[SANDBOX_PORTS];
+    size_t n_ports = 0;
+
+    int r = plan_begin(bytes, size, &in->head, &plan);
+    if (r < 0)
+        return why_printf(why, r, "read the plan");
+    r = root_specialise(&in->head, plan, fds + 2, n_fds - 2, why);
+    if (r == 0)
+        r = read_command(in, plan, ports, &n_ports, why);
+    if (r == 0) {
+        r = keep_few_capabilities();
+        if (r < 0)
+            why_printf(why, r, "drop capabilities");
+    }
+    prctl(PR_SET_DUMPABLE, 0); /* in a user namespace the command runs as the same user */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    in->plan.setup = in->setup;
+    in->plan.memory_mb = in->head.memory_mb;
+    in->plan.max_processes = in->head.max_processes;
+    in->plan.max_files = in->head.max_files;
+    if (r == 0)
+        r = start_command(in, ports, n_ports, why);
+    for (size_t i = 0; i < n_ports; i++)
+        close(ports[i]); /* the daemon's alone: when it closes them, connections are refused */
+    return r;
+}
+
+/* ---- looking after it ---- */
+
+static void send_failed(struct init *in, int error, const char *why)
+{
+    in->event = (struct event){.kind = EVENT_FAILED, .error = error};
+    snprintf(in->event.why, sizeof(in->event.why), "%s", why);
+    message_send(in->sock, &in->event, sizeof(in->event), NULL, 0);
+}
+
+static void reap(struct init *in)
+{
+    int status;
+    struct rusage usage;
+    for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &usage)) > 0;) {
+        if (pid != in->command)
+            continue;
+        in->command = 0;
+        in->event = (struct event){
+            .kind = EVENT_EXITED, .wait_status = status, .max_rss = (int64_t)usage.ru_maxrss << 10};
+        message_send(in->sock, &in->event, sizeof(in->event), NULL, 0);
+    }
+}
+
+static void restart(struct init *in)
+{
+    char why[WHY_MAX];
+    in->command = 0;
+    /* All processes may have ended, and new ones may be born while we kill: until none is left. */
+    do
+        kill(-1, SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0);
+    int r = start_command(in, NULL, 0, why);
+    if (r < 0)
+        send_failed(in, r, why);
+}
+
+static void obey(struct init *in, const struct command *c)
+{
+    switch (c->kind) {
+    case COMMAND_RESTART:
+        restart(in);
+        break;
+    case COMMAND_SIGNAL:
+        if (in->command > 0)
+            kill(in->command, c->signal);
+        break;
+    case COMMAND_STOP:
+        kill(-1, SIGSTOP);
+        break;
+    case COMMAND_CONTINUE:
+        kill(-1, SIGCONT);
+        break;
+    }
+}
+
+static _Noreturn void look_after(struct init *in)
+{
+    struct pollfd fds[] = {{.fd = in->sock, .events = POLLIN},
+                           {.fd = in->signals, .events = POLLIN}};
+    for (;;) {
+        if (poll(fds, ARRAY_LEN(fds), -1) < 0)
+            continue;
+        if (fds[1].revents) {
+            struct signalfd_siginfo info;
+            while (read(in->signals, &info, sizeof(info)) > 0)
+                ;
+            reap(in);
+        }
+        if (fds[0].revents) {
+            struct command c;
+            size_t n, n_fds;
+            int r = message_recv(in->sock, &c, sizeof(c), 0, &n, NULL, &n_fds);
+            if (r < 0 || n == 0)
+                _exit(0); /* nobody wants us; the kernel takes all others along */
+            if (n == sizeof(c))
+                obey(in, &c);
+        }
+    }
+}
+
+static int open_signals(void)
+{
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    return signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+_Noreturn void init_main(const struct init_setup *setup)
+{
+    static struct shell_report report;
+    static struct init in;
+    static char bytes[MESSAGE_MAX]; /* the plan stays: argv and envp point into it */
+    int fds[MESSAGE_FDS];
+    size_t n, n_fds;
+
+    default_signals();
+    in.setup = setup;
+    spawner_sock = setup->spawner_sock;
+    report.error = set_up(setup, report.why);
+    if (message_send(spawner_sock, &report, sizeof(report), NULL, 0) < 0)
+        _exit(1);
+
+    int r = message_recv(spawner_sock, bytes, sizeof(bytes), 0, &n, fds, &n_fds);
+    if (r < 0 || n == 0 || n_fds < 2)
+        _exit(1); /* the spawner is gone, or has no use for us */
+    close(spawner_sock);
+    in.sock = fds[0];
+    in.plan.output = fds[1];
+    in.signals = open_signals();
+    r = report.error ? report.error : specialise(&in, bytes, n, fds, n_fds, report.why);
+    if (r < 0) {
+        send_failed(&in, r, report.why);
+        _exit(1);
+    }
+    look_after(&in);
+}

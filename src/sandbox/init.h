@@ -1,0 +1,20 @@
+/* init - pid 1 of an environment, from its first moment on.
+ *
+ *   setting up --report--> waiting for a plan --READY--> running <--COMMAND_RESTART-- idle
+ *                                 |                         |                           ^
+ *                                 +--FAILED, end            +----------EXITED-----------+
+ *
+ * It ends when the daemon's or the spawner's end of its socket is closed. */
+#pragma once
+#include "sandbox/cgroup.h"
+#include "sandbox/filter.h"
+
+struct init_setup {
+    int spawner_sock; /* the report goes out, the plan comes in */
+    const struct cgroup *cgroup;
+    const struct sock_fprog *filter; /* NULL: the kernel has no seccomp */
+    bool user_namespace;
+    bool memory_is_limited, processes_are_limited; /* by cgroups */
+};
+
+_Noreturn void init_main(const struct init_setup *setup);

@@ -1,0 +1,68 @@
+/* message - what daemon, spawner and init say to each other: packets with file descriptors.
+ *
+ * All three are the same program, so packets are C structs, followed by a plan where one is due. */
+#pragma once
+#include <limits.h>
+#include "sandbox/sandbox.h"
+#include "base/buf.h"
+
+#define MESSAGE_FDS 64
+#define MESSAGE_MAX (128 * 1024)
+#define WHY_MAX 512
+
+/* daemon -> spawner: a plan (struct plan_head, then items), with two fds: the environment's socket
+ * and the write end of its output. The spawner hands the same bytes to an init, with more fds: one
+ * mount for each PLAN_BIND and PLAN_LAYERS, in order. */
+enum plan_kind { PLAN_BIND = 1, PLAN_LAYERS, PLAN_LINK, PLAN_PORT, PLAN_ARG, PLAN_ENV, PLAN_CWD };
+struct plan_head {
+    int memory_mb, tmp_mb, max_processes, max_files;
+};
+struct plan_item {
+    uint32_t kind, size; /* size of the content that follows: NUL-terminated strings */
+};
+struct plan_cursor {
+    const char *p, *end;
+};
+
+/* -E2BIG when it would not fit a packet, -EINVAL for a path that is not absolute. */
+int plan_write(const struct sandbox_plan *plan, struct buf *ret);
+int plan_begin(const void *bytes, size_t n, struct plan_head *ret_head, struct plan_cursor *ret);
+/* False at the end or at damaged bytes. *ret_text has at least one NUL-terminated string. */
+bool plan_next(struct plan_cursor *c, struct plan_item *ret, const char **ret_text);
+/* The string after s in the same item, or NULL. */
+const char *plan_text_after(const struct plan_item *item, const char *text, const char *s);
+
+/* On the environment's socket, to the daemon: first MADE from the spawner, the rest from init. */
+enum event_kind { EVENT_MADE = 1, EVENT_READY, EVENT_FAILED, EVENT_EXITED };
+struct event {
+    int kind;
+    int error;      /* FAILED */
+    int pid;        /* MADE */
+    unsigned files; /* MADE: bit i set: cgroup file i comes along, after the pidfd */
+    int freeze, kill, memory, cpu_stat; /* MADE: enum sandbox_cgroup of each */
+    int cpu, oom;                       /* the same */
+    int wait_status;                    /* EXITED */
+    int64_t max_rss;                    /* EXITED: bytes */
+    int64_t exec_ns;                    /* READY */
+    char why[WHY_MAX];
+};
+
+/* The same socket, to init. */
+enum command_kind { COMMAND_RESTART = 1, COMMAND_SIGNAL, COMMAND_STOP, COMMAND_CONTINUE };
+struct command {
+    int kind, signal;
+};
+
+/* spawner -> daemon, once; init -> spawner, once. */
+struct spawner_report {
+    struct sandbox_abilities abilities;
+};
+struct shell_report {
+    int error;
+    char why[WHY_MAX];
+};
+
+int message_send(int sock, const void *p, size_t n, const int *fds, size_t n_fds);
+/* 0 and *ret_n == 0: the other side is gone. Received fds are close-on-exec. */
+int message_recv(int sock, void *p, size_t max, int flags, size_t *ret_n, int *ret_fds,
+                 size_t *ret_n_fds);

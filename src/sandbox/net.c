@@ -1,0 +1,52 @@
+/* net - loopback and listeners, by the oldest interface there is: it needs no netlink library. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include "base/cleanup.h"
+#include "sandbox/net.h"
+#include "sandbox/sandbox.h"
+
+static void set_address(struct ifreq *ifr, const char *text)
+{
+    struct sockaddr_in sin = {.sin_family = AF_INET};
+    inet_pton(AF_INET, text, &sin.sin_addr);
+    memcpy(&ifr->ifr_addr, &sin, sizeof(sin));
+}
+
+int net_up(void)
+{
+    auto_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    struct ifreq ifr = {.ifr_name = "lo"};
+    ifr.ifr_flags = IFF_UP | IFF_RUNNING;
+    if (ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
+        return -errno;
+    /* A second address, not instead of 127.0.0.1. Its class would give it /16: say /32. */
+    ifr = (struct ifreq){.ifr_name = "lo:0"};
+    set_address(&ifr, SANDBOX_ADDRESS);
+    if (ioctl(fd, SIOCSIFADDR, &ifr) < 0)
+        return -errno;
+    set_address(&ifr, "255.255.255.255");
+    return ioctl(fd, SIOCSIFNETMASK, &ifr) < 0 ? -errno : 0;
+}
+
+int net_listen(uint16_t port, bool datagram)
+{
+    int type = (datagram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    auto_close int fd = socket(AF_INET, type, 0);
+    if (fd < 0)
+        return -errno;
+    struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(port)};
+    inet_pton(AF_INET, SANDBOX_ADDRESS, &sin.sin_addr);
+    int one = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (bind(fd, (struct sockaddr *)&sin, sizeof(sin)) < 0)
+        return -errno;
+    if (!datagram && listen(fd, 512) < 0)
+        return -errno;
+    return TAKE_FD(fd);
+}

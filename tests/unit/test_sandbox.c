@@ -1,0 +1,710 @@
+/* test_sandbox - real environments on the machine that runs the test, as root or as anybody.
+ *
+ * What the machine cannot do is skipped with a message that says so. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <glob.h>
+#include <cmocka.h>
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "sandbox/sandbox.h"
+
+static struct spawner *spawner;
+static struct sandbox_abilities can;
+static uv_loop_t loop;
+static char scratch[] = "/tmp/test-sandbox-XXXXXX";
+
+/* ---- running one command to its end ---- */
+
+struct run {
+    struct environment *env;
+    struct buf output;
+    int fd;
+    bool started, ended;
+    int error;
+    char why[512];
+    struct environment_exit how;
+    int64_t peak;
+    void (*on_started)(struct run *run);
+};
+
+static void read_output(struct run *run)
+{
+    char block[4096];
+    for (ssize_t n; (n = read(run->fd, block, sizeof(block))) > 0;)
+        buf_add(&run->output, block, (size_t)n);
+}
+
+static void on_start(struct environment *env, int error, const char *why, void *user)
+{
+    struct run *run = user;
+    run->started = true;
+    run->error = error;
+    snprintf(run->why, sizeof(run->why), "%s", why);
+    if (error) {
+        run->ended = true;
+        return;
+    }
+    if (run->fd < 0)
+        run->fd = environment_take_output(env);
+    if (run->on_started)
+        run->on_started(run);
+}
+
+static void on_exit_event(struct environment *env, const struct environment_exit *how, void *user)
+{
+    struct run *run = user;
+    run->ended = true;
+    run->how = *how;
+    read_output(run);
+    environment_memory_peak(env, &run->peak);
+}
+
+static const struct environment_events events = {on_start, on_exit_event};
+static const char *const plain_env[] = {"PATH=/usr/bin:/bin", "LANG=C", NULL};
+
+static struct sandbox_plan shell_plan(const char *const argv[])
+{
+    return (struct sandbox_plan){.argv = argv, .envp = plain_env, .memory_mb = 256};
+}
+
+static void run_begin(struct run *run, const struct sandbox_plan *plan)
+{
+    run->fd = -1;
+    buf_init(&run->output, 1 << 20);
+    assert_int_equal(environment_start(spawner, plan, &events, run, &run->env), 0);
+}
+
+static void run_wait(struct run *run)
+{
+    while (!run->ended)
+        uv_run(&loop, UV_RUN_ONCE);
+    buf_byte(&run->output, '\0');
+}
+
+static void run_done(struct run *run)
+{
+    environment_free(run->env);
+    if (run->fd >= 0)
+        close(run->fd);
+    buf_done(&run->output);
+    uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+static void run_sh(struct run *run, struct sandbox_plan plan, const char *script)
+{
+    const char *argv[] = {"/bin/sh", "-c", script, NULL};
+    plan.argv = argv;
+    run_begin(run, &plan);
+    run_wait(run);
+    if (run->error)
+        fail_msg("did not start: %s", run->why);
+}
+
+static void expect_output(struct sandbox_plan plan, const char *script, const char *want)
+{
+    struct run run = {0};
+    run_sh(&run, plan, script);
+    assert_string_equal(run.output.p, want);
+    run_done(&run);
+}
+
+#define NEEDS(condition, what)                                                                     \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            print_message("skipped: %s\n", what);                                                  \
+            skip();                                                                                \
+        }                                                                                          \
+    } while (0)
+#define NEEDS_SANDBOX NEEDS(can.can_run, can.note)
+
+static const char *make_file(const char *name, const char *text)
+{
+    static char path[512];
+    snprintf(path, sizeof(path), "%s/%s", scratch, name);
+    char dir[512];
+    snprintf(dir, sizeof(dir), "%s", path);
+    *strrchr(dir, '/') = '\0';
+    assert_int_equal(fs_mkdirs(dir, 0755), 0);
+    assert_int_equal(fs_write(path, str_from(text), 0644), 0);
+    return path;
+}
+
+/* ---- the view from inside ---- */
+
+static void test_runs_a_command(void **state)
+{
+    NEEDS_SANDBOX;
+    expect_output(shell_plan(NULL), "echo out; echo err >&2; pwd; id -u; id -g; echo $$ $LANG",
+                  "out\nerr\n/var/task\n993\n990\n2 C\n");
+}
+
+static void test_sees_nothing_of_the_host(void **state)
+{
+    NEEDS_SANDBOX;
+    expect_output(shell_plan(NULL),
+                  "ls -d /root /home /boot /mnt /srv /sys 2>/dev/null; ls /;"
+                  "cat /etc/hosts; grep sbx /etc/passwd; hostname",
+                  "bin\ndev\netc\nlib\nlib64\nopt\nproc\nsbin\ntmp\nusr\nvar\n"
+                  "127.0.0.1 localhost\n169.254.100.1 sandbox.localdomain sandbox\n"
+                  "sbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n169.254.100.1\n");
+}
+
+static void test_only_tmp_is_writable(void **state)
+{
+    NEEDS_SANDBOX;
+    char dir[512];
+    make_file("code/app.py", "print()\n");
+    snprintf(dir, sizeof(dir), "%s/code", scratch);
+    struct sandbox_plan plan = shell_plan(NULL);
+    plan.task_dir = dir;
+    expect_output(plan,
+                  "ls; for d in /var/task /opt / /etc /usr /var /dev /proc/sys/kernel; do"
+                  " (: >$d/x) 2>/dev/null && echo wrote $d; done; : >/tmp/x && ls /tmp",
+                  "app.py\nx\n");
+}
+
+static void test_has_no_privileges(void **state)
+{
+    NEEDS_SANDBOX;
+    expect_output(shell_plan(NULL),
+                  "grep -E 'Cap(Inh|Prm|Eff|Bnd|Amb)|NoNewPrivs' /proc/self/status | tr -d '\\t';"
+                  "ulimit -n; ulimit -c; ps -e 2>/dev/null | grep -c lamina-init;"
+                  "kill -9 1; kill -TERM 1; mount -t tmpfs x /tmp 2>/dev/null || echo refused;"
+                  "unshare -U true 2>/dev/null || echo refused; cat /proc/1/environ 2>/dev/null",
+                  "CapInh:0000000000000000\nCapPrm:0000000000000000\nCapEff:0000000000000000\n"
+                  "CapBnd:0000000000000000\nCapAmb:0000000000000000\nNoNewPrivs:1\n1024\n0\n1\n"
+                  "refused\nrefused\n");
+}
+
+static void test_filters_system_calls(void **state)
+{
+    NEEDS_SANDBOX;
+    NEEDS(can.seccomp, "no seccomp");
+    expect_output(shell_plan(NULL), "grep Seccomp: /proc/self/status | tr -d '\\t'", "Seccomp:2\n");
+}
+
+static void test_tmp_has_its_size(void **state)
+{
+    NEEDS_SANDBOX;
+    struct sandbox_plan plan = shell_plan(NULL);
+    plan.tmp_mb = 3;
+    expect_output(plan,
+                  "head -c 2000000 /dev/zero >/tmp/a && echo fits;"
+                  "head -c 2000000 /dev/zero >/tmp/b 2>/dev/null || echo full",
+                  "fits\nfull\n");
+}
+
+static void test_last_layer_wins(void **state)
+{
+    NEEDS_SANDBOX;
+    char dirs[3][512];
+    const char *layers[3];
+    for (int i = 0; i < 3; i++) {
+        snprintf(dirs[i], sizeof(dirs[i]), "%s/layer,%d:x", scratch, i);
+        layers[i] = dirs[i];
+    }
+    make_file("layer,0:x/same", "first\n");
+    make_file("layer,1:x/same", "second\n");
+    make_file("layer,2:x/same", "third\n");
+    make_file("layer,0:x/python/a", "a0\n");
+    make_file("layer,1:x/python/b", "b1\n");
+    make_file("layer,1:x/python/a", "a1\n");
+    struct sandbox_plan plan = shell_plan(NULL);
+    plan.layer_dirs = layers;
+    plan.n_layers = 3;
+    for (int i = 0; i < 2; i++) /* the second time from what is kept */
+        expect_output(plan, "cd /opt; cat same python/a python/b; : 2>/dev/null >new || echo ro",
+                      "third\na1\nb1\nro\n");
+    plan.n_layers = 1;
+    expect_output(plan, "cat /opt/same", "first\n");
+}
+
+static void test_binds_and_links(void **state)
+{
+    NEEDS_SANDBOX;
+    char dir[512];
+    make_file("lang/bin/tool", "tool\n");
+    snprintf(dir, sizeof(dir), "%s/lang", scratch);
+    const struct sandbox_bind binds[] = {{dir, "/root/lang"}, {"/etc/passwd", "/srv/one/file"}};
+    const struct sandbox_link links[] = {{"/root/lang/bin/tool", "/var/lang/bin/tool"}};
+    struct sandbox_plan plan = shell_plan(NULL);
+    plan.binds = binds;
+    plan.n_binds = 2;
+    plan.links = links;
+    plan.n_links = 1;
+    expect_output(plan, "cat /var/lang/bin/tool; head -c 4 /srv/one/file", "tool\nroot");
+}
+
+/* ---- how it ends ---- */
+
+static void test_exit_status_and_signal(void **state)
+{
+    NEEDS_SANDBOX;
+    static const struct {
+        const char *script, *text;
+        int status, signal;
+    } cases[] = {
+        {"exit 0", "exit status 0", 0, 0},
+        {"exit 7", "exit status 7", 7, 0},
+        {"kill -9 $$", "signal: killed", -1, SIGKILL},
+        {"kill -SEGV $$", "signal: segmentation fault", -1, SIGSEGV},
+        {"kill -TERM $$", "signal: terminated", -1, SIGTERM},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct run run = {0};
+        run_sh(&run, shell_plan(NULL), cases[i].script);
+        assert_string_equal(run.how.text, cases[i].text);
+        assert_int_equal(run.how.status, cases[i].status);
+        assert_int_equal(run.how.signal, cases[i].signal);
+        assert_false(run.how.oom);
+        assert_false(run.how.lost);
+        run_done(&run);
+    }
+}
+
+static void expect_failure(struct sandbox_plan plan, const char *why)
+{
+    struct run run = {0};
+    run_begin(&run, &plan);
+    run_wait(&run);
+    assert_int_equal(run.error, -ENOENT);
+    assert_string_equal(run.why, why);
+    run_done(&run);
+}
+
+static void test_failed_start_names_the_step(void **state)
+{
+    NEEDS_SANDBOX;
+    const char *nothing[] = {"/var/task/bootstrap", NULL}, *true_[] = {"true", NULL};
+    expect_failure(shell_plan(nothing), "execute /var/task/bootstrap: No such file or directory");
+    struct sandbox_plan plan = shell_plan(true_);
+    plan.task_dir = "/nonexistent";
+    expect_failure(plan, "bind /nonexistent to /var/task: No such file or directory");
+    plan = shell_plan(true_);
+    plan.cwd = "/nonexistent";
+    expect_failure(plan, "execute true: /nonexistent: No such file or directory");
+    plan.task_dir = "relative";
+    struct environment *env;
+    assert_int_equal(environment_start(spawner, &plan, &events, NULL, &env), -EINVAL);
+}
+
+static void test_memory_limit_kills(void **state)
+{
+    NEEDS_SANDBOX;
+    NEEDS(can.memory, "no memory cgroup");
+    struct run run = {0};
+    struct sandbox_plan plan = shell_plan(NULL);
+    plan.memory_mb = 64;
+    run_sh(&run, plan, "x=$(head -c 200000000 /dev/zero | tr '\\0' x); echo survived");
+    assert_string_equal(run.how.text, "signal: killed");
+    assert_true(run.how.oom);
+    assert_true(run.peak > 40 << 20 && run.peak <= 64 << 20);
+    run_done(&run);
+}
+
+static void test_memory_peak_leaves_tmp_out(void **state)
+{
+    NEEDS_SANDBOX;
+    struct run run = {0};
+    run_sh(&run, shell_plan(NULL), "head -c 50000000 /dev/zero >/tmp/x; echo done");
+    assert_string_equal(run.output.p, "done\n");
+    assert_true(run.peak > 0 && run.peak < 20 << 20);
+    run_done(&run);
+}
+
+static void test_processes_are_limited(void **state)
+{
+    NEEDS_SANDBOX;
+    NEEDS(can.pids, "no pids cgroup");
+    struct run run = {0};
+    struct sandbox_plan plan = shell_plan(NULL);
+    plan.max_processes = 10;
+    run_sh(&run, plan, "i=0; while [ $i -lt 20 ]; do sleep 100 & i=$((i+1)); done; echo all");
+    assert_null(strstr(run.output.p, "all"));
+    assert_non_null(strstr(run.output.p, "fork"));
+    run_done(&run);
+}
+
+/* ---- network ---- */
+
+static void test_has_only_its_loopback(void **state)
+{
+    NEEDS_SANDBOX;
+    expect_output(shell_plan(NULL), "sed -n '3,$s/:.*//p' /proc/net/dev | tr -d ' '", "lo\n");
+}
+
+static void serve_ports(struct run *run)
+{
+    for (size_t i = 0; i < 2; i++) {
+        int port = environment_take_port(run->env, i);
+        assert_true(port >= 0);
+        assert_true(fcntl(port, F_GETFL) & O_NONBLOCK);
+        struct pollfd p = {.fd = port, .events = POLLIN};
+        assert_int_equal(poll(&p, 1, 10000), 1);
+        int fd = accept(port, NULL, NULL);
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, i ? "b\n" : "a\n", 2), 2);
+        close(fd);
+        close(port);
+    }
+}
+
+static void test_listeners_are_inside(void **state)
+{
+    NEEDS_SANDBOX;
+    const struct sandbox_port ports[] = {{9001, false}, {4566, false}};
+    const char *argv[] = {"/bin/bash", "-c",
+                          "cat </dev/tcp/169.254.100.1/9001;"
+                          "cat </dev/tcp/sandbox.localdomain/4566",
+                          NULL};
+    struct sandbox_plan plan = shell_plan(argv);
+    plan.ports = ports;
+    plan.n_ports = 2;
+    struct run run = {.on_started = serve_ports};
+    run_begin(&run, &plan);
+    run_wait(&run);
+    assert_string_equal(run.output.p, "a\nb\n");
+    run_done(&run);
+}
+
+/* ---- handling ---- */
+
+static void wait_for(struct run *run, const char *text)
+{
+    while (!memmem(run->output.p ? run->output.p : "", run->output.n, text, strlen(text))) {
+        struct pollfd p = {.fd = run->fd, .events = POLLIN};
+        assert_int_equal(poll(&p, 1, 10000), 1);
+        read_output(run);
+    }
+}
+
+static void begin_and_wait_for(struct run *run, const char *script, const char *text)
+{
+    const char *argv[] = {"/bin/sh", "-c", script, NULL};
+    struct sandbox_plan plan = shell_plan(argv);
+    run_begin(run, &plan);
+    while (!run->started)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_int_equal(run->error, 0);
+    wait_for(run, text);
+}
+
+static void test_kill(void **state)
+{
+    NEEDS_SANDBOX;
+    struct run run = {0};
+    begin_and_wait_for(&run, "trap '' TERM; (sleep 1000)& echo ready; wait; wait", "ready\n");
+    int64_t peak;
+    assert_int_equal(environment_memory_peak(run.env, &peak), 0);
+    assert_int_equal(environment_kill(run.env), 0);
+    run_wait(&run);
+    assert_string_equal(run.how.text, "signal: killed");
+    assert_true(run.how.lost);
+    assert_int_equal(environment_restart(run.env), -ESRCH);
+    run_done(&run);
+}
+
+static void test_signal_reaches_the_command(void **state)
+{
+    NEEDS_SANDBOX;
+    struct run run = {0};
+    begin_and_wait_for(&run,
+                       "trap 'echo got it; exit 3' TERM; echo ready; while :; do sleep 0.05; done",
+                       "ready\n");
+    assert_int_equal(environment_signal(run.env, SIGTERM), 0);
+    run_wait(&run);
+    assert_string_equal(run.output.p, "ready\ngot it\n");
+    assert_int_equal(run.how.status, 3);
+    run_done(&run);
+}
+
+static void test_restart_keeps_tmp(void **state)
+{
+    NEEDS_SANDBOX;
+    struct run run = {0};
+    begin_and_wait_for(
+        &run, "ls /tmp; echo x >/tmp/kept; (sleep 1000)& echo ready; exec sleep 1000", "ready\n");
+    run.started = false;
+    buf_clear(&run.output);
+    assert_int_equal(environment_restart(run.env), 0);
+    while (!run.started)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_int_equal(run.error, 0);
+    wait_for(&run, "ready\n");
+    assert_memory_equal(run.output.p, "kept\nready\n", 11);
+    assert_false(run.ended);
+    run_done(&run);
+}
+
+static void test_restart_after_exit(void **state)
+{
+    NEEDS_SANDBOX;
+    struct run run = {0};
+    run_sh(&run, shell_plan(NULL), "ls /tmp; : >/tmp/kept; exit 4");
+    assert_int_equal(run.how.status, 4);
+    run.ended = false;
+    assert_int_equal(environment_restart(run.env), 0);
+    buf_clear(&run.output);
+    run_wait(&run);
+    assert_string_equal(run.output.p, "kept\n");
+    assert_int_equal(run.how.status, 4);
+    run_done(&run);
+}
+
+/* True when nothing arrives for as long as twenty lines take otherwise. */
+static bool is_silent(struct run *run)
+{
+    struct pollfd p = {.fd = run->fd, .events = POLLIN};
+    poll(&p, 1, 20); /* what was on its way */
+    read_output(run);
+    return poll(&p, 1, 200) == 0;
+}
+
+static void test_freeze_and_thaw(void **state)
+{
+    NEEDS_SANDBOX;
+    struct run run = {0};
+    begin_and_wait_for(&run, "while :; do echo tick; sleep 0.01; done", "tick\n");
+    assert_int_equal(environment_freeze(run.env), 0);
+    assert_true(is_silent(&run));
+    assert_int_equal(environment_thaw(run.env), 0);
+    assert_false(is_silent(&run));
+    assert_int_equal(environment_freeze(run.env), 0);
+    assert_int_equal(environment_kill(run.env), 0); /* frozen ones die as well */
+    run_wait(&run);
+    run_done(&run);
+}
+
+static void test_cpu_share(void **state)
+{
+    NEEDS_SANDBOX;
+    NEEDS(can.cpu, "no cpu cgroup");
+    struct run run = {0};
+    begin_and_wait_for(&run, "echo ready; while :; do :; done", "ready\n");
+    assert_int_equal(environment_set_cpu(run.env, 177), 0); /* a tenth */
+    int64_t before, after, began = clock_mono_ns();
+    assert_int_equal(environment_cpu_usage(run.env, &before), 0);
+    poll(NULL, 0, 400); /* the measure is time itself */
+    assert_int_equal(environment_cpu_usage(run.env, &after), 0);
+    int64_t elapsed_us = (clock_mono_ns() - began) / 1000;
+    assert_true(after > before);
+    assert_true(after - before < elapsed_us / 4);
+    assert_int_equal(environment_set_cpu(run.env, 0), 0);
+    run_done(&run);
+}
+
+static void test_many_at_once(void **state)
+{
+    NEEDS_SANDBOX;
+    enum { N = 20 };
+    static struct run runs[N];
+    const char *argv[] = {"/bin/sh", "-c", "hostname; : >/tmp/x; ls /tmp; exec sleep 0.2", NULL};
+    struct sandbox_plan plan = shell_plan(argv);
+    for (int i = 0; i < N; i++)
+        run_begin(&runs[i], &plan);
+    for (int i = 0; i < N; i++) {
+        run_wait(&runs[i]);
+        assert_string_equal(runs[i].why, "");
+        assert_string_equal(runs[i].output.p, "169.254.100.1\nx\n");
+        assert_string_equal(runs[i].how.text, "exit status 0");
+    }
+    for (int i = 0; i < N; i++)
+        run_done(&runs[i]);
+}
+
+static void test_free_while_starting(void **state)
+{
+    NEEDS_SANDBOX;
+    const char *argv[] = {"/bin/sleep", "1000", NULL};
+    struct sandbox_plan plan = shell_plan(argv);
+    struct run run = {0};
+    run_begin(&run, &plan);
+    run_done(&run);
+    expect_output(shell_plan(NULL), "echo next", "next\n");
+}
+
+/* ---- what is left behind ---- */
+
+static size_t groups_of(pid_t pid)
+{
+    char pattern[128];
+    size_t n = 0;
+    static const char *const places[] = {"/sys/fs/cgroup/lamina/%d-*",
+                                         "/sys/fs/cgroup/*/lamina/%d-*"};
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        glob_t g;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        snprintf(pattern, sizeof(pattern), places[i], (int)pid);
+#pragma GCC diagnostic pop
+        if (glob(pattern, 0, NULL, &g) == 0)
+            n += g.gl_pathc;
+        globfree(&g);
+    }
+    return n;
+}
+
+static void wait_for_end(pid_t pid)
+{
+    auto_close int fd = pidfd_open(pid, 0);
+    if (fd < 0)
+        return;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&p, 1, 10000), 1);
+}
+
+static _Noreturn void be_a_daemon(int report, int n)
+{
+    static struct run runs[8];
+    const char *argv[] = {"/bin/sh", "-c", "sleep 1000 & sleep 1000", NULL};
+    struct sandbox_plan plan = shell_plan(argv);
+    struct spawner_options options = {.spares = 2};
+    pid_t pids[9];
+    uv_loop_init(&loop);
+    if (spawner_start(&options, &spawner) < 0 || spawner_attach(spawner, &loop, NULL, NULL) < 0)
+        _exit(1);
+    pids[0] = spawner_pid(spawner);
+    for (int i = 0; i < n; i++) {
+        runs[i].fd = -1;
+        environment_start(spawner, &plan, &events, &runs[i], &runs[i].env);
+        while (!runs[i].started)
+            uv_run(&loop, UV_RUN_ONCE);
+        pids[i + 1] = environment_pid(runs[i].env);
+    }
+    environment_freeze(runs[0].env);
+    if (write(report, pids, sizeof(pids[0]) * (size_t)(n + 1)) < 0)
+        _exit(1);
+    for (;;)
+        pause();
+}
+
+static void test_nothing_is_left_behind(void **state)
+{
+    NEEDS_SANDBOX;
+    enum { N = 3 };
+    int report[2];
+    pid_t pids[N + 1];
+    assert_int_equal(pipe2(report, O_CLOEXEC), 0);
+    pid_t daemon_pid = fork();
+    if (daemon_pid == 0)
+        be_a_daemon(report[1], N);
+    close(report[1]);
+    assert_int_equal(read(report[0], pids, sizeof(pids)), sizeof(pids));
+    close(report[0]);
+    if (can.memory)
+        assert_true(groups_of(pids[0]) > 0);
+    kill(daemon_pid, SIGKILL);
+    waitpid(daemon_pid, NULL, 0);
+    for (int i = 0; i <= N; i++) {
+        wait_for_end(pids[i]);
+        errno = 0;
+        assert_true(kill(pids[i], 0) < 0 || errno == 0);
+    }
+    assert_int_equal(groups_of(pids[0]), 0);
+}
+
+static void test_spawner_killed_takes_all_along(void **state)
+{
+    NEEDS_SANDBOX;
+    int report[2];
+    pid_t pids[2];
+    assert_int_equal(pipe2(report, O_CLOEXEC), 0);
+    pid_t daemon_pid = fork();
+    if (daemon_pid == 0)
+        be_a_daemon(report[1], 1);
+    close(report[1]);
+    assert_int_equal(read(report[0], pids, sizeof(pids)), sizeof(pids));
+    close(report[0]);
+    auto_close int environment = pidfd_open(pids[1], 0);
+    kill(pids[0], SIGKILL);
+    wait_for_end(pids[1]);
+    kill(daemon_pid, SIGKILL);
+    waitpid(daemon_pid, NULL, 0);
+    /* The kernel has killed the processes; their empty groups go at the next start of any spawner.
+     */
+    struct sandbox_abilities again;
+    assert_int_equal(sandbox_probe(&again), 0);
+    assert_int_equal(groups_of(pids[0]), 0);
+}
+
+static void test_probe(void **state)
+{
+    struct sandbox_abilities a;
+    assert_int_equal(sandbox_probe(&a), 0);
+    assert_int_equal(a.can_run, can.can_run);
+    if (!a.can_run)
+        assert_true(strlen(a.note) > 0);
+    print_message(
+        "abilities: userns %d overlay %d seccomp %d memory v%d cpu v%d pids v%d freeze v%d "
+        "kill v%d\n%s\n",
+        a.user_namespace, a.overlay, a.seccomp, a.memory, a.cpu, a.pids, a.freeze, a.kill, a.note);
+}
+
+static int set_up(void **state)
+{
+    struct spawner_options options = {.spares = 2, .cache_dir = scratch};
+    if (!mkdtemp(scratch) || chmod(scratch, 0755) < 0)
+        return -1;
+    if (spawner_start(&options, &spawner) < 0 || spawner_abilities(spawner, &can) < 0)
+        return -1;
+    uv_loop_init(&loop);
+    return spawner_attach(spawner, &loop, NULL, NULL);
+}
+
+static int tear_down(void **state)
+{
+    pid_t pid = spawner_pid(spawner);
+    spawner_stop(spawner);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    int r = uv_loop_close(&loop);
+    if (groups_of(pid) != 0)
+        r = -1;
+    fs_remove_tree(scratch);
+    return r;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_probe),
+        cmocka_unit_test(test_runs_a_command),
+        cmocka_unit_test(test_sees_nothing_of_the_host),
+        cmocka_unit_test(test_only_tmp_is_writable),
+        cmocka_unit_test(test_has_no_privileges),
+        cmocka_unit_test(test_filters_system_calls),
+        cmocka_unit_test(test_tmp_has_its_size),
+        cmocka_unit_test(test_last_layer_wins),
+        cmocka_unit_test(test_binds_and_links),
+        cmocka_unit_test(test_exit_status_and_signal),
+        cmocka_unit_test(test_failed_start_names_the_step),
+        cmocka_unit_test(test_memory_limit_kills),
+        cmocka_unit_test(test_memory_peak_leaves_tmp_out),
+        cmocka_unit_test(test_processes_are_limited),
+        cmocka_unit_test(test_has_only_its_loopback),
+        cmocka_unit_test(test_listeners_are_inside),
+        cmocka_unit_test(test_kill),
+        cmocka_unit_test(test_signal_reaches_the_command),
+        cmocka_unit_test(test_restart_keeps_tmp),
+        cmocka_unit_test(test_restart_after_exit),
+        cmocka_unit_test(test_freeze_and_thaw),
+        cmocka_unit_test(test_cpu_share),
+        cmocka_unit_test(test_many_at_once),
+        cmocka_unit_test(test_free_while_starting),
+        cmocka_unit_test(test_nothing_is_left_behind),
+        cmocka_unit_test(test_spawner_killed_takes_all_along),
+    };
+    return cmocka_run_group_tests_name("sandbox", tests, set_up, tear_down);
+}
