@@ -1,0 +1,193 @@
+"""kill -9 in the middle of work, then up again: what was acknowledged is there.
+
+LAMINA_KILLS sets the number of rounds (10).
+"""
+
+import hashlib
+import os
+import random
+import threading
+import time
+
+import pytest
+
+from cloud import RUNTIME, Cloud, zipped
+
+ROUNDS = int(os.environ.get("LAMINA_KILLS", "10"))
+NOW = int(time.time() * 1000)
+CODE = zipped({"app.py": "def handler(e, c):\n    return 1\n"})
+
+
+class Writer(threading.Thread):
+    """Writes as fast as it can until its server is gone; keeps what was acknowledged."""
+
+    def __init__(self, cloud, number, seed):
+        super().__init__()
+        self.random = random.Random(seed)
+        self.number = number
+        self.cloud = cloud
+        self.started = threading.Event()
+        self.objects = {}  # key -> md5 of the newest acknowledged body, or None when deleted
+        self.unsure = {}  # what a last write, not acknowledged, may have made of a key
+        self.messages = []
+        self.functions = set()
+        self.failure = None
+
+    def run(self):
+        from botocore.exceptions import (
+            ClientError,
+            ConnectionError,
+            HTTPClientError,
+            ReadTimeoutError,
+        )
+
+        try:
+            s3, logs, lam = (self.cloud.client(s, tcp_keepalive=True) for s in ("s3", "logs", "lambda"))
+            n = 0
+            while True:
+                n += 1
+                key = "w%d/%d" % (self.number, self.random.randrange(20))
+                body = os.urandom(self.random.choice([10, 1000, 100000, 1 << 20]))
+                self.unsure[key] = hashlib.md5(body).hexdigest()
+                s3.put_object(Bucket="bucket", Key=key, Body=body)
+                self.objects[key] = self.unsure.pop(key)
+                self.started.set()
+                if n % 3 == 0:
+                    self.unsure[key] = None
+                    s3.delete_object(Bucket="bucket", Key=key)
+                    self.objects[key] = self.unsure.pop(key)
+                message = "w%d-%d" % (self.number, n)
+                logs.put_log_events(
+                    logGroupName="group", logStreamName="s%d" % self.number,
+                    logEvents=[{"timestamp": NOW + n, "message": message}],
+                )
+                self.messages.append(message)
+                if n % 5 == 0:
+                    name = "f%d-%d" % (self.number, n)
+                    lam.create_function(
+                        FunctionName=name, Runtime=RUNTIME, Handler="app.handler",
+                        Role=self.cloud.role_arn, Code={"ZipFile": CODE},
+                    )
+                    self.functions.add(name)
+        except (ConnectionError, HTTPClientError, ReadTimeoutError):
+            pass
+        except ClientError as e:
+            self.failure = e
+        finally:
+            self.started.set()
+
+
+def stored(s3, key):
+    try:
+        body = s3.get_object(Bucket="bucket", Key=key)["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        return None
+    return hashlib.md5(body).hexdigest()
+
+
+@pytest.mark.parametrize("round", range(ROUNDS))
+def test_kill(tmp_path, round):
+    seed = int(os.environ.get("LAMINA_SEED", random.randrange(1 << 30)))
+    print("LAMINA_SEED=%d" % seed)
+    data = tmp_path / "data"
+    cloud = Cloud(data=data).start()
+    try:
+        cloud.s3.create_bucket(Bucket="bucket")
+        cloud.logs.create_log_group(logGroupName="group")
+        cloud.role_arn = cloud.role()
+        for i in range(3):
+            cloud.logs.create_log_stream(logGroupName="group", logStreamName="s%d" % i)
+        writers = [Writer(cloud, i, seed + i) for i in range(3)]
+        [w.start() for w in writers]
+        [w.started.wait(20) for w in writers]
+        # The moment: anywhere in the work of the next 300 ms.
+        time.sleep(random.Random(seed).random() * 0.3)
+    finally:
+        cloud.kill()
+    [w.join(30) for w in writers]
+    assert not any(w.is_alive() for w in writers)
+    assert [w.failure for w in writers if w.failure] == []
+    assert sum(len(w.objects) for w in writers) > 0
+
+    cloud = Cloud(data=data).start()
+    try:
+        for w in writers:
+            for key, digest in w.objects.items():
+                allowed = {digest} | ({w.unsure[key]} if key in w.unsure else set())
+                assert stored(cloud.s3, key) in allowed, key
+            r = cloud.logs.get_log_events(
+                logGroupName="group", logStreamName="s%d" % w.number, startFromHead=True
+            )
+            found = [e["message"] for e in r["events"]]
+            assert found[: len(w.messages)] == w.messages
+            assert len(found) <= len(w.messages) + 1
+        pages = cloud.lambda_.get_paginator("list_functions").paginate()
+        names = {f["FunctionName"] for p in pages for f in p["Functions"]}
+        assert set().union(*(w.functions for w in writers)) <= names
+        if names:
+            name = sorted(names)[0]
+            cloud.lambda_.get_waiter("function_active_v2").wait(
+                FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 10}
+            )
+            assert cloud.invoke(name).payload == 1
+        # Unfinished work of the dead daemon takes no space.
+        assert not [p for p in data.rglob("*.tmp")]
+    finally:
+        cloud.stop()
+
+
+def test_kill_in_the_middle_of_a_stack(tmp_path):
+    """A stack that was being made is not half there for good: it can be deleted."""
+    import json
+
+    data = tmp_path / "data"
+    cloud = Cloud(data=data).start()
+    resources = {"G%d" % i: {"Type": "AWS::Logs::LogGroup"} for i in range(100)}
+    cloud.cfn.create_stack(StackName="s", TemplateBody=json.dumps({"Resources": resources}))
+    cloud.kill()
+    cloud = Cloud(data=data).start()
+    try:
+        cloud.cfn.get_waiter("stack_exists").wait(StackName="s", WaiterConfig={"Delay": 1})
+        cloud.cfn.delete_stack(StackName="s")
+        cloud.cfn.get_waiter("stack_delete_complete").wait(
+            StackName="s", WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+        )
+        assert cloud.logs.describe_log_groups()["logGroups"] == []
+    finally:
+        cloud.stop()
+
+
+def test_a_full_disk_is_said_and_loses_nothing(tmp_path):
+    """On a file system of 16 MB: an error of the service, not a crash, and room again later."""
+    import subprocess
+
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    r = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "none", str(disk)],
+                       stderr=subprocess.PIPE)
+    if r.returncode:
+        pytest.skip("may not mount: " + r.stderr.decode().strip())
+    try:
+        cloud = Cloud(data=disk / "data").start()
+        try:
+            cloud.s3.create_bucket(Bucket="bucket")
+            kept, error = [], None
+            for i in range(40):
+                try:
+                    cloud.s3.put_object(Bucket="bucket", Key=str(i), Body=bytes([i]) * (1 << 20))
+                    kept.append(i)
+                except Exception as e:
+                    error = e
+                    break
+            assert error is not None and kept
+            assert error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
+            for i in kept:
+                body = cloud.s3.get_object(Bucket="bucket", Key=str(i))["Body"].read()
+                assert body == bytes([i]) * (1 << 20)
+            for i in kept:
+                cloud.s3.delete_object(Bucket="bucket", Key=str(i))
+            cloud.s3.put_object(Bucket="bucket", Key="again", Body=b"x" * 1000)
+        finally:
+            cloud.stop()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
