@@ -114,6 +114,7 @@ struct shape {
     const char *wire_name;        /* element name when it is the root of an XML body */
     const char *xml_namespace;
     bool event_stream;
+    bool unwrapped; /* XML: the only member's text stands in the root itself (S3's GetBucketLocation) */
     /* list, map */
     const struct shape *element; /* list element, or map value */
     const struct shape *key;
@@ -127,6 +128,8 @@ struct shape {
     double min, max; /* of the value (numbers) or the length (text, blobs, lists, maps) */
     const char *pattern;
     const char *const *enum_values; /* NULL-terminated */
+    /* what the service answers when they are not met; NULL: the service's usual code and text */
+    const char *violation_code, *violation_message;
 };
 
 /* The C slot of every list and map begins like this. */
@@ -182,6 +185,11 @@ struct service_model {
     const char *target_prefix; /* Logs_20140328 */
     const char *xml_namespace;
     bool global; /* no region in ARNs (iam, sts, s3) */
+    /* From "wire" of models/<id>.extra.json; NULL: what the protocol's services usually answer. */
+    const char *validation_code; /* a constraint is not met */
+    const char *malformed_code;  /* the body cannot be parsed */
+    const char *malformed_text;  /* what its message begins with */
+    bool whole_seconds;          /* ISO 8601 times without milliseconds */
     const struct operation *operations;
     uint32_t n_operations;
     const struct error_shape *errors;
