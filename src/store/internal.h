@@ -1,0 +1,44 @@
+/* internal - what the files of the store share. */
+#pragma once
+#include <sqlite3.h>
+#include "base/map.h"
+#include "store/store.h"
+
+#define STORE_SCHEMA 1
+
+enum statement {
+    STATEMENT_GET,
+    STATEMENT_PUT,
+    STATEMENT_DELETE,
+    STATEMENT_DELETE_RANGE,
+    STATEMENT_SCAN_FROM, /* key >= ? */
+    STATEMENT_SCAN_AFTER, /* key > ? */
+    STATEMENT_SCAN_BACK,
+    STATEMENT_COUNT,
+    STATEMENT_BEGIN,
+    STATEMENT_COMMIT,
+    STATEMENT_ROLLBACK,
+    STATEMENT_SAVEPOINT,
+    STATEMENT_N
+};
+
+struct store {
+    sqlite3 *db;
+    sqlite3_stmt *statements[STATEMENT_N];
+    char *dir, *tmp, *blobs;
+    int lock_fd;
+    bool ephemeral, durable;
+    bool in_turn;        /* a write transaction is open */
+    int failed;          /* the turn is lost: -errno until store_commit() says so */
+    unsigned marks;      /* set */
+    unsigned savepoints; /* of these marks, the oldest n have a savepoint in the database */
+    struct map touched;  /* ids of blobs made or deleted in this turn: value is unused */
+};
+
+int store_write_begin(struct store *s); /* before every write */
+int store_error_of(struct store *s, int sqlite_code);
+struct str blob_key(struct arena *a, struct str id);
+
+/* After a turn, kept or lost: files whose key does not exist are removed. */
+void blobs_settle(struct store *s);
+int blobs_sweep(struct store *s);
