@@ -1,0 +1,76 @@
+/* service - Lambda as the daemon mounts it. */
+#include <errno.h>
+#include "base/mem.h"
+#include "service/lambda/lambda.h"
+#include "service/lambda/target.h"
+
+static const struct handler *const handlers[] = {
+    lambda_function_handlers,   lambda_update_handlers, lambda_version_handlers,
+    lambda_alias_handlers,      lambda_layer_handlers,  lambda_layer_permission_handlers,
+    lambda_permission_handlers, lambda_tag_handlers,    NULL,
+};
+
+static void functions_changed(void *user)
+{
+}
+
+static void lambda_close(void *user)
+{
+    struct lambda_state *s = user;
+    if (!s)
+        return;
+    code_keeper_close(s);
+    targets_free(s->targets);
+    free(s);
+}
+
+static int lambda_open(struct cloud *cloud, struct store *store, uv_loop_t *loop, void **ret_state)
+{
+    struct lambda_state *s = MEM_NEW(struct lambda_state);
+    s->cloud = cloud;
+    s->store = store;
+    s->loop = loop;
+    s->targets = targets_new(loop, functions_changed, s);
+    int r = code_keeper_open(s);
+    if (r < 0) {
+        lambda_close(s);
+        return r;
+    }
+    *ret_state = s;
+    return 0;
+}
+
+/* function:NAME and function:NAME:QUALIFIER have policies; the resource is what the handler's table
+ * made of the request, so the name in it may be a whole ARN. */
+int lambda_resource_policy(struct call *call, struct str action, struct str resource)
+{
+    struct layer_name layer;
+    struct function_name f;
+    struct str policy;
+    if (layer_name_parse(resource, &layer) && layer.account.n && layer.version) {
+        struct lambda_layer_version_record record = {0};
+        int r = record_get(
+            call, key_layer_version(call, layer.account, layer.region, layer.name, layer.version),
+            &lambda_layer_version_record_shape, &record);
+        if (r < 0)
+            return r == -ENOENT ? 0 : r;
+        policy = record.policy;
+    } else {
+        if (!function_name_parse(resource, &f))
+            return 0;
+        struct lambda_policy_record record = {0};
+        int r = policy_load(call, f.name, f.qualifier, &record);
+        if (r < 0)
+            return r == -ENOENT ? 0 : r;
+        policy = record.policy;
+    }
+    return policy.n ? call_policy_says(call, policy, action, resource) : 0;
+}
+
+const struct service lambda_service = {
+    .model = &lambda_model,
+    .handlers = handlers,
+    .open = lambda_open,
+    .close = lambda_close,
+    .resource_policy = lambda_resource_policy,
+};

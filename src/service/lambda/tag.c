@@ -1,0 +1,121 @@
+/* tag - tags of functions, and what the account has. */
+#include <errno.h>
+#include "service/lambda/lambda.h"
+
+static int load(struct call *call, struct str arn, struct lambda_function_record *ret)
+{
+    struct function_ref ref;
+    struct layer_name layer;
+    if (layer_name_parse(arn, &layer) && layer.account.n)
+        return lambda_fail(call, LAMBDA_INVALID_PARAMETER_VALUE,
+                           "Tags on layers are not supported here: %.*s", STR(arn));
+    int r = function_ref_get(call, arn, S(""), &ref);
+    if (r < 0)
+        return r;
+    if (ref.qualifier.n)
+        return lambda_fail(
+            call, LAMBDA_INVALID_PARAMETER_VALUE,
+            "Tags on function aliases and versions are not supported. Please specify "
+            "a function ARN.");
+    r = function_load(call, ref.name, ret);
+    return r == -ENOENT ? function_not_found(call, ref.name, S("")) : r;
+}
+
+static int tag_resource(struct call *call, const struct lambda_tag_resource_input *in, void *out)
+{
+    struct lambda_function_record f = {0};
+    int r = load(call, in->resource, &f);
+    if (r < 0)
+        return r;
+    struct lambda_tags_entry *all =
+        ARENA_ARRAY(call->arena, struct lambda_tags_entry, f.tags.n + in->tags.n + 1);
+    size_t n = f.tags.n;
+    if (n)
+        memcpy(all, f.tags.items, n * sizeof(*all));
+    for (size_t i = 0; i < in->tags.n; i++) {
+        size_t at = 0;
+        while (at < n && !str_eq(all[at].key, in->tags.items[i].key))
+            at++;
+        all[at] = in->tags.items[i];
+        if (at == n)
+            n++;
+    }
+    if (n > 50)
+        return lambda_fail(call, LAMBDA_INVALID_PARAMETER_VALUE,
+                           "Number of tags exceeds resource tag limit.");
+    f.tags.items = all;
+    f.tags.n = n;
+    return function_save(call, &f);
+}
+
+static int untag_resource(struct call *call, const struct lambda_untag_resource_input *in,
+                          void *out)
+{
+    struct lambda_function_record f = {0};
+    int r = load(call, in->resource, &f);
+    if (r < 0)
+        return r;
+    size_t n = 0;
+    for (size_t i = 0; i < f.tags.n; i++) {
+        bool gone = false;
+        for (size_t j = 0; j < in->tag_keys.n; j++)
+            gone = gone || str_eq(in->tag_keys.items[j], f.tags.items[i].key);
+        if (!gone)
+            f.tags.items[n++] = f.tags.items[i];
+    }
+    f.tags.n = n;
+    return function_save(call, &f);
+}
+
+static int list_tags(struct call *call, const struct lambda_list_tags_input *in,
+                     struct lambda_list_tags_output *out)
+{
+    struct lambda_function_record f = {0};
+    int r = load(call, in->resource, &f);
+    if (r < 0)
+        return r;
+    out->tags = f.tags;
+    if (!out->tags.items)
+        out->tags.items = ARENA_ARRAY(call->arena, struct lambda_tags_entry, 1);
+    return 0;
+}
+
+static int get_account_settings(struct call *call,
+                                const struct lambda_get_account_settings_input *in,
+                                struct lambda_get_account_settings_output *out)
+{
+    out->account_limit = ARENA_NEW(call->arena, struct lambda_account_limit);
+    *out->account_limit = (struct lambda_account_limit){
+        .total_code_size = opt_int(80530636800),
+        .code_size_unzipped = opt_int(LAMBDA_UNZIPPED_MAX),
+        .code_size_zipped = opt_int(LAMBDA_ZIPPED_MAX),
+        .concurrent_executions = opt_int(LAMBDA_CONCURRENCY),
+        .unreserved_concurrent_executions = opt_int(LAMBDA_CONCURRENCY),
+    };
+    int64_t functions = 0, bytes = 0;
+    int r = store_count(call->store, key_functions(call), &functions);
+    struct str after = {0};
+    for (size_t n = 100; r == 0 && n == 100;) {
+        struct store_row *rows;
+        r = store_scan(call->store, key_all_versions(call), after, 100, call->arena, &rows, &n);
+        for (size_t i = 0; r == 0 && i < n; i++) {
+            struct lambda_version_record v = {0};
+            r = record_get(call, rows[i].key, &lambda_version_record_shape, &v);
+            if (r == 0)
+                bytes += v.configuration->code_size.is;
+            after = rows[i].key;
+        }
+    }
+    out->account_usage = ARENA_NEW(call->arena, struct lambda_account_usage);
+    out->account_usage->function_count = opt_int(functions);
+    out->account_usage->total_code_size = opt_int(bytes);
+    return r;
+}
+
+const struct handler lambda_tag_handlers[] = {
+    {lambda_tag_resource_run(tag_resource), NULL, "{Resource}"},
+    {lambda_untag_resource_run(untag_resource), NULL, "{Resource}"},
+    {lambda_list_tags_run(list_tags), NULL, "{Resource}"},
+    {lambda_get_account_settings_run(get_account_settings), NULL, "*"},
+    {0},
+};

@@ -1,0 +1,173 @@
+/* target - the cache between function names and what is run for them. */
+#include "service/lambda/target.h"
+#include <errno.h>
+#include "base/digest.h"
+#include "base/mem.h"
+#include "wire/walk.h"
+
+struct entry {
+    struct target *main, *other;
+    double other_weight; /* 0: there is no other */
+};
+
+struct targets {
+    struct map entries; /* account/region/name:qualifier */
+    uv_check_t check;
+    uv_loop_t *loop;
+    int turns_blocked; /* a turn that writes may still be taken back: nothing is kept meanwhile */
+    void (*on_change)(void *user);
+    void *user;
+};
+
+void target_hold(struct target *t)
+{
+    t->holders++;
+}
+
+void target_drop(struct target *t)
+{
+    if (!t || --t->holders > 0)
+        return;
+    arena_done(&t->arena);
+    free(t);
+}
+
+static void entry_free(struct entry *e)
+{
+    target_drop(e->main);
+    target_drop(e->other);
+    free(e);
+}
+
+static void on_check(uv_check_t *check)
+{
+    struct targets *t = check->data;
+    if (--t->turns_blocked > 0)
+        return;
+    uv_check_stop(check);
+    t->on_change(t->user);
+}
+
+struct targets *targets_new(uv_loop_t *loop, void (*on_change)(void *user), void *user)
+{
+    struct targets *t = MEM_NEW(struct targets);
+    map_init(&t->entries);
+    t->loop = loop;
+    t->on_change = on_change;
+    t->user = user;
+    uv_check_init(loop, &t->check);
+    t->check.data = t;
+    uv_unref((uv_handle_t *)&t->check);
+    return t;
+}
+
+static void clear(struct targets *t)
+{
+    size_t pos = 0;
+    void *value;
+    while (map_next(&t->entries, &pos, NULL, &value))
+        entry_free(value);
+    map_done(&t->entries);
+    map_init(&t->entries);
+}
+
+static void closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void targets_free(struct targets *t)
+{
+    if (!t)
+        return;
+    clear(t);
+    map_done(&t->entries);
+    uv_close((uv_handle_t *)&t->check, closed);
+}
+
+void targets_drop(struct targets *t)
+{
+    clear(t);
+    t->turns_blocked = 2; /* this turn's check phase may come before its commit */
+    uv_check_start(&t->check, on_check);
+}
+
+static struct target *target_new(struct call *call, const struct lambda_version_record *record)
+{
+    struct target *t = MEM_NEW(struct target);
+    arena_init(&t->arena);
+    struct arena *a = &t->arena;
+    t->holders = 1;
+    wire_copy(a, &lambda_version_record_shape, record, &t->record);
+    t->c = t->record.configuration;
+    t->account = str_copy(a, call->account);
+    t->region = str_copy(a, call->region);
+    t->name = t->c->function_name;
+    t->version = t->c->version;
+    t->build = record->build.is;
+    if (qualifier_is_version(t->version))
+        str_to_int64(t->version, &t->number);
+    t->id = str_printf(a, "%.*s/%.*s/%.*s/%.*s/%lld", STR(t->account), STR(t->region), STR(t->name),
+                       STR(t->version), (long long)t->build);
+    return t;
+}
+
+static int load(struct call *call, const struct function_ref *ref, struct entry **ret)
+{
+    struct lambda_version_record record = {0}, other = {0};
+    struct str alias_name = {0};
+    int r = version_resolve(call, ref, &record, &alias_name);
+    if (r < 0)
+        return r;
+    double weight = 0;
+    if (alias_name.n) {
+        struct lambda_alias_configuration alias = {0};
+        r = alias_load(call, ref->name, alias_name, &alias);
+        if (r < 0)
+            return r;
+        const struct lambda_alias_routing_configuration *routing = alias.routing_config;
+        if (routing && routing->additional_version_weights.n) {
+            int64_t number = 0;
+            str_to_int64(routing->additional_version_weights.items[0].key, &number);
+            weight = routing->additional_version_weights.items[0].value.is;
+            r = version_load(call, ref->name, number, &other);
+            if (r < 0)
+                return r == -ENOENT ? function_not_found(call, ref->name, ref->qualifier) : r;
+        }
+    }
+    struct entry *e = MEM_NEW(struct entry);
+    e->main = target_new(call, &record);
+    e->other_weight = weight;
+    if (other.configuration)
+        e->other = target_new(call, &other);
+    *ret = e;
+    return 0;
+}
+
+int target_get(struct call *call, const struct function_ref *ref, struct target **ret)
+{
+    struct targets *t = lambda_state(call)->targets;
+    struct str key = str_printf(call->arena, "%.*s/%.*s/%.*s:%.*s", STR(call->account),
+                                STR(call->region), STR(ref->name), STR(ref->qualifier));
+    struct entry *e = map_find(&t->entries, key);
+    bool made = !e;
+    if (made) {
+        int r = load(call, ref, &e);
+        if (r < 0)
+            return r;
+    }
+    struct target *chosen = e->main;
+    if (e->other) {
+        uint32_t dice;
+        random_bytes(&dice, sizeof(dice));
+        if (dice / 4294967296.0 < e->other_weight)
+            chosen = e->other;
+    }
+    target_hold(chosen);
+    *ret = chosen;
+    if (made && t->turns_blocked > 0)
+        entry_free(e);
+    else if (made)
+        map_put(&t->entries, key, e);
+    return 0;
+}
