@@ -50,6 +50,8 @@ static unsigned long long start_time(pid_t pid)
     if (!file_read(dir, "stat", stat, sizeof(stat)))
         return 0;
     const char *p = strrchr(stat, ')');
+    if (p && (p[2] == 'Z' || p[2] == 'X'))
+        return 0; /* dead, only nobody has asked for its status yet */
     for (int field = 2; p && field < 22; field++) {
         p = strchr(p + 1, ' ');
     }

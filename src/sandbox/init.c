@@ -48,8 +48,14 @@ static int keep_few_capabilities(void)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2] = {{0}};
-    data[0].permitted = data[0].effective =
+    const uint32_t wanted =
         1U << CAP_KILL | 1U << CAP_SETUID | 1U << CAP_SETGID | 1U << CAP_SYS_RESOURCE;
+    if (syscall(SYS_capget, &head, data) < 0)
+        return -errno;
+    data[0].permitted &= wanted; /* root in a container may lack some to begin with */
+    data[0].effective = data[0].permitted;
+    data[0].inheritable = 0;
+    data[1] = (struct __user_cap_data_struct){0};
     return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
 }
 
@@ -306,8 +312,7 @@ _Noreturn void init_main(const struct init_setup *setup)
     in.setup = setup;
     spawner_sock = setup->spawner_sock;
     report.error = set_up(setup, report.why);
-    if (message_send(spawner_sock, &report, sizeof(report), NULL, 0) < 0)
-        _exit(1);
+    message_send(spawner_sock, &report, sizeof(report), NULL, 0);
 
     int r = message_recv(spawner_sock, bytes, sizeof(bytes), 0, &n, fds, &n_fds);
     if (r < 0 || n == 0 || n_fds < 2)

@@ -30,7 +30,8 @@
 struct shell {
     struct list link; /* in process.shells */
     pid_t pid;
-    int pidfd, sock; /* closed once it is used */
+    int pidfd; /* and the control group's files: closed once it is used */
+    int sock;  /* kept open: closing it with a report unread would take the plan away, too */
     bool used, dead;
     struct cgroup cgroup;
 };
@@ -56,12 +57,17 @@ static int64_t now_ms(void)
 
 static void shell_close_fds(struct shell *s)
 {
-    if (s->sock >= 0)
-        close(s->sock);
     if (s->pidfd >= 0)
         close(s->pidfd);
-    s->sock = s->pidfd = -1;
+    s->pidfd = -1;
     cgroup_close_fds(&s->cgroup);
+}
+
+static void shell_close_sock(struct shell *s)
+{
+    if (s->sock >= 0)
+        close(s->sock);
+    s->sock = -1;
 }
 
 static pid_t clone_shell(const struct process *p, struct shell *s)
@@ -111,6 +117,7 @@ static int shell_make(struct process *p, struct shell **ret, char *why)
     close(pair[1]);
     if (r < 0) {
         shell_close_fds(s);
+        shell_close_sock(s);
         cgroup_remove(&p->cgroups, &s->cgroup);
         free(s);
         return r;
@@ -265,6 +272,7 @@ static void on_death(struct process *p, pid_t pid)
             p->refill_at_ms = now_ms() + 1000; /* not in a tight circle */
         }
         shell_close_fds(s);
+        shell_close_sock(s);
         s->dead = true;
         shell_remove(p, s);
         return;
