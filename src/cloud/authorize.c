@@ -1,0 +1,437 @@
+/* authorize - may this principal do this? An explicit denial anywhere wins; then somebody has to
+ * allow it: the identity's own policies (within its boundary and session policy), or the resource.
+ */
+#include <errno.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "cloud/internal.h"
+#include "service/iam/access.h"
+#include "service/policy.h"
+
+struct question {
+    struct call *call;
+    const struct principal *who;
+    struct str action, resource;
+    const struct service *service; /* of the action */
+    struct iam_access access;      /* of a role session */
+    bool has_access;
+};
+
+static struct str action_vendor(struct str action)
+{
+    struct str vendor, rest;
+    str_cut(action, ':', &vendor, &rest);
+    return vendor;
+}
+
+/* Condition keys. */
+
+static bool one_value(struct arena *a, struct str v, struct policy_values *ret)
+{
+    if (!str_has(v) || v.n == 0)
+        return false;
+    ret->items = ARENA_NEW(a, struct str);
+    ret->items[0] = v;
+    ret->n = 1;
+    return true;
+}
+
+/* s3:x-amz-acl and s3:max-keys are ACL and MaxKeys in the model. */
+static bool same_word(struct str key, const char *member)
+{
+    if (str_starts(key, S("x-amz-")))
+        key = str_slice(key, 6, key.n);
+    size_t i = 0;
+    for (; i < key.n && *member; i++) {
+        if (key.p[i] == '-')
+            continue;
+        if (!str_eq_nocase(str_of(&key.p[i], 1), str_of(member, 1)))
+            return false;
+        member++;
+    }
+    return i == key.n && !*member;
+}
+
+/* sts:ExternalId, s3:prefix ...: most keys of services are members of the operation's input. */
+static bool input_value(const struct question *q, struct arena *a, struct str name,
+                        struct policy_values *ret)
+{
+    const struct operation *op = q->call->op;
+    if (!op || !op->input || !q->call->in)
+        return false;
+    for (uint32_t i = 0; i < op->input->n_members; i++) {
+        const struct member *m = &op->input->members[i];
+        const char *slot = (const char *)q->call->in + m->offset;
+        if (!same_word(name, m->name))
+            continue;
+        if (m->shape->type == SHAPE_STRING)
+            return one_value(a, *(const struct str *)slot, ret);
+        if (m->shape->type == SHAPE_INTEGER && ((const struct opt_int *)slot)->has)
+            return one_value(
+                a, str_printf(a, "%lld", (long long)((const struct opt_int *)slot)->is), ret);
+        if (m->shape->type == SHAPE_BOOLEAN && ((const struct opt_bool *)slot)->has)
+            return one_value(a, ((const struct opt_bool *)slot)->is ? S("true") : S("false"), ret);
+        return false;
+    }
+    return false;
+}
+
+/* aws:RequestTag/KEY (key given) or aws:TagKeys: of a Tags member, a map or a list of pairs. */
+static bool request_tags(const struct question *q, struct arena *a, struct str key,
+                         struct policy_values *ret)
+{
+    const struct operation *op = q->call->op;
+    const struct member *m =
+        op && op->input && q->call->in ? member_find(op->input, S("Tags")) : NULL;
+    if (!m || (m->shape->type != SHAPE_LIST && m->shape->type != SHAPE_MAP))
+        return false;
+    const struct any_list *list = (const void *)((const char *)q->call->in + m->offset);
+    const struct shape *shape = m->shape;
+    const struct member *k = NULL, *v = NULL;
+    if (shape->type == SHAPE_LIST) {
+        if (shape->element->type != SHAPE_STRUCTURE)
+            return false;
+        k = member_find(shape->element, S("Key"));
+        v = member_find(shape->element, S("Value"));
+        if (!k || !v)
+            return false;
+    } else if (shape->element->type != SHAPE_STRING) {
+        return false;
+    }
+    ret->items = ARENA_ARRAY(a, struct str, list->n + 1);
+    for (size_t i = 0; i < list->n; i++) {
+        const char *item = (const char *)list->items + i * shape->stride;
+        struct str tag = *(const struct str *)(item + (k ? k->offset : 0));
+        struct str value = *(const struct str *)(item + (v ? v->offset : shape->value_offset));
+        if (!str_has(key))
+            ret->items[ret->n++] = tag;
+        else if (str_eq(tag, key))
+            ret->items[ret->n++] = value;
+    }
+    return ret->n > 0;
+}
+
+static struct str role_tag(const struct question *q, struct str key)
+{
+    const struct iam_tag_list_type *tags = &q->access.role.tags;
+    for (size_t i = 0; q->has_access && i < tags->n; i++)
+        if (str_eq(tags->items[i].key, key))
+            return tags->items[i].value;
+    return (struct str){0};
+}
+
+static bool key_is(struct str key, const char *name)
+{
+    return str_eq_nocase(key, str_from(name));
+}
+
+static bool aws_value(const struct question *q, struct arena *a, struct str key,
+                      struct policy_values *ret)
+{
+    const struct principal *who = q->who;
+    struct str family, rest;
+    if (str_cut(key, '/', &family, &rest)) {
+        if (key_is(family, "aws:PrincipalTag"))
+            return one_value(a, role_tag(q, rest), ret);
+        return key_is(family, "aws:RequestTag") && request_tags(q, a, rest, ret);
+    }
+    if (key_is(key, "aws:TagKeys"))
+        return request_tags(q, a, (struct str){0}, ret);
+    if (key_is(key, "aws:CurrentTime"))
+        return one_value(a, clock_iso8601_s(a, q->call->now_ms), ret);
+    if (key_is(key, "aws:EpochTime"))
+        return one_value(a, str_printf(a, "%lld", (long long)q->call->now_ms / 1000), ret);
+    if (key_is(key, "aws:SourceIp"))
+        return one_value(a, q->call->source_ip, ret);
+    if (key_is(key, "aws:UserAgent"))
+        return one_value(a, q->call->user_agent, ret);
+    if (key_is(key, "aws:RequestedRegion"))
+        return one_value(a, q->call->region, ret);
+    if (key_is(key, "aws:SecureTransport"))
+        return one_value(a, S("false"), ret);
+    if (key_is(key, "aws:ResourceAccount"))
+        return one_value(a, q->call->account, ret);
+    if (who->type == PRINCIPAL_SERVICE) {
+        if (key_is(key, "aws:SourceAccount"))
+            return one_value(a, q->call->account, ret);
+        return key_is(key, "aws:PrincipalServiceName") && one_value(a, who->service, ret);
+    }
+    if (who->type == PRINCIPAL_ANONYMOUS)
+        return key_is(key, "aws:PrincipalType") && one_value(a, S("Anonymous"), ret);
+    if (key_is(key, "aws:PrincipalAccount"))
+        return one_value(a, who->account, ret);
+    if (key_is(key, "aws:userid"))
+        return one_value(a, who->user_id, ret);
+    if (key_is(key, "aws:PrincipalType"))
+        return one_value(a, who->type == PRINCIPAL_ROOT ? S("Account") : S("AssumedRole"), ret);
+    if (key_is(key, "aws:PrincipalArn"))
+        return one_value(a, q->has_access ? q->access.role.arn : who->arn, ret);
+    return false;
+}
+
+static bool lookup(void *user, struct arena *a, struct str key, struct policy_values *ret)
+{
+    const struct question *q = user;
+    struct str vendor, name;
+    *ret = (struct policy_values){0};
+    if (!str_cut(key, ':', &vendor, &name))
+        return false;
+    if (str_eq_nocase(vendor, S("aws")))
+        return aws_value(q, a, key, ret);
+    if (key_is(key, "iam:PassedToService"))
+        return q->call->service &&
+               one_value(a, str_printf(a, "%s.amazonaws.com", q->call->service->model->id), ret);
+    if (!str_eq_nocase(vendor, action_vendor(q->action)))
+        return false;
+    return input_value(q, a, name, ret);
+}
+
+/* Verdicts. */
+
+static struct policy_request request_of(struct question *q)
+{
+    struct policy_request r = {
+        .arena = q->call->arena,
+        .action = q->action,
+        .resource = q->resource,
+        .lookup = lookup,
+        .user = q,
+    };
+    if (q->who->type == PRINCIPAL_SERVICE) {
+        r.who.service = q->who->service;
+    } else if (q->who->type != PRINCIPAL_ANONYMOUS) {
+        r.who.account = q->who->account;
+        r.who.arn = q->who->arn;
+        if (q->has_access)
+            r.who.role_arn = q->access.role.arn;
+    }
+    return r;
+}
+
+static enum policy_verdict says(struct question *q, enum policy_kind kind, struct str text)
+{
+    struct policy *policy;
+    struct str message;
+    if (policy_parse(q->call->arena, kind, text, &policy, &message) < 0)
+        return POLICY_SILENT;
+    struct policy_request r = request_of(q);
+    return policy_evaluate(policy, &r);
+}
+
+static enum policy_verdict identity_says(struct question *q)
+{
+    enum policy_verdict verdict = POLICY_SILENT;
+    for (size_t i = 0; i < q->access.n_documents; i++) {
+        enum policy_verdict one = says(q, POLICY_IDENTITY, q->access.documents[i]);
+        verdict = one > verdict ? one : verdict;
+    }
+    return verdict;
+}
+
+/* Denials, in AWS's sentences. S3 puts the resource in quotes. */
+static int deny(struct question *q, const char *because, bool names_action, struct str *ret_why)
+{
+    struct arena *a = q->call->arena;
+    const char *quote = str_is(action_vendor(q->action), "s3") ? "\"" : "";
+    struct str why =
+        str_printf(a, "User: %.*s is not authorized to perform: %.*s on resource: %s%.*s%s%s",
+                   STR(q->who->arn), STR(q->action), quote, STR(q->resource), quote, because);
+    if (names_action)
+        why = str_printf(a, "%.*s %.*s action", STR(why), STR(q->action));
+    *ret_why = why;
+    return -EACCES;
+}
+
+/* May the role be assumed? Its trust policy decides; trusting a whole account leaves it to that
+ * account's own policies. */
+static int assume(struct question *q, struct str *ret_why)
+{
+    struct arena *a = q->call->arena;
+    struct str account, name;
+    struct iam_role_record role;
+    enum policy_verdict trust = POLICY_SILENT;
+    if (iam_role_arn_parse(q->resource, &account, &name) == 0 &&
+        iam_role_find(q->call->store, a, account, name, &role) == 0 &&
+        str_eq(role.arn, q->resource))
+        trust = says(q, POLICY_TRUST, role.trust_policy);
+    enum policy_verdict own = q->has_access ? identity_says(q) : POLICY_SILENT;
+    if (own == POLICY_DENIES)
+        return deny(q, " with an explicit deny in an identity-based policy", false, ret_why);
+    bool needs_own = trust == POLICY_DELEGATES ||
+                     (trust == POLICY_ALLOWS && q->has_access && !str_eq(account, q->who->account));
+    if (trust == POLICY_DENIES || trust == POLICY_SILENT || (needs_own && own != POLICY_ALLOWS))
+        return deny(q, "", false, ret_why);
+    return 0;
+}
+
+static int resource_says(struct question *q)
+{
+    if (!q->service || !q->service->resource_policy)
+        return 0;
+    struct call as = *q->call; /* the hook looks at call->who */
+    struct mounted *m = mounted_find(q->call->cloud, q->service->model->id);
+    as.who = q->who;
+    as.service = q->service;
+    as.state = m->state;
+    return q->service->resource_policy(&as, q->action, q->resource);
+}
+
+static int decide(struct question *q, struct str *ret_why)
+{
+    const struct principal *who = q->who;
+    if (who->type == PRINCIPAL_ROLE_SESSION) {
+        int r = iam_access_load(q->call->store, q->call->arena, who->account, who->role_name,
+                                &q->access);
+        if (r < 0 && r != -ENOENT)
+            return r;
+        q->has_access = r == 0;
+    }
+    if (str_is(q->action, "sts:AssumeRole"))
+        return assume(q, ret_why);
+    if (who->type == PRINCIPAL_SERVICE)
+        return 0;
+    int resource = resource_says(q);
+    if (resource == -EACCES)
+        return deny(q, " with an explicit deny in a resource-based policy", false, ret_why);
+    if (who->type == PRINCIPAL_ROOT)
+        return 0;
+    if (who->type == PRINCIPAL_ANONYMOUS) {
+        *ret_why = S("Access Denied");
+        return resource > 0 ? 0 : -EACCES;
+    }
+    enum policy_verdict own = q->has_access ? identity_says(q) : POLICY_SILENT;
+    enum policy_verdict boundary = POLICY_ALLOWS, session = POLICY_ALLOWS;
+    if (q->has_access && str_has(q->access.boundary))
+        boundary = says(q, POLICY_IDENTITY, q->access.boundary);
+    if (who->session_policy.n)
+        session = says(q, POLICY_IDENTITY, who->session_policy);
+    if (own == POLICY_DENIES)
+        return deny(q, " with an explicit deny in an identity-based policy", false, ret_why);
+    if (boundary == POLICY_DENIES)
+        return deny(q, " with an explicit deny in a permissions boundary", false, ret_why);
+    if (session == POLICY_DENIES)
+        return deny(q, " with an explicit deny in a session policy", false, ret_why);
+    if (own != POLICY_ALLOWS && resource <= 0)
+        return deny(q, " because no identity-based policy allows the", true, ret_why);
+    if (boundary != POLICY_ALLOWS && resource <= 0)
+        return deny(q, " because no permissions boundary allows the", true, ret_why);
+    if (session != POLICY_ALLOWS)
+        return deny(q, " because no session policy allows the", true, ret_why);
+    return 0;
+}
+
+static const struct service *service_of_action(struct cloud *cloud, struct str action)
+{
+    struct str vendor = action_vendor(action);
+    for (size_t i = 0; i < cloud->n_mounted; i++)
+        if (str_is(vendor, cloud->mounted[i].model->signing_name))
+            return cloud->mounted[i].service;
+    return NULL;
+}
+
+int call_allowed(struct call *call, const struct principal *who, struct str action,
+                 struct str resource, struct str *ret_why)
+{
+    if (call->cloud->options.iam == IAM_OFF)
+        return 0;
+    struct question q = {.call = call,
+                         .who = who,
+                         .action = action,
+                         .resource = resource,
+                         .service = service_of_action(call->cloud, action)};
+    struct str why = {0};
+    int r = decide(&q, &why);
+    if (r == -EACCES && call->cloud->options.iam == IAM_LOG) {
+        log_warn("not enforced: %.*s", STR(why));
+        return 0;
+    }
+    if (r == -EACCES)
+        *ret_why = why;
+    return r;
+}
+
+int call_policy_says(struct call *call, struct str policy, struct str action, struct str resource)
+{
+    struct question q = {.call = call, .who = call->who, .action = action, .resource = resource};
+    if (call->who->type == PRINCIPAL_ROLE_SESSION)
+        q.has_access = iam_access_load(call->store, call->arena, call->who->account,
+                                       call->who->role_name, &q.access) == 0;
+    enum policy_verdict verdict = says(&q, POLICY_RESOURCE, policy);
+    if (verdict == POLICY_DENIES)
+        return -EACCES;
+    return verdict == POLICY_ALLOWS;
+}
+
+/* Operations. */
+
+static struct str input_text(const struct frame *f, struct str name)
+{
+    const struct shape *input = f->call.op->input;
+    const struct member *m = input && f->call.in ? member_find(input, name) : NULL;
+    if (!m || m->shape->type != SHAPE_STRING)
+        return (struct str){0};
+    return *(const struct str *)((const char *)f->call.in + m->offset);
+}
+
+/* "function:{FunctionName}" of this call: arn:aws:lambda:us-east-1:000000000000:function:f. A
+ * member that is an ARN already stands for the whole. */
+static struct str resource_of(struct frame *f)
+{
+    const char *form = f->handler->resource;
+    struct arena *a = f->call.arena;
+    if (!form || strcmp(form, "*") == 0)
+        return S("*");
+    struct buf b;
+    buf_init(&b, 16 * 1024);
+    struct str whole = {0};
+    for (const char *p = form; *p && !str_has(whole); p++) {
+        const char *end = *p == '{' ? strchr(p, '}') : NULL;
+        if (!end) {
+            buf_byte(&b, *p);
+            continue;
+        }
+        struct str value = input_text(f, str_of(p + 1, (size_t)(end - p - 1)));
+        if (str_starts(value, S("arn:")) && p == form)
+            whole = value;
+        else if (str_starts(value, S("arn:")))
+            whole = value;
+        else if (str_find(value, S(":function:")) > 0)
+            buf_str(&b, str_slice(value, (size_t)str_find(value, S(":function:")) + 10, value.n));
+        else
+            buf_str(&b, value.n ? value : S("*"));
+        p = end;
+    }
+    struct str rest = buf_copy(&b, a);
+    buf_done(&b);
+    if (str_has(whole))
+        return whole;
+    if (str_starts(rest, S("arn:")))
+        return rest;
+    return call_arn(&f->call, f->mounted->model->signing_name, "%.*s", STR(rest));
+}
+
+static struct str denial_code(const struct service_model *m)
+{
+    if (m->protocol == PROTOCOL_QUERY || m->protocol == PROTOCOL_REST_XML)
+        return S("AccessDenied");
+    return S("AccessDeniedException");
+}
+
+int authorize_call(struct frame *f, struct wire_error *err)
+{
+    struct call *call = &f->call;
+    const struct service_model *m = f->mounted->model;
+    if (call->cloud->options.iam == IAM_OFF)
+        return 0;
+    if (f->handler->action && f->handler->action[0] == '\0')
+        return 0; /* nobody needs permission for it: sts:GetCallerIdentity */
+    const char *name = f->handler->action ? f->handler->action : call->op->name;
+    struct str why = {0};
+    int r = call_allowed(call, &f->who, str_printf(call->arena, "%s:%s", m->signing_name, name),
+                         resource_of(f), &why);
+    if (r == 0)
+        return 0;
+    wire_error_set(err, m, denial_code(m), r == -EACCES ? why : S("An internal error occurred."));
+    err->status = r == -EACCES ? 403 : 500;
+    return -EACCES;
+}

@@ -1,0 +1,41 @@
+/* cloud - the daemon: one HTTP listener, all services, one store, one loop.
+ *
+ *     cloud_open() -> uv_run(cloud_loop()) -> cloud_close()
+ *
+ * May use service/, sandbox/, wire/, http/, store/, base/. Services know it by service/call.h. */
+#pragma once
+#include <uv.h>
+#include "base/str.h"
+
+enum iam_mode { IAM_ENFORCE, IAM_LOG, IAM_OFF };
+
+struct cloud_pair {
+    struct str name, value;
+};
+
+struct cloud_options {
+    const char *host;     /* numeric address; NULL: 127.0.0.1 */
+    int port;             /* 0: any free one */
+    bool allow_remote;    /* clients and Host headers of other machines are welcome */
+    const char *data_dir; /* NULL: ephemeral */
+    bool durable;
+    enum iam_mode iam;
+    const struct cloud_pair *runtimes; /* NAME -> interpreter */
+    size_t n_runtimes;
+    const struct cloud_pair *rie; /* FUNCTION -> port */
+    size_t n_rie;
+    struct spawner *spawner; /* borrowed; NULL: nothing can be invoked */
+};
+
+struct cloud;
+struct cloud_error {
+    char message[512]; /* what to tell the user */
+};
+
+/* The options' memory must outlive the cloud. -errno with *err. */
+int cloud_open(const struct cloud_options *options, uv_loop_t *loop, struct cloud **ret,
+               struct cloud_error *err);
+/* Stops serving, lets pending answers leave for at most grace_ms, then calls done. */
+void cloud_stop(struct cloud *cloud, int64_t grace_ms, void (*done)(void *user), void *user);
+/* After the loop has ended, or instead of running it. Accepts NULL. */
+void cloud_close(struct cloud *cloud);

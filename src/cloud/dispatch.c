@@ -1,0 +1,409 @@
+/* dispatch - a request on its way through the daemon:
+ *
+ *     dispatch_request   guard, service, copy, operation, signature
+ *       -> unwrap        hash of a big body, aws-chunked decoding (in the pool when it is in a
+ * file)
+ *       -> carry_out     input, its constraints, permission, handler
+ *       -> dispatch_reply
+ *
+ * A call may outlive its client (an invocation goes on), so nothing of it points into the HTTP
+ * server's memory: the request is copied first. */
+#include <errno.h>
+#include <fcntl.h>
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "cloud/internal.h"
+#include "wire/chunked.h"
+
+#define RIE_PATH "/2015-03-31/functions/function/invocations"
+
+static void request_done(struct http_request *req, bool sent)
+{
+    struct frame *f = req->user;
+    log_debug("%.*s %.*s %.*s: %s %d us%s", STR(f->call.request_id), STR(req->method),
+              STR(req->path), f->call.op ? f->call.op->name : "-",
+              (int)((clock_mono_ns() - f->began_ns) / 1000), sent ? "" : " (client left)");
+    frame_release(f);
+}
+
+/* The client has left. What runs goes on; who wants to know is told. */
+static void request_gone(struct http_request *req)
+{
+    struct frame *f = req->user;
+    f->request = NULL;
+    f->call.http = NULL;
+    f->call.body_path = NULL;
+    req->on_done = NULL;
+    if (!f->pending && f->offloads == 0) {
+        frame_release(f);
+        return;
+    }
+    if (f->pending && f->call.on_gone)
+        f->call.on_gone(&f->call);
+}
+
+static void send_response(struct frame *f, struct wire_response *resp)
+{
+    if (!f->request) { /* nobody is there to get it */
+        if (resp->body.has && resp->body.in_file)
+            close(resp->body.fd);
+        frame_release(f);
+        return;
+    }
+    struct http_header *headers =
+        ARENA_ARRAY(f->call.arena, struct http_header, resp->n_headers + 1);
+    for (size_t i = 0; i < resp->n_headers; i++)
+        headers[i] = (struct http_header){resp->headers[i].name, resp->headers[i].value};
+    http_reply(f->request, resp->status, headers, resp->n_headers, resp->body);
+}
+
+static void reply_error(struct frame *f, const struct wire_error *err)
+{
+    struct wire_response resp = {0};
+    log_debug("%.*s %s: %.*s: %.*s", STR(f->call.request_id), f->call.op ? f->call.op->name : "-",
+              STR(err->code), STR(err->message));
+    wire_encode_error(&f->route, &f->wire, err, f->call.request_id, f->call.arena, &resp);
+    f->finished = true;
+    send_response(f, &resp);
+}
+
+/* A fault of ours, in the words each service has for it. */
+static void fault(struct frame *f, int error, struct wire_error *err)
+{
+    const struct service_model *m = f->mounted->model;
+    struct str code = S("InternalFailure");
+    if (m->protocol == PROTOCOL_REST_XML)
+        code = S("InternalError");
+    else if (m->protocol == PROTOCOL_REST_JSON)
+        code = S("ServiceException");
+    else if (m->protocol != PROTOCOL_QUERY)
+        code = S("ServiceUnavailableException");
+    struct str why =
+        error == -ENOSPC
+            ? S("The disk that holds the data directory is full: nothing was changed.")
+            : str_printf(f->call.arena, "An internal error occurred: %s.", strerror(-error));
+    wire_error_set(err, m, code, why);
+    err->status = error == -ENOSPC ? 507 : 500;
+}
+
+void dispatch_error(struct frame *f, struct wire_error *err)
+{
+    struct call *call = &f->call;
+    if (call->result != CALL_FAILED || !call->error) {
+        fault(f, call->result == CALL_FAILED ? -EIO : call->result, err);
+        return;
+    }
+    *err = (struct wire_error){
+        .code = str_from(call->error->code),
+        .message = call->message,
+        .status = call->status_override ? call->status_override : call->error->status,
+        .shape = call->error,
+        .detail = call->error_detail,
+    };
+}
+
+void dispatch_reply(struct frame *f)
+{
+    struct call *call = &f->call;
+    if (call->result < 0) {
+        struct wire_error err = {0};
+        dispatch_error(f, &err);
+        reply_error(f, &err);
+        return;
+    }
+    struct wire_response resp = {0};
+    wire_encode_output(&f->route, call->out, call->request_id, call->arena, &resp);
+    if (call->status_override)
+        resp.status = call->status_override;
+    send_response(f, &resp);
+}
+
+void dispatch_turn_failed(struct http_request *req, int error, void *user)
+{
+    struct frame *f = req->user;
+    struct wire_error err = {0};
+    struct wire_response resp = {0};
+    if (!f || req->on_done != request_done) {
+        http_reply(req, 500, NULL, 0, body_mem(S("the data directory cannot be written\n")));
+        return;
+    }
+    fault(f, error, &err);
+    wire_encode_error(&f->route, &f->wire, &err, f->call.request_id, f->call.arena, &resp);
+    send_response(f, &resp);
+}
+
+static void carry_out(struct frame *f)
+{
+    struct call *call = &f->call;
+    struct wire_error err = {0};
+    void *in = NULL;
+    int r = wire_decode_input(&f->route, &f->routed, call->arena, &in, &err);
+    call->in = in;
+    if (r == 0 && f->handler)
+        r = wire_check_input(&f->route, in, call->arena, &err);
+    if (r == 0 && f->handler)
+        r = authorize_call(f, &err);
+    if (r < 0)
+        reply_error(f, &err);
+    else
+        frame_run(f);
+}
+
+/* Work on the body that may be long. Runs in the pool when the body is in a file: the loop's thread
+ * does not touch the frame meanwhile. */
+struct unwrap {
+    struct frame *frame;
+    struct wire_error err;
+    char *path; /* of the decoded file */
+    int fd;
+    struct wire_pair checksum;
+    struct body body;
+};
+
+static int check_hash(struct unwrap *u)
+{
+    struct frame *f = u->frame;
+    uint8_t hash[32];
+    int r = digest_body(DIGEST_SHA256, &f->wire.body, hash);
+    if (r < 0)
+        return r;
+    if (str_eq(hex_encode(f->call.arena, hash, sizeof(hash)), f->auth.payload_sha256))
+        return 0;
+    bool s3 = f->mounted->model->protocol == PROTOCOL_REST_XML;
+    wire_error_set(&u->err, f->mounted->model,
+                   s3 ? S("XAmzContentSHA256Mismatch") : S("InvalidSignatureException"),
+                   S("The provided 'x-amz-content-sha256' header does not match what was "
+                     "computed."));
+    u->err.status = s3 ? 400 : 403;
+    return -EBADMSG;
+}
+
+static int unwrap_work(void *user)
+{
+    struct unwrap *u = user;
+    struct frame *f = u->frame;
+    if (f->auth.payload == SIGV4_PAYLOAD_SIGNED)
+        return check_hash(u);
+    return chunked_body(&f->auth, &f->wire, u->fd, f->call.arena, &u->body, &u->checksum, &u->err);
+}
+
+/* The body as the operation shall see it, and the headers that described its wrapping. */
+static void unwrapped(struct frame *f, struct unwrap *u)
+{
+    struct arena *a = f->call.arena;
+    struct wire_headers headers = {0};
+    for (size_t i = 0; i < f->routed.n_headers; i++) {
+        struct wire_header h = f->routed.headers[i];
+        if (str_eq_nocase(h.name, S("Content-Encoding"))) {
+            struct str first, rest;
+            if (str_cut(h.value, ',', &first, &rest) && str_is(str_trim(first), "aws-chunked"))
+                h.value = str_trim(rest);
+            else if (str_is(str_trim(h.value), "aws-chunked"))
+                continue;
+        } else if (str_eq_nocase(h.name, S("Content-Length"))) {
+            h.value = str_printf(a, "%lld", (long long)u->body.size);
+        }
+        wire_headers_add(a, &headers, h.name, h.value);
+    }
+    if (u->checksum.name.n)
+        wire_headers_add(a, &headers, u->checksum.name, u->checksum.value);
+    f->routed.headers = headers.items;
+    f->routed.n_headers = headers.n;
+    f->routed.body = u->body;
+    if (u->body.in_file) {
+        close(f->body_fd);
+        f->body_fd = TAKE_FD(u->fd);
+        f->call.body_path = f->body_file = u->path;
+    }
+}
+
+static void unwrap_done(struct call *call, void *user, int result)
+{
+    struct unwrap *u = user;
+    struct frame *f = u->frame;
+    if (u->fd >= 0 && (result < 0 || !f->request))
+        unlink(u->path);
+    if (!f->request) {
+        result = -ECANCELED; /* released below: the pool has let go of it */
+    } else if (result == -EBADMSG) {
+        reply_error(f, &u->err);
+    } else if (result < 0) {
+        fault(f, result, &u->err);
+        reply_error(f, &u->err);
+    } else if (f->auth.payload != SIGV4_PAYLOAD_SIGNED) {
+        unwrapped(f, u);
+    }
+    if (u->fd >= 0)
+        close(u->fd);
+    if (result == -ECANCELED)
+        frame_release(f);
+    else if (result >= 0)
+        carry_out(f);
+}
+
+static void unwrap_body(struct frame *f)
+{
+    bool chunked = !f->auth.anonymous && f->auth.payload >= SIGV4_PAYLOAD_CHUNKED;
+    bool unhashed = !f->auth.anonymous && f->auth.payload == SIGV4_PAYLOAD_SIGNED &&
+                    f->wire.body.has && f->wire.body.in_file;
+    if (!chunked && !unhashed) {
+        carry_out(f);
+        return;
+    }
+    struct arena *a = f->call.arena;
+    struct unwrap *u = ARENA_NEW(a, struct unwrap);
+    u->frame = f;
+    u->fd = -1;
+    if (!f->wire.body.in_file) {
+        unwrap_done(&f->call, u, unwrap_work(u));
+        return;
+    }
+    if (chunked) {
+        u->path = str_c(
+            a, str_printf(a, "%s/body-%.*s", store_tmp(f->call.store), STR(random_hex(a, 16))));
+        u->fd = open(u->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    }
+    call_offload(&f->call, unwrap_work, unwrap_done, u);
+}
+
+static struct str *copy_str(struct arena *a, struct str *s)
+{
+    *s = str_has(*s) ? str_copy(a, *s) : *s;
+    return s;
+}
+
+static void copy_request(struct frame *f, const struct http_request *req)
+{
+    struct arena *a = f->call.arena;
+    struct wire_header *headers = ARENA_ARRAY(a, struct wire_header, req->n_headers + 1);
+    for (size_t i = 0; i < req->n_headers; i++) {
+        headers[i] = (struct wire_header){req->headers[i].name, req->headers[i].value};
+        copy_str(a, &headers[i].name);
+        copy_str(a, &headers[i].value);
+    }
+    f->wire = (struct wire_request){.method = req->method,
+                                    .path = req->path,
+                                    .query = req->query,
+                                    .headers = headers,
+                                    .n_headers = req->n_headers,
+                                    .body = req->body};
+    copy_str(a, &f->wire.method);
+    copy_str(a, &f->wire.path);
+    copy_str(a, &f->wire.query);
+    if (req->body.has && req->body.in_file) {
+        f->body_fd = fcntl(req->body.fd, F_DUPFD_CLOEXEC, 0);
+        f->wire.body.fd = f->body_fd;
+        f->call.body_path = req->body_path;
+    } else if (req->body.has) {
+        copy_str(a, &f->wire.body.mem);
+    }
+    f->routed = f->wire;
+    f->call.http = req;
+    f->call.source_ip = str_copy(a, req->peer);
+    f->call.host = wire_header(&f->wire, "Host");
+    f->call.user_agent = wire_header(&f->wire, "User-Agent");
+}
+
+/* No service of ours: the answer has to be in some format, so the request's own looks decide. */
+static void unknown_service(struct frame *f)
+{
+    struct cloud *cloud = f->call.cloud;
+    struct wire_error err = {0};
+    struct str scope = sigv4_scope_service(f->call.arena, &f->wire);
+    const char *like = "lambda";
+    if (str_has(wire_header(&f->wire, "X-Amz-Target")))
+        like = "logs";
+    else if (str_starts(wire_header(&f->wire, "Content-Type"),
+                        S("application/x-www-form-urlencoded")))
+        like = "sts";
+    f->mounted = mounted_find(cloud, like);
+    f->route.service = f->mounted->model;
+    f->route.protocol = f->mounted->model->protocol;
+    if (!scope.n)
+        scope = wire_target_prefix(&f->wire);
+    wire_error_set(&err, f->mounted->model, S("NotImplemented"),
+                   str_printf(f->call.arena, "Lamina has no service %.*s yet.", STR(scope)));
+    err.status = 501;
+    reply_error(f, &err);
+}
+
+static void rie_request(struct frame *f, struct str function)
+{
+    struct arena *a = f->call.arena;
+    f->trusted = true;
+    f->mounted = mounted_find(f->call.cloud, "lambda");
+    f->routed.path = str_printf(a, "/2015-03-31/functions/%.*s/invocations", STR(function));
+    f->routed.query = (struct str){0};
+}
+
+static void dispatch_frame(struct frame *f, struct str rie_function)
+{
+    struct call *call = &f->call;
+    struct wire_error err = {0};
+    if (str_has(rie_function))
+        rie_request(f, rie_function);
+    else
+        f->mounted = route_service(call->cloud, &f->wire, call->arena);
+    if (!f->mounted) {
+        unknown_service(f);
+        return;
+    }
+    call->service = f->mounted->service;
+    call->state = f->mounted->state;
+    if (f->mounted->model->protocol == PROTOCOL_REST_XML) {
+        struct str bucket = route_bucket(call->arena, call->host);
+        if (bucket.n)
+            f->routed.path = str_printf(call->arena, "/%.*s%.*s", STR(bucket), STR(f->wire.path));
+    }
+    int r = wire_route(f->mounted->router, &f->routed, call->arena, &f->route, &err);
+    if (r == 0) {
+        call->op = f->route.op;
+        f->handler = f->mounted->handlers[call->op->index];
+        r = identity_verify(f, &err);
+    }
+    if (r == 0 && !f->handler) {
+        frame_run(f); /* says NotImplemented */
+        return;
+    }
+    if (r < 0)
+        reply_error(f, &err);
+    else
+        unwrap_body(f);
+}
+
+static void refuse(struct http_request *req, int status, const char *why)
+{
+    static const struct http_header text[] = {
+        {S_INIT("Content-Type"), S_INIT("text/plain; charset=utf-8")}};
+    http_reply(req, status, text, 1, body_mem(str_from(why)));
+}
+
+void dispatch_request(struct http_request *req)
+{
+    const struct entrance *entrance = req->listener_user;
+    struct cloud *cloud = entrance->cloud;
+    const char *why = guard_refuses(cloud, req);
+    if (why) {
+        refuse(req, 403, why);
+        return;
+    }
+    if (str_has(entrance->rie_function)) {
+        if (!str_is(req->path, RIE_PATH) || !str_is(req->method, "POST")) {
+            refuse(req, 404, "404 page not found");
+            return;
+        }
+    } else if (health_wants(req->path)) {
+        health_reply(cloud, req);
+        return;
+    }
+    struct frame *f = frame_new(cloud, FRAME_HTTP, NULL);
+    cloud->requests++;
+    f->request = req;
+    req->user = f;
+    req->on_done = request_done;
+    req->on_gone = request_gone;
+    copy_request(f, req);
+    dispatch_frame(f, entrance->rie_function);
+}

@@ -1,0 +1,103 @@
+/* call - the parts of a call that need no daemon: its failure, its ARNs, its records. */
+#include <errno.h>
+#include "service/call.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "wire/walk.h"
+
+#define RECORD_MAX (64 * 1024 * 1024)
+
+static bool error_declared(const struct operation *op, const struct error_shape *error)
+{
+    if (error->common || !op || !op->errors)
+        return true;
+    for (const struct error_shape *const *e = op->errors; *e; e++)
+        if (*e == error)
+            return true;
+    return false;
+}
+
+int call_fail(struct call *call, int error, const char *fmt, ...)
+{
+    const struct error_shape *shape = &call->service->model->errors[error];
+    if (!error_declared(call->op, shape)) {
+        log_error("%s does not declare the error %s", call->op->name, shape->name);
+#ifndef NDEBUG
+        abort();
+#endif
+    }
+    va_list ap;
+    va_start(ap, fmt);
+    call->message = str_vprintf(call->arena, fmt, ap);
+    va_end(ap);
+    call->error = shape;
+    return CALL_FAILED;
+}
+
+int call_fail_code(struct call *call, struct str code, int status, struct str message)
+{
+    const struct error_shape *known = call->service ? error_find(call->service->model, code) : NULL;
+    if (!known) {
+        struct error_shape *made = ARENA_NEW(call->arena, struct error_shape);
+        made->name = made->code = str_c(call->arena, code);
+        made->status = status ? status : 400;
+        made->sender = made->status < 500;
+        known = made;
+    }
+    call->error = known;
+    call->message = str_copy(call->arena, message);
+    if (status && status != known->status)
+        call->status_override = status;
+    return CALL_FAILED;
+}
+
+struct str call_arn(struct call *call, const char *service, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    struct str rest = str_vprintf(call->arena, fmt, ap);
+    va_end(ap);
+    bool is_s3 = strcmp(service, "s3") == 0;
+    bool global = is_s3 || strcmp(service, "iam") == 0 || strcmp(service, "sts") == 0;
+    struct str region = global ? S("") : call->region, account = is_s3 ? S("") : call->account;
+    return str_printf(call->arena, "arn:aws:%s:%.*s:%.*s:%.*s", service, STR(region), STR(account),
+                      STR(rest));
+}
+
+struct str call_service_dir(struct call *call)
+{
+    struct str dir =
+        fs_join(call->arena, cloud_data_dir(call->cloud), str_from(call->service->model->id));
+    fs_mkdirs(str_c(call->arena, dir), 0700);
+    return dir;
+}
+
+int record_get(struct call *call, struct str key, const struct shape *shape, void *ret)
+{
+    struct str text;
+    int r = store_get(call->store, key, call->arena, &text);
+    if (r < 0)
+        return r;
+    struct wire_read_error error;
+    r = wire_json_read(call->arena, text, shape, ret, &error);
+    if (r < 0) {
+        log_error("a stored %s is damaged: %s at %zu", shape->name, error.message, error.offset);
+        return -EIO;
+    }
+    return 0;
+}
+
+int record_put(struct call *call, struct str key, const struct shape *shape, const void *record)
+{
+    struct buf b;
+    buf_init(&b, RECORD_MAX);
+    wire_json_write(&b, shape, record);
+    int r = buf_failed(&b) ? -EMSGSIZE : store_put(call->store, key, buf_view(&b));
+    buf_done(&b);
+    return r;
+}
+
+int record_delete(struct call *call, struct str key)
+{
+    return store_delete(call->store, key);
+}
