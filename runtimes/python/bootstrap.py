@@ -1,7 +1,14 @@
 """bootstrap.py - started for every python function, as /var/runtime/bootstrap.py is on AWS.
 
-Kept to a few lines because a script is compiled at every start; the modules beside it
-have their byte code cached.
+    python3.X -S /var/runtime/bootstrap.py
+
+with the environment of a function (AWS_LAMBDA_RUNTIME_API, _HANDLER, LAMBDA_TASK_ROOT, ...).
+-S saves 2 ms: what the site module would do is done here, as far as a function can see it.
+With -I, or without either, it works the same.
+
+Kept to a few lines because a script is compiled at every start; the modules beside it have
+their byte code cached, when somebody who may write here has run `python3.X -m compileall`
+before (3 ms of 11).
 """
 
 import sys
