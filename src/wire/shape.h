@@ -189,6 +189,7 @@ struct service_model {
     const char *validation_code; /* a constraint is not met */
     const char *malformed_code;  /* the body cannot be parsed */
     const char *malformed_text;  /* what its message begins with */
+    const char *error_namespace; /* JSON: what stands before '#' in __type */
     bool whole_seconds;          /* ISO 8601 times without milliseconds */
     const struct operation *operations;
     uint32_t n_operations;
