@@ -24,6 +24,9 @@ LAMINA = os.path.abspath(os.environ.get("LAMINA", os.path.join(ROOT, "build", "l
 ENDPOINT = os.environ.get("LAMINA_TEST_ENDPOINT")
 AWS_CLI = os.environ.get("LAMINA_TEST_AWS", "/usr/bin/aws")
 
+# Waiters look often: things take milliseconds here.
+SOON = {"Delay": 0.02, "MaxAttempts": 1500}
+
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 RUNTIME = "python%d.%d" % sys.version_info[:2]
@@ -255,7 +258,7 @@ class Cloud:
         name = name or unique("fn")
         self.lambda_.create_function(FunctionName=name, Code={"ZipFile": zipped(files)}, **options)
         self.lambda_.get_waiter("function_active_v2").wait(
-            FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+            FunctionName=name, WaiterConfig=SOON
         )
         return name
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from cloud import ACCOUNT, ID, REGION, RUNTIME, error_of, unique, zipped
+from cloud import ACCOUNT, ID, REGION, RUNTIME, SOON, error_of, unique, zipped
 
 ROLE = {
     "Type": "AWS::IAM::Role",
@@ -77,7 +77,7 @@ class Stack:
 
     def wait(self, what):
         self.cfn.get_waiter(what).wait(
-            StackName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+            StackName=self.name, WaiterConfig=SOON
         )
 
     def describe(self):
@@ -516,7 +516,7 @@ def test_change_set_that_creates(cloud, stack):
     name = change_set(cloud, s, {"A": group(), "B": group()}, "CREATE")
     assert s.describe()["StackStatus"] == "REVIEW_IN_PROGRESS"
     cloud.cfn.get_waiter("change_set_create_complete").wait(
-        StackName=s.name, ChangeSetName=name, WaiterConfig={"Delay": 1}
+        StackName=s.name, ChangeSetName=name, WaiterConfig=SOON
     )
     d = cloud.cfn.describe_change_set(StackName=s.name, ChangeSetName=name)
     assert (d["Status"], d["ExecutionStatus"]) == ("CREATE_COMPLETE", "AVAILABLE")
@@ -537,7 +537,7 @@ def test_change_set_that_modifies(cloud, stack):
         cloud, s, {"A": group(RetentionInDays=3), "C": group(unique("/c")), "D": group()}, "UPDATE"
     )
     cloud.cfn.get_waiter("change_set_create_complete").wait(
-        StackName=s.name, ChangeSetName=name, WaiterConfig={"Delay": 1}
+        StackName=s.name, ChangeSetName=name, WaiterConfig=SOON
     )
     changes = [
         c["ResourceChange"]
@@ -564,7 +564,7 @@ def test_change_set_without_changes(cloud, stack):
 
     with pytest.raises(WaiterError):
         cloud.cfn.get_waiter("change_set_create_complete").wait(
-            StackName=s.name, ChangeSetName=name, WaiterConfig={"Delay": 1}
+            StackName=s.name, ChangeSetName=name, WaiterConfig=SOON
         )
     d = cloud.cfn.describe_change_set(StackName=s.name, ChangeSetName=name)
     assert (d["Status"], d["ExecutionStatus"]) == ("FAILED", "UNAVAILABLE")
@@ -676,7 +676,7 @@ def test_sam(cloud, stack):
     s = stack()
     name = change_set(cloud, s, SAM, "CREATE")
     cloud.cfn.get_waiter("change_set_create_complete").wait(
-        StackName=s.name, ChangeSetName=name, WaiterConfig={"Delay": 1}
+        StackName=s.name, ChangeSetName=name, WaiterConfig=SOON
     )
     cloud.cfn.execute_change_set(StackName=s.name, ChangeSetName=name)
     s.wait("stack_create_complete")

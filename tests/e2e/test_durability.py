@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from cloud import RUNTIME, Cloud, zipped
+from cloud import RUNTIME, SOON, Cloud, zipped
 
 ROUNDS = int(os.environ.get("LAMINA_KILLS", "10"))
 NOW = int(time.time() * 1000)
@@ -127,7 +127,7 @@ def test_kill(tmp_path, round):
         if names:
             name = sorted(names)[0]
             cloud.lambda_.get_waiter("function_active_v2").wait(
-                FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 10}
+                FunctionName=name, WaiterConfig=SOON
             )
             assert cloud.invoke(name).payload == 1
         # Unfinished work of the dead daemon takes no space.
@@ -147,10 +147,10 @@ def test_kill_in_the_middle_of_a_stack(tmp_path):
     cloud.kill()
     cloud = Cloud(data=data).start()
     try:
-        cloud.cfn.get_waiter("stack_exists").wait(StackName="s", WaiterConfig={"Delay": 1})
+        cloud.cfn.get_waiter("stack_exists").wait(StackName="s", WaiterConfig=SOON)
         cloud.cfn.delete_stack(StackName="s")
         cloud.cfn.get_waiter("stack_delete_complete").wait(
-            StackName="s", WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+            StackName="s", WaiterConfig=SOON
         )
         assert cloud.logs.describe_log_groups()["logGroups"] == []
     finally:

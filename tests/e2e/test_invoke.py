@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from cloud import ACCOUNT, ID, REGION, error_of, free_port, unique, zipped
+from cloud import ACCOUNT, ID, REGION, SOON, error_of, free_port, unique, zipped
 
 NBSP = "\u00a0"
 REPORT = (
@@ -341,7 +341,7 @@ def test_new_code_starts_cold(cloud):
     cloud.lambda_.update_function_code(
         FunctionName=name, ZipFile=zipped({"app.py": "def handler(e, c):\n    return 2\n"})
     )
-    cloud.lambda_.get_waiter("function_updated_v2").wait(FunctionName=name)
+    cloud.lambda_.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=SOON)
     r = cloud.invoke(name)
     assert r.payload == 2
     assert "Init Duration" in r.report

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from cloud import ACCOUNT, REGION, RUNTIME, TRUST, error_of, unique, zipped
+from cloud import ACCOUNT, REGION, RUNTIME, SOON, TRUST, error_of, unique, zipped
 
 CODE = zipped({"app.py": "def handler(event, context):\n    return 'one'\n"})
 CODE2 = zipped({"app.py": "def handler(event, context):\n    return 'two'\n"})
@@ -64,7 +64,7 @@ def test_create(cloud, lam):
     assert r["TracingConfig"] == {"Mode": "PassThrough"}
     assert r["SnapStart"] == {"ApplyOn": "None", "OptimizationStatus": "Off"}
 
-    lam.get_waiter("function_active_v2").wait(FunctionName=name)
+    lam.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig=SOON)
     got = lam.get_function(FunctionName=name)
     assert (got["Configuration"]["State"], got["Configuration"]["LastUpdateStatus"]) == (
         "Active",
@@ -98,11 +98,11 @@ def test_code_from_s3(cloud, lam, bucket):
         FunctionName=name, Runtime=RUNTIME, Role=cloud.lambda_role(), Handler="app.handler",
         Code={"S3Bucket": bucket, "S3Key": "code.zip"},
     )
-    lam.get_waiter("function_active_v2").wait(FunctionName=name)
+    lam.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig=SOON)
     assert cloud.invoke(name).payload == "one"
     cloud.s3.put_object(Bucket=bucket, Key="code2.zip", Body=CODE2)
     lam.update_function_code(FunctionName=name, S3Bucket=bucket, S3Key="code2.zip")
-    lam.get_waiter("function_updated_v2").wait(FunctionName=name)
+    lam.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=SOON)
     assert cloud.invoke(name).payload == "two"
 
 
@@ -233,7 +233,7 @@ def test_update_configuration(cloud, lam, fn):
         Environment={"Variables": {"K": "v"}},
     )
     assert (r["LastUpdateStatus"], r["LastUpdateStatusReasonCode"]) == ("InProgress", "Creating")
-    lam.get_waiter("function_updated_v2").wait(FunctionName=fn)
+    lam.get_waiter("function_updated_v2").wait(FunctionName=fn, WaiterConfig=SOON)
     c = lam.get_function_configuration(FunctionName=fn)
     assert (c["Timeout"], c["MemorySize"], c["Description"]) == (9, 192, "new")
     assert c["LastUpdateStatus"] == "Successful"
@@ -264,7 +264,7 @@ def test_versions(cloud, lam, fn):
     assert (v1["Version"], v1["FunctionArn"], v1["Description"]) == ("1", arn(fn, "1"), "first")
     assert lam.publish_version(FunctionName=fn)["Version"] == "1"  # nothing has changed
     lam.update_function_code(FunctionName=fn, ZipFile=CODE2)
-    lam.get_waiter("function_updated_v2").wait(FunctionName=fn)
+    lam.get_waiter("function_updated_v2").wait(FunctionName=fn, WaiterConfig=SOON)
     assert lam.publish_version(FunctionName=fn)["Version"] == "2"
     versions = lam.list_versions_by_function(FunctionName=fn)["Versions"]
     assert [v["Version"] for v in versions] == ["$LATEST", "1", "2"]
@@ -302,7 +302,7 @@ def test_aliases(cloud, lam, fn):
     r = cloud.invoke(fn, Qualifier="live")
     assert (r.payload, r.version) == ("one", "1")
     lam.update_function_code(FunctionName=fn, ZipFile=CODE2, Publish=True)
-    lam.get_waiter("function_updated_v2").wait(FunctionName=fn)
+    lam.get_waiter("function_updated_v2").wait(FunctionName=fn, WaiterConfig=SOON)
     lam.update_alias(FunctionName=fn, Name="live", FunctionVersion="2")
     assert lam.get_alias(FunctionName=fn, Name="live")["FunctionVersion"] == "2"
     assert [x["Name"] for x in lam.list_aliases(FunctionName=fn)["Aliases"]] == ["live"]
@@ -400,7 +400,7 @@ def test_functions_see_their_layers_in_order(cloud, lam):
     listed = lam.get_function_configuration(FunctionName=name)["Layers"]
     assert [x["Arn"] for x in listed] == [a, b]
     lam.update_function_configuration(FunctionName=name, Layers=[b, a])
-    lam.get_waiter("function_updated_v2").wait(FunctionName=name)
+    lam.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=SOON)
     assert cloud.invoke(name).payload[0] == "a"
 
 
