@@ -312,11 +312,36 @@ static int ops_run(const struct op *ops, size_t n, char *why)
 
 /* ---- the stage ---- */
 
+/* In a chroot "/" is no mount, so its propagation cannot be changed nor can anything pivot away from
+ * it. A copy of the tree takes its place, attached over the one mount that a chroot always has. */
+static int leave_chroot(void)
+{
+    auto_close int fd =
+        open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    struct mount_attr attr = {.propagation = MS_SLAVE};
+    if (fd < 0 ||
+        mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0 ||
+        mount(NULL, "/proc", NULL, MS_PRIVATE, NULL) < 0)
+        return -errno;
+    int r = attach(fd, "/proc");
+    if (r < 0)
+        return r;
+    return fchdir(fd) < 0 || chroot(".") < 0 ? -errno : 0;
+}
+
+static int separate_mounts(void)
+{
+    if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0)
+        return 0;
+    return errno == EINVAL ? leave_chroot() : -errno;
+}
+
 int stage_open(char *why)
 {
-    if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-        return why_printf(why, -errno, "separate the mounts from the host's");
-    int r = -ENOENT;
+    int r = separate_mounts();
+    if (r < 0)
+        return why_printf(why, r, "separate the mounts from the host's");
+    r = -ENOENT;
     for (size_t i = 0; i < ARRAY_LEN(stage_places) && r < 0; i++) {
         r = mount_or_errno("tmpfs", stage_places[i], MS_NOSUID, "mode=755,size=16m");
         if (r == 0)
@@ -341,7 +366,7 @@ static int pivot(void)
         return umount2(".", MNT_DETACH) < 0 ? -errno : 0;
     if (errno != EINVAL)
         return -errno;
-    /* Our own root is no mount point (somebody has put us into a chroot): cover it instead. */
+    /* The root is the kernel's first one (an initramfs), which nothing can replace: cover it. */
     if (mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0)
         return -errno;
     return 0;
