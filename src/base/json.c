@@ -139,10 +139,10 @@ bool json_equal(const struct json *a, const struct json *b)
                 return false;
         return true;
     case JSON_OBJECT:
+        /* Of a repeated key the first counts, as in json_get(). */
         JSON_EACH (a, x)
-            if (!json_equal(x, json_find(b, x->key)))
+            if (!json_equal(json_find(a, x->key), json_find(b, x->key)))
                 return false;
-        /* With repeated keys the other direction may differ. */
         JSON_EACH (b, y)
             if (!json_find(a, y->key))
                 return false;
