@@ -3,8 +3,6 @@
 import io
 import json
 import os
-import re
-import shutil
 import signal
 import socket
 import subprocess

@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 
-from cloud import ACCOUNT, error_of, unique
+from cloud import error_of, unique
 
 
 def md5(data):
