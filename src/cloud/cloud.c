@@ -212,6 +212,11 @@ int cloud_open(const struct cloud_options *options, uv_loop_t *loop, struct clou
     return 0;
 }
 
+struct str cloud_address(struct cloud *cloud)
+{
+    return cloud->endpoint;
+}
+
 /* Leaving. */
 
 static void stopped(struct cloud *cloud)

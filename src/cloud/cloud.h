@@ -35,6 +35,7 @@ struct cloud_error {
 /* The options' memory must outlive the cloud. -errno with *err. */
 int cloud_open(const struct cloud_options *options, uv_loop_t *loop, struct cloud **ret,
                struct cloud_error *err);
+struct str cloud_address(struct cloud *cloud); /* http://127.0.0.1:4566 */
 /* Stops serving, lets pending answers leave for at most grace_ms, then calls done. */
 void cloud_stop(struct cloud *cloud, int64_t grace_ms, void (*done)(void *user), void *user);
 /* After the loop has ended, or instead of running it. Accepts NULL. */

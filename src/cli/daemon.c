@@ -1,0 +1,107 @@
+/* daemon - running the cloud in this process. */
+#include <errno.h>
+#include <signal.h>
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "cli/daemon.h"
+#include "sandbox/sandbox.h"
+#include "service/call.h"
+
+#define SPARES 2
+#define GRACE_MS 400
+
+void daemon_prepare(struct daemon *d, const char *cache_dir)
+{
+    struct spawner_options options = {.spares = SPARES, .cache_dir = cache_dir};
+    int r = spawner_start(&options, &d->spawner);
+    if (r < 0) {
+        log_warn("functions cannot be run here: %s (see `lamina doctor`)", strerror(-r));
+        d->spawner = NULL;
+    }
+}
+
+static void on_spawner_gone(void *user)
+{
+    struct daemon *d = user;
+    if (!d->leaving)
+        log_error("the process that makes execution environments has ended: functions cannot be "
+                  "run until the cloud is started again");
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct daemon *d = handle->data;
+    if (d->on_signal)
+        d->on_signal(d, number);
+    else
+        daemon_leave(d);
+}
+
+static void watch_signals(struct daemon *d)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        uv_signal_init(&d->loop, &d->signals[i]);
+        d->signals[i].data = d;
+        uv_signal_start(&d->signals[i], on_signal, numbers[i]);
+        uv_unref((uv_handle_t *)&d->signals[i]);
+    }
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void close_all(struct daemon *d)
+{
+    cloud_close(d->cloud);
+    d->cloud = NULL;
+    spawner_stop(d->spawner);
+    d->spawner = NULL;
+    uv_walk(&d->loop, close_handle, NULL);
+    uv_run(&d->loop, UV_RUN_NOWAIT);
+    uv_loop_close(&d->loop);
+}
+
+int daemon_start(struct daemon *d, struct cloud_options *options, struct cloud_error *err)
+{
+    uv_loop_init(&d->loop);
+    watch_signals(d);
+    if (d->spawner) {
+        int r = spawner_attach(d->spawner, &d->loop, on_spawner_gone, d);
+        if (r < 0) {
+            log_warn("functions cannot be run here: %s", strerror(-r));
+            spawner_stop(d->spawner);
+            d->spawner = NULL;
+        }
+    }
+    options->spawner = d->spawner;
+    int r = cloud_open(options, &d->loop, &d->cloud, err);
+    if (r < 0) {
+        d->leaving = true;
+        close_all(d);
+    }
+    return r;
+}
+
+static void on_stopped(void *user)
+{
+    struct daemon *d = user;
+    uv_stop(&d->loop);
+}
+
+void daemon_leave(struct daemon *d)
+{
+    if (d->leaving)
+        return;
+    d->leaving = true;
+    cloud_stop(d->cloud, GRACE_MS, on_stopped, d);
+}
+
+void daemon_run(struct daemon *d)
+{
+    uv_run(&d->loop, UV_RUN_DEFAULT);
+    close_all(d);
+}

@@ -1,0 +1,207 @@
+/* main - lamina VERB ...: the verb table, and how a verb's words become its options. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/table.h"
+#include "cli/verb.h"
+
+#define VERB(name) extern const struct verb name##_verb;
+#include "cli/verbs.h"
+#undef VERB
+
+static const struct verb version_verb, help_verb;
+
+const struct verb *const verbs[] = {
+#define VERB(name) &name##_verb,
+#include "cli/verbs.h"
+#undef VERB
+    &version_verb,
+    &help_verb,
+    NULL,
+};
+
+const struct verb *verb_find(struct str name)
+{
+    for (const struct verb *const *v = verbs; *v; v++)
+        if (str_is(name, (*v)->name))
+            return *v;
+    return NULL;
+}
+
+static void say(const struct verb_run *run, const char *fmt, va_list ap)
+{
+    struct str text = str_vprintf(run->arena, fmt, ap);
+    fflush(stdout);
+    fprintf(stderr, "lamina: %s: %.*s\n", run->verb->name, STR(text));
+}
+
+int verb_fail(const struct verb_run *run, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    say(run, fmt, ap);
+    va_end(ap);
+    return 1;
+}
+
+int verb_usage(const struct verb_run *run, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    say(run, fmt, ap);
+    va_end(ap);
+    fprintf(stderr, "Try `lamina help %s`.\n", run->verb->name);
+    return 2;
+}
+
+/* Help. */
+
+static int show_verb(struct arena *a, const struct verb *verb)
+{
+    const struct option_row *tables[VERB_SETS + 1] = {0};
+    for (size_t i = 0; i < VERB_SETS && verb->sets[i].rows; i++)
+        tables[i] = verb->sets[i].rows;
+    struct option_page page = {
+        .program = str_c(a, str_printf(a, "lamina %s", verb->name)),
+        .operands = verb->operands,
+        .summary = verb->summary,
+        .details = verb->details,
+        .tables = tables,
+    };
+    struct buf b;
+    buf_init(&b, 1024 * 1024);
+    size_t width = term_width(stdout);
+    options_help(&b, &page, width ? width : 100);
+    fwrite(b.p, 1, b.n, stdout);
+    buf_done(&b);
+    return 0;
+}
+
+static int show_all(FILE *f)
+{
+    fprintf(f,
+            "lamina - a workbench for AWS Lambda: an embedded cloud, and verbs to build, deploy, "
+            "invoke and test\n\nUsage: lamina VERB [OPTIONS] ...\n\n");
+    for (const struct verb *const *v = verbs; *v; v++)
+        if (!(*v)->hidden)
+            fprintf(f, "  %-10s %s\n", (*v)->name, (*v)->summary);
+    fprintf(f, "\n`lamina help VERB` tells more about each.\n");
+    return 0;
+}
+
+static int unknown_verb(struct arena *a, struct str name)
+{
+    struct str names[ARRAY_LEN(verbs)];
+    size_t n = 0;
+    for (const struct verb *const *v = verbs; *v; v++)
+        if (!(*v)->hidden)
+            names[n++] = str_from((*v)->name);
+    struct str near = options_nearest(name, names, n);
+    fprintf(stderr, "lamina: unknown verb \"%.*s\"", STR(name));
+    if (str_has(near))
+        fprintf(stderr, " (did you mean %.*s?)", STR(near));
+    fprintf(stderr, "\nTry `lamina help`.\n");
+    return 2;
+}
+
+static int help_run(struct verb_run *run)
+{
+    if (run->parsed.n_operands == 0)
+        return show_all(stdout);
+    const struct verb *verb = verb_find(run->parsed.operands[0]);
+    return verb ? show_verb(run->arena, verb) : unknown_verb(run->arena, run->parsed.operands[0]);
+}
+
+static const struct verb help_verb = {
+    .name = "help",
+    .run = help_run,
+    .operands = "[VERB]",
+    .max_operands = 1,
+    .summary = "explain the verbs",
+};
+
+static int version_run(struct verb_run *run)
+{
+    printf("lamina %s\n", LAMINA_VERSION);
+    return 0;
+}
+
+static const struct verb version_verb = {
+    .name = "version",
+    .run = version_run,
+    .summary = "print the version",
+};
+
+/* Words to values. */
+
+static int parse(struct verb_run *run)
+{
+    const struct verb *verb = run->verb;
+    struct option_error err = {0};
+    for (; run->n_sets < VERB_SETS && verb->sets[run->n_sets].rows; run->n_sets++) {
+        const struct verb_set *set = &verb->sets[run->n_sets];
+        run->values[run->n_sets] = arena_alloc(run->arena, set->size);
+        run->sets[run->n_sets] =
+            (struct option_set){.rows = set->rows, .values = run->values[run->n_sets]};
+    }
+    if (options_defaults(run->arena, run->sets, run->n_sets, &err) < 0)
+        return verb_usage(run, "%.*s", STR(err.message));
+    if (verb->preset) {
+        int code = verb->preset(run);
+        if (code)
+            return code;
+    }
+    if (options_parse(run->arena, run->sets, run->n_sets, run->argc, run->argv,
+                      verb->stop_at_operand, &run->parsed, &err) < 0)
+        return verb_usage(run, "%.*s", STR(err.message));
+    if (run->parsed.help)
+        return 0;
+    if (run->parsed.rest && !verb->takes_command)
+        return verb_usage(run, "nothing is taken behind --");
+    size_t n = run->parsed.n_operands;
+    if (n < verb->min_operands)
+        return verb_usage(run, "%s is missing", verb->operands ? verb->operands : "an operand");
+    if (n > verb->max_operands)
+        return verb_usage(run, "unexpected word \"%.*s\"",
+                          STR(run->parsed.operands[verb->max_operands]));
+    return 0;
+}
+
+static int verb_main(struct arena *a, const struct verb *verb, int argc, char **argv)
+{
+    struct verb_run run = {.arena = a, .verb = verb, .argc = argc, .argv = argv};
+    int code = parse(&run);
+    if (code)
+        return code;
+    if (run.parsed.help)
+        return show_verb(a, verb);
+    code = verb->run(&run);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "lamina: %s: cannot write: %s\n", verb->name, strerror(errno));
+        return code ? code : 1;
+    }
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    log_setup();
+    signal(SIGPIPE, SIG_IGN);
+    auto_arena struct arena a;
+    arena_init(&a);
+    if (argc < 2) {
+        show_all(stderr);
+        return 2;
+    }
+    struct str word = str_from(argv[1]);
+    if (str_is(word, "--version") || str_is(word, "-V"))
+        return version_run(NULL);
+    if (str_is(word, "--help") || str_is(word, "-h"))
+        return show_all(stdout);
+    const struct verb *verb = verb_find(word);
+    if (!verb)
+        return unknown_verb(&a, word);
+    return verb_main(&a, verb, argc - 2, argv + 2);
+}
