@@ -304,6 +304,10 @@ static void open_files(const struct cgroups *g, struct cgroup *c)
         open_file(memory, c, CGROUP_FILE_PEAK, is_v2 ? "memory.peak" : "memory.max_usage_in_bytes",
                   O_RDONLY);
         open_file(memory, c, CGROUP_FILE_MEMORY, "memory.stat", O_RDONLY);
+        open_file(memory, c, CGROUP_FILE_USAGE, is_v2 ? "memory.current" : "memory.usage_in_bytes",
+                  O_RDONLY);
+        open_file(memory, c, CGROUP_FILE_WARN, is_v2 ? "memory.high" : "cgroup.event_control",
+                  O_WRONLY);
         open_file(memory, c, CGROUP_FILE_OOM, is_v2 ? "memory.events" : "memory.oom_control",
                   O_RDONLY);
     }
@@ -383,14 +387,15 @@ static int limit_memory(const struct cgroup_hierarchy *h, const char *dir, int m
     return r;
 }
 
-int cgroup_limit(const struct cgroups *g, const struct cgroup *c, int memory_mb, int processes)
+int cgroup_limit(const struct cgroups *g, const struct cgroup *c, int memory_mb, int extra_mb,
+                 int processes)
 {
     for (size_t i = 0; i < g->n; i++) {
         char dir[PATH_MAX], text[32];
         int r = 0;
         group_dir(&g->items[i], c->seq, dir);
         if (g->items[i].controllers & CGROUP_MEMORY)
-            r = limit_memory(&g->items[i], dir, memory_mb);
+            r = limit_memory(&g->items[i], dir, memory_mb ? memory_mb + extra_mb : 0);
         snprintf(text, sizeof(text), "%d", processes + 1); /* init is one of them */
         if (r == 0 && (g->items[i].controllers & CGROUP_PIDS))
             r = file_write(dir, "pids.max", text);

@@ -18,6 +18,8 @@ enum cgroup_file {
     CGROUP_FILE_MEMORY,   /* memory.stat */
     CGROUP_FILE_OOM,      /* v1 memory.oom_control, v2 memory.events */
     CGROUP_FILE_CPU_STAT, /* v1 cpuacct.usage, v2 cpu.stat */
+    CGROUP_FILE_USAGE,    /* v1 memory.usage_in_bytes, v2 memory.current */
+    CGROUP_FILE_WARN,     /* v1 cgroup.event_control, v2 memory.high */
     CGROUP_FILES
 };
 
@@ -59,6 +61,9 @@ enum sandbox_cgroup cgroups_cpu_stat_kind(const struct cgroups *g);
 int cgroup_make(struct cgroups *g, struct cgroup *ret);
 void cgroup_close_fds(struct cgroup *c);
 int cgroup_join(const struct cgroup *c); /* the calling process, into the v1 hierarchies */
-int cgroup_limit(const struct cgroups *g, const struct cgroup *c, int memory_mb, int processes);
+/* memory_mb is what processes may have, extra_mb what their tmpfs may hold besides: see pressure.c.
+ */
+int cgroup_limit(const struct cgroups *g, const struct cgroup *c, int memory_mb, int extra_mb,
+                 int processes);
 void cgroup_kill(const struct cgroups *g, const struct cgroup *c);  /* thaws and kills all in it */
 int cgroup_remove(const struct cgroups *g, const struct cgroup *c); /* -EBUSY: try later */

@@ -77,6 +77,7 @@ static void on_made(struct environment *env, const int *fds, size_t n_fds)
             take_over(&env->files[i], fds[used++]);
     while (used < n_fds)
         close(fds[used++]);
+    pressure_start(env);
 }
 
 static void on_ready(struct environment *env, const int *fds, size_t n_fds)
@@ -168,7 +169,7 @@ static struct environment *environment_new(struct spawner *s)
 {
     struct environment *env = MEM_NEW(struct environment);
     env->spawner = s;
-    env->sock = env->output = env->pidfd = -1;
+    env->sock = env->output = env->pidfd = env->pressure_fd = -1;
     for (size_t i = 0; i < SANDBOX_PORTS; i++)
         env->ports[i] = -1;
     for (size_t i = 0; i < CGROUP_FILES; i++)
@@ -181,6 +182,7 @@ static void close_fds(struct environment *env)
     close_fd(&env->sock);
     close_fd(&env->output);
     close_fd(&env->pidfd);
+    close_fd(&env->pressure_fd);
     for (size_t i = 0; i < SANDBOX_PORTS; i++)
         close_fd(&env->ports[i]);
     for (size_t i = 0; i < CGROUP_FILES; i++)
@@ -208,6 +210,7 @@ static int send_plan(struct environment *env, const struct sandbox_plan *plan)
     if (r < 0)
         return r;
     env->watched = true;
+    env->handles++;
     env->watch.data = env;
     uv_poll_start(&env->watch, UV_READABLE, on_readable);
     const int fds[] = {theirs, write_end};
@@ -222,6 +225,8 @@ int environment_start(struct spawner *s, const struct sandbox_plan *plan,
     struct environment *env = environment_new(s);
     env->events = *events;
     env->user = user;
+    env->memory_mb = plan->memory_mb;
+    env->tmp_mb = plan->tmp_mb ? plan->tmp_mb : 512;
     int r = send_plan(env, plan);
     if (r < 0) {
         environment_free(env);
@@ -231,7 +236,7 @@ int environment_start(struct spawner *s, const struct sandbox_plan *plan,
     return 0;
 }
 
-static int send_command(struct environment *env, int kind, int sig)
+int environment_command(struct environment *env, int kind, int sig)
 {
     struct command c = {.kind = kind, .signal = sig};
     if (env->state != ENV_RUNNING && env->state != ENV_IDLE)
@@ -242,7 +247,7 @@ static int send_command(struct environment *env, int kind, int sig)
 int environment_restart(struct environment *env)
 {
     environment_thaw(env);
-    int r = send_command(env, COMMAND_RESTART, 0);
+    int r = environment_command(env, COMMAND_RESTART, 0);
     if (r == 0)
         env->state = ENV_STARTING;
     return r;
@@ -250,7 +255,7 @@ int environment_restart(struct environment *env)
 
 int environment_signal(struct environment *env, int sig)
 {
-    return send_command(env, COMMAND_SIGNAL, sig);
+    return environment_command(env, COMMAND_SIGNAL, sig);
 }
 
 int environment_kill(struct environment *env)
@@ -270,7 +275,9 @@ int environment_kill(struct environment *env)
 
 static void on_closed(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct environment *env = handle->data;
+    if (--env->handles == 0)
+        free(env);
 }
 
 void environment_free(struct environment *env)
@@ -282,7 +289,11 @@ void environment_free(struct environment *env)
         environment_kill(env);
     if (env->watched)
         uv_poll_stop(&env->watch);
+    bool pressure = env->warn_at != 0;
+    pressure_stop(env);
     close_fds(env);
+    if (pressure)
+        uv_close((uv_handle_t *)&env->pressure_watch, on_closed);
     if (env->watched)
         uv_close((uv_handle_t *)&env->watch, on_closed);
     else
@@ -320,7 +331,7 @@ static int freezer(struct environment *env, bool frozen)
 {
     int fd = env->files[CGROUP_FILE_FREEZE];
     if (fd < 0)
-        return send_command(env, frozen ? COMMAND_STOP : COMMAND_CONTINUE, 0);
+        return environment_command(env, frozen ? COMMAND_STOP : COMMAND_CONTINUE, 0);
     const char *text =
         env->freeze == SANDBOX_CGROUP_V2 ? (frozen ? "1" : "0") : (frozen ? "FROZEN" : "THAWED");
     return write(fd, text, strlen(text)) < 0 ? -errno : 0;

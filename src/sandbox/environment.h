@@ -12,8 +12,13 @@ struct environment {
     void *user;
     enum environment_state state;
     bool watched, freed;
+    int handles; /* open in the loop: the last one's close frees the environment */
     uv_poll_t watch;
-    int sock; /* first the spawner's, then init's events; our commands */
+    uv_poll_t pressure_watch;
+    int pressure_fd;       /* v1: eventfd; v2: unused */
+    int64_t warn_at;       /* bytes of usage at which we hear next; 0: not watching */
+    int memory_mb, tmp_mb; /* as in the plan */
+    int sock;              /* first the spawner's, then init's events; our commands */
     int output, ports[SANDBOX_PORTS], pidfd, files[CGROUP_FILES];
     pid_t pid;
     int freeze, kill, memory, cpu, cpu_stat; /* enum sandbox_cgroup */
@@ -22,3 +27,14 @@ struct environment {
     bool oom;
     struct event event; /* the one being read */
 };
+
+int environment_command(struct environment *env, int kind, int sig);
+
+/* meter.c: */
+bool meter_read(int fd, char *ret, size_t max);
+int64_t meter_number(const char *text,
+                     const char *name); /* after `name ` at a line's start, or 0 */
+
+/* pressure.c: */
+void pressure_start(struct environment *env);
+void pressure_stop(struct environment *env);

@@ -258,6 +258,9 @@ static void obey(struct init *in, const struct command *c)
         if (in->command > 0)
             kill(in->command, c->signal);
         break;
+    case COMMAND_KILL:
+        kill(-1, SIGKILL);
+        break;
     case COMMAND_STOP:
         kill(-1, SIGSTOP);
         break;

@@ -48,7 +48,13 @@ struct event {
 };
 
 /* The same socket, to init. */
-enum command_kind { COMMAND_RESTART = 1, COMMAND_SIGNAL, COMMAND_STOP, COMMAND_CONTINUE };
+enum command_kind {
+    COMMAND_RESTART = 1,
+    COMMAND_SIGNAL,
+    COMMAND_STOP,
+    COMMAND_CONTINUE,
+    COMMAND_KILL
+};
 struct command {
     int kind, signal;
 };

@@ -8,7 +8,7 @@
 #define MB_PER_PROCESSOR 1769 /* Lambda gives one whole processor at this size */
 #define LEAST_QUOTA_US 1000   /* the kernel's limit */
 
-static bool read_at(int fd, char *ret, size_t max)
+bool meter_read(int fd, char *ret, size_t max)
 {
     ssize_t n = fd < 0 ? -1 : pread(fd, ret, max - 1, 0);
     if (n < 0)
@@ -17,8 +17,7 @@ static bool read_at(int fd, char *ret, size_t max)
     return true;
 }
 
-/* The number after `name ` at the beginning of a line, or 0. */
-static int64_t find_number(const char *text, const char *name)
+int64_t meter_number(const char *text, const char *name)
 {
     size_t n = strlen(name);
     for (const char *line = text; line && *line; line = strchr(line, '\n')) {
@@ -54,13 +53,13 @@ int environment_set_cpu(struct environment *env, int memory_mb)
 static bool cgroup_peak(const struct environment *env, int64_t *ret)
 {
     char peak[64], stat[8192];
-    if (!read_at(env->files[CGROUP_FILE_PEAK], peak, sizeof(peak)) ||
-        !read_at(env->files[CGROUP_FILE_MEMORY], stat, sizeof(stat)))
+    if (!meter_read(env->files[CGROUP_FILE_PEAK], peak, sizeof(peak)) ||
+        !meter_read(env->files[CGROUP_FILE_MEMORY], stat, sizeof(stat)))
         return false;
     bool v2 = env->memory == SANDBOX_CGROUP_V2;
-    int64_t cache = find_number(stat, v2 ? "file" : "cache");
-    int64_t mapped = find_number(stat, v2 ? "file_mapped" : "mapped_file");
-    int64_t own = find_number(stat, v2 ? "anon" : "rss");
+    int64_t cache = meter_number(stat, v2 ? "file" : "cache");
+    int64_t mapped = meter_number(stat, v2 ? "file_mapped" : "mapped_file");
+    int64_t own = meter_number(stat, v2 ? "anon" : "rss");
     int64_t value = strtoll(peak, NULL, 10) - (cache > mapped ? cache - mapped : 0);
     *ret = value > own ? value : own;
     return true;
@@ -71,9 +70,9 @@ static int64_t resident_peak(pid_t pid)
     char path[64], text[8192];
     snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
     auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (!read_at(fd, text, sizeof(text)))
+    if (!meter_read(fd, text, sizeof(text)))
         return 0;
-    return find_number(text, "VmHWM:\t") << 10;
+    return meter_number(text, "VmHWM:\t") << 10;
 }
 
 /* Without a cgroup: the marks of the processes that init has started and that still live. */
@@ -83,7 +82,7 @@ static int64_t children_peak(pid_t init)
     int64_t sum = 0;
     snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)init, (int)init);
     auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (init <= 0 || !read_at(fd, text, sizeof(text)))
+    if (init <= 0 || !meter_read(fd, text, sizeof(text)))
         return 0;
     char *save = NULL;
     for (char *w = strtok_r(text, " \n", &save); w; w = strtok_r(NULL, " \n", &save))
@@ -103,6 +102,9 @@ int environment_memory_peak(struct environment *env, int64_t *ret_bytes)
     }
     if (value > env->peak)
         env->peak = value;
+    /* Death by the limit comes a little after it has been passed: see pressure.c. */
+    if (env->memory_mb && env->peak > (int64_t)env->memory_mb << 20)
+        env->peak = (int64_t)env->memory_mb << 20;
     if (!env->peak)
         return -ENODATA;
     *ret_bytes = env->peak;
@@ -112,8 +114,8 @@ int environment_memory_peak(struct environment *env, int64_t *ret_bytes)
 int environment_oom_killed(struct environment *env, bool *ret)
 {
     char text[1024];
-    if (read_at(env->files[CGROUP_FILE_OOM], text, sizeof(text)))
-        env->oom |= find_number(text, "oom_kill") > 0;
+    if (meter_read(env->files[CGROUP_FILE_OOM], text, sizeof(text)))
+        env->oom |= meter_number(text, "oom_kill") > 0;
     *ret = env->oom;
     return 0;
 }
@@ -121,9 +123,9 @@ int environment_oom_killed(struct environment *env, bool *ret)
 int environment_cpu_usage(struct environment *env, int64_t *ret_us)
 {
     char text[2048];
-    if (!read_at(env->files[CGROUP_FILE_CPU_STAT], text, sizeof(text)))
+    if (!meter_read(env->files[CGROUP_FILE_CPU_STAT], text, sizeof(text)))
         return -EOPNOTSUPP;
-    *ret_us = env->cpu_stat == SANDBOX_CGROUP_V2 ? find_number(text, "usage_usec")
+    *ret_us = env->cpu_stat == SANDBOX_CGROUP_V2 ? meter_number(text, "usage_usec")
                                                  : strtoll(text, NULL, 10) / 1000;
     return 0;
 }

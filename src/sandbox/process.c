@@ -218,7 +218,7 @@ static int carry_out(struct process *p, struct order *o, char *why)
     if (r < 0)
         return r;
 
-    r = cgroup_limit(&p->cgroups, &s->cgroup, head.memory_mb, head.max_processes);
+    r = cgroup_limit(&p->cgroups, &s->cgroup, head.memory_mb, head.tmp_mb, head.max_processes);
     if (r < 0)
         return why_printf(why, r, "set the limits");
     r = send_made(p, s, o->fds[0]);

@@ -312,15 +312,15 @@ static int ops_run(const struct op *ops, size_t n, char *why)
 
 /* ---- the stage ---- */
 
-/* In a chroot "/" is no mount, so its propagation cannot be changed nor can anything pivot away from
- * it. A copy of the tree takes its place, attached over the one mount that a chroot always has. */
+/* In a chroot "/" is no mount, so its propagation cannot be changed nor can anything pivot away
+ * from it. A copy of the tree takes its place, attached over the one mount that a chroot always
+ * has. */
 static int leave_chroot(void)
 {
     auto_close int fd =
         open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
     struct mount_attr attr = {.propagation = MS_SLAVE};
-    if (fd < 0 ||
-        mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0 ||
+    if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0 ||
         mount(NULL, "/proc", NULL, MS_PRIVATE, NULL) < 0)
         return -errno;
     int r = attach(fd, "/proc");

@@ -329,6 +329,23 @@ static void test_memory_peak_leaves_tmp_out(void **state)
     run_done(&run);
 }
 
+static void test_tmp_is_not_memory(void **state)
+{
+    NEEDS_SANDBOX;
+    NEEDS(can.memory, "no memory cgroup");
+    struct run run = {0};
+    struct sandbox_plan plan = shell_plan(NULL);
+    plan.memory_mb = 64;
+    run_sh(&run, plan,
+           "head -c 150000000 /dev/zero >/tmp/x && echo kept;"
+           "x=$(head -c 200000000 /dev/zero | tr '\\0' x); echo survived");
+    assert_string_equal(run.output.p, "kept\n");
+    assert_string_equal(run.how.text, "signal: killed");
+    assert_true(run.how.oom);
+    assert_int_equal(run.peak, 64 << 20);
+    run_done(&run);
+}
+
 static void test_processes_are_limited(void **state)
 {
     NEEDS_SANDBOX;
@@ -715,6 +732,7 @@ int main(void)
         cmocka_unit_test(test_failed_start_names_the_step),
         cmocka_unit_test(test_memory_limit_kills),
         cmocka_unit_test(test_memory_peak_leaves_tmp_out),
+        cmocka_unit_test(test_tmp_is_not_memory),
         cmocka_unit_test(test_processes_are_limited),
         cmocka_unit_test(test_has_only_its_loopback),
         cmocka_unit_test(test_listeners_are_inside),
