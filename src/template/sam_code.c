@@ -78,8 +78,8 @@ static bool parse_uri(struct sam *s, struct str uri, struct str *ret_bucket, str
     return true;
 }
 
-int code_location(struct sam *s, struct str id, const char *property, const struct json *uri,
-                  struct json **ret)
+int sam_code_location(struct sam *s, struct str id, const char *property, const struct json *uri,
+                      struct json **ret)
 {
     struct json *code = json_new(s->arena, JSON_OBJECT);
     if (json_is(uri, JSON_OBJECT)) {
@@ -139,7 +139,7 @@ int function_code(struct sam *s, struct str id, struct json *properties, struct 
     } else if (!is_none(inline_code)) {
         put(s, code, "ZipFile", inline_code);
     } else {
-        int r = code_location(s, id, "CodeUri", uri, &code);
+        int r = sam_code_location(s, id, "CodeUri", uri, &code);
         if (r < 0)
             return r;
     }

@@ -69,7 +69,7 @@ int merge_globals(struct sam *s); /* sam_globals.c */
 int convert_policy_templates(struct sam *s, struct json *properties,
                              struct str id); /* sam_role.c */
 int build_role(struct sam *s, struct str id, struct json *properties, struct json **ret);
-int code_location(struct sam *s, struct str id, const char *property, const struct json *uri,
+int sam_code_location(struct sam *s, struct str id, const char *property, const struct json *uri,
                   struct json **ret); /* sam_code.c */
 int function_code(struct sam *s, struct str id, struct json *properties, struct json **ret);
 int transform_function(struct sam *s, struct str id, struct json *properties);

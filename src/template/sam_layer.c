@@ -98,8 +98,8 @@ int transform_layer(struct sam *s, struct str id, struct json *properties)
     if (truthy(json_get(s->resource, "DependsOn")))
         put(s, attributes, "DependsOn", json_get(s->resource, "DependsOn"));
     struct json *content;
-    if ((r = code_location(s, new_id, "ContentUri", json_get(properties, "ContentUri"), &content)) <
-            0 ||
+    if ((r = sam_code_location(s, new_id, "ContentUri", json_get(properties, "ContentUri"),
+                               &content)) < 0 ||
         (r = check_architectures(s, new_id, json_get(properties, "CompatibleArchitectures"))) < 0)
         return r;
     struct json *out;
