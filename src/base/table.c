@@ -178,6 +178,8 @@ void table_write(struct buf *b, const struct table *t, size_t width, bool colour
                 c = at < t->n ? t->cells[at] : (struct cell){S(""), STYLE_NONE};
             write_cell(b, c, widths[i], t->columns[i].right, i + 1 == t->n_columns, colour);
         }
+        while (b->n && b->p[b->n - 1] == ' ') /* cells at the end may be empty */
+            b->n--;
         buf_byte(b, '\n');
     }
 }
