@@ -159,7 +159,7 @@ static int wrap(struct reader *rd, const char *tag, yaml_mark_t mark, struct jso
         }
     }
     struct json *object = new_at(rd, JSON_OBJECT, mark);
-    inner->key = str_from(name);
+    inner->key = str_copy(rd->arena, str_from(name)); /* the tag dies with its event */
     inner->key_line = object->line;
     inner->key_column = object->column;
     json_add(object, inner);

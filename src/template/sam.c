@@ -180,7 +180,11 @@ static void transform_all(struct sam *s)
             if (s->fatal || function != (pass == 0) ||
                 !(among(type, supported) || among(type, refused)))
                 continue;
-            transform_one(s, json_copy(s->arena, declaration));
+            struct json *copy = json_copy(s->arena, declaration);
+            copy->key = declaration->key;
+            copy->key_line = declaration->key_line;
+            copy->key_column = declaration->key_column;
+            transform_one(s, copy);
         }
     }
     s->resource = NULL;
