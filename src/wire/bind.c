@@ -15,7 +15,7 @@ bool bind_has_body_members(const struct shape *shape)
 static enum timestamp_format usual_format(enum location location)
 {
     return location == LOCATION_HEADER || location == LOCATION_HEADERS ? TIMESTAMP_RFC822
-                                                                        : TIMESTAMP_ISO8601;
+                                                                       : TIMESTAMP_ISO8601;
 }
 
 static int read_scalar(struct arena *a, const struct member *m, const struct shape *shape,
@@ -58,8 +58,8 @@ static const struct member *uri_member(const struct shape *shape, struct str lab
     return NULL;
 }
 
-int bind_read_labels(struct arena *a, const struct operation *op, const struct str *labels, size_t n,
-                     void *object, const struct member **ret_bad)
+int bind_read_labels(struct arena *a, const struct operation *op, const struct str *labels,
+                     size_t n, void *object, const struct member **ret_bad)
 {
     struct str uri = str_from(op->uri), name;
     size_t pos = 0, open;
@@ -236,7 +236,8 @@ static void read_prefixed(struct arena *a, const struct wire_header *headers, si
     struct text_items items = {.list = list};
     size_t prefix = strlen(m->wire_name);
     for (size_t i = 0; i < n; i++) {
-        if (headers[i].name.n < prefix || strncasecmp(headers[i].name.p, m->wire_name, prefix) != 0 ||
+        if (headers[i].name.n < prefix ||
+            strncasecmp(headers[i].name.p, m->wire_name, prefix) != 0 ||
             m->shape->element->type != SHAPE_STRING)
             continue;
         char *entry = text_items_push(a, m->shape, &items);

@@ -4,8 +4,8 @@
 #include "wire/request.h"
 #include "wire/walk.h"
 
-int bind_read_labels(struct arena *a, const struct operation *op, const struct str *labels, size_t n,
-                     void *object, const struct member **ret_bad);
+int bind_read_labels(struct arena *a, const struct operation *op, const struct str *labels,
+                     size_t n, void *object, const struct member **ret_bad);
 int bind_read_query(struct arena *a, struct str query, const struct shape *shape, void *object,
                     const struct member **ret_bad);
 int bind_read_headers(struct arena *a, const struct wire_header *headers, size_t n,

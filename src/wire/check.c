@@ -1,7 +1,8 @@
 /* check - what the model demands of an input: required, length, range, enum, pattern.
  *
  * All violations are collected and told in one message, in the words of AWS's framework:
- *   2 validation errors detected: Value 'x' at 'name' failed to satisfy constraint: Member must ...; ... */
+ *   2 validation errors detected: Value 'x' at 'name' failed to satisfy constraint: Member must
+ * ...; ... */
 #include <errno.h>
 #include "wire/pattern.h"
 #include "wire/server.h"
@@ -344,7 +345,7 @@ static void refuse(struct checker *c, struct wire_error *err)
         refuse_rest_xml(c, err);
         return;
     }
-    struct str code = s->validation_code                   ? str_from(s->validation_code)
+    struct str code = s->validation_code                     ? str_from(s->validation_code)
                       : c->route->protocol == PROTOCOL_QUERY ? S("ValidationError")
                                                              : S("ValidationException");
     wire_error_set(err, s, code,

@@ -18,10 +18,9 @@ static int malformed(const struct wire_route *route, struct arena *a, const char
         wire_error_set(err, s, S("MalformedQueryString"),
                        S("The query string contains a syntax error"));
     else
-        wire_error_set(err, s,
-                       s->malformed_code ? str_from(s->malformed_code)
-                                         : S("SerializationException"),
-                       str_printf(a, "%s%s", s->malformed_text ? s->malformed_text : "", text));
+        wire_error_set(
+            err, s, s->malformed_code ? str_from(s->malformed_code) : S("SerializationException"),
+            str_printf(a, "%s%s", s->malformed_text ? s->malformed_text : "", text));
     return -EBADMSG;
 }
 
@@ -74,22 +73,23 @@ static int json_refused(const struct wire_route *route, struct arena *a,
     return -EBADMSG;
 }
 
-static int scalar_refused(const struct wire_route *route, struct arena *a, const struct shape *shape,
-                          struct str name, struct str found, struct wire_error *err)
+static int scalar_refused(const struct wire_route *route, struct arena *a,
+                          const struct shape *shape, struct str name, struct str found,
+                          struct wire_error *err)
 {
     const struct service_model *s = route->service;
     if (route->protocol == PROTOCOL_REST_XML)
-        wire_error_set(err, s, S("InvalidArgument"),
-                       str_printf(a, "Provided %.*s not an integer or within integer range",
-                                  STR(name)));
+        wire_error_set(
+            err, s, S("InvalidArgument"),
+            str_printf(a, "Provided %.*s not an integer or within integer range", STR(name)));
     else
-        wire_error_set(err, s,
-                       route->protocol == PROTOCOL_QUERY ? S("MalformedInput")
-                                                         : S("SerializationException"),
-                       found.p ? str_printf(a, "%.*s can not be converted to a %s", STR(found),
-                                            java_type(shape))
-                               : str_printf(a, "STRING_VALUE of %.*s can not be converted to a %s",
-                                            STR(name), java_type(shape)));
+        wire_error_set(
+            err, s,
+            route->protocol == PROTOCOL_QUERY ? S("MalformedInput") : S("SerializationException"),
+            found.p
+                ? str_printf(a, "%.*s can not be converted to a %s", STR(found), java_type(shape))
+                : str_printf(a, "STRING_VALUE of %.*s can not be converted to a %s", STR(name),
+                             java_type(shape)));
     return -EBADMSG;
 }
 
@@ -111,11 +111,10 @@ static int load(const struct wire_route *route, const struct wire_request *req, 
     int r = body_load(&req->body, BODY_MAX, a, ret);
     if (r == 0)
         return 0;
-    *err = (struct wire_error){.code = r == -EMSGSIZE ? S("RequestEntityTooLargeException")
-                                                      : S("InternalFailure"),
-                               .status = r == -EMSGSIZE ? 413 : 500,
-                               .message = r == -EMSGSIZE ? S("Request is too large")
-                                                         : S("The body cannot be read")};
+    *err = (struct wire_error){
+        .code = r == -EMSGSIZE ? S("RequestEntityTooLargeException") : S("InternalFailure"),
+        .status = r == -EMSGSIZE ? 413 : 500,
+        .message = r == -EMSGSIZE ? S("Request is too large") : S("The body cannot be read")};
     return -EBADMSG;
 }
 
@@ -139,7 +138,7 @@ static int read_xml(const struct wire_route *route, struct arena *a, struct str 
     if (tree_parse_xml(a, text, &root) < 0 || (root_name && !str_is(root->name, root_name)))
         return malformed(route, a, "", err);
     return tree_read(a, TREE_XML, root, shape, object, &e) < 0 ? tree_refused(route, a, &e, err)
-                                                                : 0;
+                                                               : 0;
 }
 
 static int read_payload(const struct wire_route *route, const struct wire_request *req,
@@ -171,8 +170,8 @@ static int read_payload(const struct wire_route *route, const struct wire_reques
     return r;
 }
 
-static int read_rest(const struct wire_route *route, const struct wire_request *req, struct arena *a,
-                     void *object, struct wire_error *err)
+static int read_rest(const struct wire_route *route, const struct wire_request *req,
+                     struct arena *a, void *object, struct wire_error *err)
 {
     const struct operation *op = route->op;
     const struct member *bad = NULL;
@@ -213,8 +212,8 @@ static int read_query(const struct wire_route *route, const struct wire_request 
                : 0;
 }
 
-int wire_decode_input(const struct wire_route *route, const struct wire_request *req, struct arena *a,
-                      void **ret, struct wire_error *err)
+int wire_decode_input(const struct wire_route *route, const struct wire_request *req,
+                      struct arena *a, void **ret, struct wire_error *err)
 {
     const struct shape *shape = route->op->input;
     if (!shape) {

@@ -166,8 +166,8 @@ static bool is_message(const struct member *m)
     return str_eq_nocase(str_from(m->name), S("message"));
 }
 
-/* Lambda spells "Message" in some errors and "message" in others: as the model has it. What no model
- * lists comes from AWS's own frontend; its denials say "Message". */
+/* Lambda spells "Message" in some errors and "message" in others: as the model has it. What no
+ * model lists comes from AWS's own frontend; its denials say "Message". */
 static const char *message_key(const struct wire_error *err)
 {
     const struct shape *shape = err->shape ? err->shape->shape : NULL;
@@ -215,8 +215,8 @@ static bool detail_has_message(const struct wire_error *err)
     return false;
 }
 
-static void error_json(const struct wire_route *route, const struct wire_error *err, struct arena *a,
-                       struct buf *b, struct wire_headers *h)
+static void error_json(const struct wire_route *route, const struct wire_error *err,
+                       struct arena *a, struct buf *b, struct wire_headers *h)
 {
     bool rest = route->protocol == PROTOCOL_REST_JSON;
     buf_byte(b, '{');

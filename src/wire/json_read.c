@@ -1,6 +1,7 @@
 /* json_read - JSON text straight into a struct, in one pass.
  *
- * The cursor only moves forward; what the shape does not know is skipped, but checked to be JSON. */
+ * The cursor only moves forward; what the shape does not know is skipped, but checked to be JSON.
+ */
 #include <errno.h>
 #include "base/digest.h"
 #include "base/utf8.h"
@@ -13,8 +14,7 @@ struct reader {
     struct wire_read_error *err;
 };
 
-static int fail(struct reader *r, const char *message, const struct shape *shape,
-                const char *found)
+static int fail(struct reader *r, const char *message, const struct shape *shape, const char *found)
 {
     if (r->err && !r->err->message)
         *r->err = (struct wire_read_error){.offset = (size_t)(r->p - r->start),
@@ -293,9 +293,8 @@ static int members(struct reader *r, const struct shape *shape, void *object)
         if (string(r, &name) < 0 || expect(r, ':') < 0)
             return -EBADMSG;
         const struct member *m = member_of(shape, name, &hint);
-        int e = m && m->location == LOCATION_BODY
-                    ? value(r, m->shape, m, wire_slot(m, object))
-                    : skip(r);
+        int e = m && m->location == LOCATION_BODY ? value(r, m->shape, m, wire_slot(m, object))
+                                                  : skip(r);
         if (e < 0)
             return e;
         char next = peek(r);
@@ -520,7 +519,8 @@ static int value(struct reader *r, const struct shape *shape, const struct membe
 int wire_json_read(struct arena *a, struct str text, const struct shape *shape, void *ret,
                    struct wire_read_error *err)
 {
-    struct reader r = {.arena = a, .start = text.p, .p = text.p, .end = text.p + text.n, .err = err};
+    struct reader r = {
+        .arena = a, .start = text.p, .p = text.p, .end = text.p + text.n, .err = err};
     if (err)
         *err = (struct wire_read_error){0};
     int e = members(&r, shape, ret);

@@ -70,7 +70,8 @@ static struct compiled *find(const struct shape *shape)
         n_used++;
     }
     if (++c->uses == HOT && c->code)
-        pcre2_jit_compile(c->code, PCRE2_JIT_COMPLETE); /* where it cannot, matching goes on as before */
+        pcre2_jit_compile(c->code,
+                          PCRE2_JIT_COMPLETE); /* where it cannot, matching goes on as before */
     return c;
 }
 

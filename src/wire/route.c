@@ -18,7 +18,8 @@ struct literal {
     bool has_value;
 };
 
-struct template {
+struct template
+{
     const struct operation *op;
     struct str method;
     struct segment segments[SEGMENTS_MAX];
@@ -56,7 +57,8 @@ static void compile_path(struct template *t, struct str path)
 static void compile_required(struct arena *a, struct template *t)
 {
     const struct shape *input = t->op->input;
-    const struct member **list = ARENA_ARRAY(a, const struct member *, input ? input->n_members : 0);
+    const struct member **list =
+        ARENA_ARRAY(a, const struct member *, input ? input->n_members : 0);
     for (uint32_t i = 0; input && i < input->n_members; i++) {
         const struct member *m = &input->members[i];
         if (m->required && (m->location == LOCATION_QUERY || m->location == LOCATION_HEADER))
@@ -187,8 +189,8 @@ static bool required_there(const struct template *t, const struct asked *q)
     return true;
 }
 
-/* How well a template that fits describes the request: literal path segments first, then the query's
- * literals, then whether all that it requires is there and how much that is. */
+/* How well a template that fits describes the request: literal path segments first, then the
+ * query's literals, then whether all that it requires is there and how much that is. */
 static size_t score(const struct template *t, const struct asked *q)
 {
     size_t literal_segments = 0;
@@ -286,11 +288,11 @@ static int route_query(const struct wire_request *req, struct arena *a, struct w
     ret->op = operation_find(ret->service, action);
     if (ret->op)
         return 0;
-    *err = (struct wire_error){.code = S("InvalidAction"),
-                               .status = 400,
-                               .message =
-                                   str_printf(a, "Could not find operation %.*s for version %s",
-                                              STR(action), ret->service->api_version)};
+    *err =
+        (struct wire_error){.code = S("InvalidAction"),
+                            .status = 400,
+                            .message = str_printf(a, "Could not find operation %.*s for version %s",
+                                                  STR(action), ret->service->api_version)};
     return -EBADMSG;
 }
 

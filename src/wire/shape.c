@@ -81,7 +81,8 @@ static void copy_slot(struct arena *a, const struct shape *shape, const void *fr
             char *into = (char *)copy->items + i * shape->stride;
             if (shape->type == SHAPE_MAP) {
                 *(struct str *)(void *)into = str_copy(a, *(const struct str *)(const void *)item);
-                copy_slot(a, shape->element, item + shape->value_offset, into + shape->value_offset);
+                copy_slot(a, shape->element, item + shape->value_offset,
+                          into + shape->value_offset);
             } else if (shape->element->type == SHAPE_STRUCTURE) {
                 wire_copy(a, shape->element, item, into);
             } else {
@@ -120,7 +121,8 @@ static bool items_equal(const struct shape *shape, const struct any_list *x,
         const char *q = (const char *)y->items + i * shape->stride;
         bool same;
         if (shape->type == SHAPE_MAP)
-            same = str_eq(*(const struct str *)(const void *)p, *(const struct str *)(const void *)q) &&
+            same = str_eq(*(const struct str *)(const void *)p,
+                          *(const struct str *)(const void *)q) &&
                    slot_equal(shape->element, p + shape->value_offset, q + shape->value_offset);
         else if (shape->element->type == SHAPE_STRUCTURE)
             same = wire_equal(shape->element, p, q);

@@ -1,9 +1,9 @@
 /* shape - what AWS's service models say, as constant tables, and the C types that generated structs
  * are made of.
  *
- * tools/modelgen turns models/<service>.json into <service>.h (structs, enums, one `struct operation`
- * an operation) and <service>.c (the tables). The walkers of wire/ read and write any generated struct
- * through its shape. May use base/.
+ * tools/modelgen turns models/<service>.json into <service>.h (structs, enums, one `struct
+ * operation` an operation) and <service>.c (the tables). The walkers of wire/ read and write any
+ * generated struct through its shape. May use base/.
  *
  * A member's slot in its struct is:
  *   string, enum, blob            struct str          absent: p == NULL
@@ -12,12 +12,12 @@
  *   float, double                 struct opt_double
  *   timestamp                     struct opt_time     milliseconds since 1970
  *   structure, union              struct x *          absent: NULL
- *   list                          {T *items; size_t n}   absent: items == NULL (an empty list is not absent)
- *   map                           {struct x_entry {struct str key; T value} *items; size_t n}
- *   streaming blob                struct body
- *   document                      struct json *
- * Elements of a list are slots too, except that structures stand in the array itself. Values of a map
- * are slots (structures are pointers). Everything a slot points to lives in the arena of the call. */
+ *   list                          {T *items; size_t n}   absent: items == NULL (an empty list is
+ * not absent) map                           {struct x_entry {struct str key; T value} *items;
+ * size_t n} streaming blob                struct body document                      struct json *
+ * Elements of a list are slots too, except that structures stand in the array itself. Values of a
+ * map are slots (structures are pointers). Everything a slot points to lives in the arena of the
+ * call. */
 #pragma once
 #include "base/body.h"
 #include "base/json.h"
@@ -92,11 +92,11 @@ struct member {
     enum location location;
     enum timestamp_format timestamp;
     bool required;
-    bool flattened;     /* a list or map in XML or a query without its wrapper */
+    bool flattened; /* a list or map in XML or a query without its wrapper */
     bool xml_attribute;
     bool sensitive;
-    bool idempotency_token; /* the client fills it when absent */
-    const char *xml_namespace;    /* uri, or NULL */
+    bool idempotency_token;    /* the client fills it when absent */
+    const char *xml_namespace; /* uri, or NULL */
     const char *xml_prefix;
 };
 
@@ -114,14 +114,16 @@ struct shape {
     const char *wire_name;        /* element name when it is the root of an XML body */
     const char *xml_namespace;
     bool event_stream;
-    bool unwrapped; /* XML: the only member's text stands in the root itself (S3's GetBucketLocation) */
+    bool unwrapped; /* XML: the only member's text stands in the root itself (S3's
+                       GetBucketLocation) */
     /* list, map */
     const struct shape *element; /* list element, or map value */
     const struct shape *key;
-    uint32_t stride;         /* size of one element, or of one entry of a map */
-    uint32_t value_offset;   /* of the value in a map's entry */
-    const char *element_name; /* XML/query name of an element (list: "member"; map value: "value") */
-    const char *key_name;     /* map: "key" */
+    uint32_t stride;       /* size of one element, or of one entry of a map */
+    uint32_t value_offset; /* of the value in a map's entry */
+    const char
+        *element_name;    /* XML/query name of an element (list: "member"; map value: "value") */
+    const char *key_name; /* map: "key" */
     bool flattened;
     /* constraints, as the model states them */
     bool has_min, has_max;
@@ -161,26 +163,26 @@ struct service_model;
 struct operation {
     const char *name; /* CreateFunction */
     const struct service_model *service;
-    uint32_t index;       /* position in service->operations */
-    bool modelled;        /* false: only the name and route are known; it answers NotImplemented */
-    const char *method;   /* POST */
-    const char *uri;      /* /2015-03-31/functions/{FunctionName}/invocations?Qualifier, {Key+} greedy */
-    int status;           /* of success; 0 means 200 */
+    uint32_t index;     /* position in service->operations */
+    bool modelled;      /* false: only the name and route are known; it answers NotImplemented */
+    const char *method; /* POST */
+    const char *uri; /* /2015-03-31/functions/{FunctionName}/invocations?Qualifier, {Key+} greedy */
+    int status;      /* of success; 0 means 200 */
     const struct shape *input, *output; /* NULL: none */
     const char *result_wrapper;         /* query: <CreateStackResult> */
-    const char *input_wire_name;        /* rest-xml root element of the input, when the model names it */
+    const char *input_wire_name; /* rest-xml root element of the input, when the model names it */
     const char *input_xml_namespace;
     const struct error_shape *const *errors; /* NULL-terminated */
     bool checksum_required; /* Content-MD5 or a checksum header must come with the request */
 };
 
 struct service_model {
-    const char *id;          /* folder and prefix: lambda */
-    const char *name;        /* "AWS Lambda", for messages */
-    const char *signing_name;  /* credential scope */
+    const char *id;           /* folder and prefix: lambda */
+    const char *name;         /* "AWS Lambda", for messages */
+    const char *signing_name; /* credential scope */
     const char *endpoint_prefix;
     enum protocol protocol;
-    bool accepts_query;        /* also serves the query protocol next to JSON */
+    bool accepts_query; /* also serves the query protocol next to JSON */
     const char *api_version;
     const char *target_prefix; /* Logs_20140328 */
     const char *xml_namespace;

@@ -65,10 +65,11 @@ static void on_start(void *user, const char *name, const char **attributes)
         refuse(x);
         return;
     }
-    struct node *n = node_add(x->arena, x->depth ? x->stack[x->depth - 1] : NULL,
-                              local_name(x->arena, name));
+    struct node *n =
+        node_add(x->arena, x->depth ? x->stack[x->depth - 1] : NULL, local_name(x->arena, name));
     for (size_t i = 0; attributes[i]; i += 2) {
-        struct node *attribute = node_add(x->arena, NULL, str_copy(x->arena, str_from(attributes[i])));
+        struct node *attribute =
+            node_add(x->arena, NULL, str_copy(x->arena, str_from(attributes[i])));
         attribute->text = str_copy(x->arena, str_from(attributes[i + 1]));
         attribute->next = n->attributes;
         n->attributes = attribute;

@@ -5,8 +5,8 @@
 #include "wire/walk.h"
 
 struct node {
-    struct str name; /* XML: without its prefix */
-    struct str text; /* XML: character data of this element alone; "" when there is none */
+    struct str name;         /* XML: without its prefix */
+    struct str text;         /* XML: character data of this element alone; "" when there is none */
     struct node *attributes; /* XML: as nodes, linked by next */
     struct node *first, *last, *next;
     size_t n;

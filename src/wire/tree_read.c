@@ -42,8 +42,7 @@ static int entry(struct reader *r, const struct node *node, const struct shape *
 static int one(struct reader *r, const struct node *node, const struct shape *shape,
                struct text_items *items)
 {
-    return shape->type == SHAPE_MAP ? entry(r, node, shape, items)
-                                    : element(r, node, shape, items);
+    return shape->type == SHAPE_MAP ? entry(r, node, shape, items) : element(r, node, shape, items);
 }
 
 static void begin(struct reader *r, struct text_items *items)
@@ -165,7 +164,8 @@ static int value(struct reader *r, const struct node *node, const struct shape *
     default:
         break;
     }
-    int e = text_read(r->arena, shape, text_timestamp(m, shape, TIMESTAMP_ISO8601), node->text, slot);
+    int e =
+        text_read(r->arena, shape, text_timestamp(m, shape, TIMESTAMP_ISO8601), node->text, slot);
     if (e < 0 && !str_trim(node->text).n)
         return 0; /* an empty element of a number or a time says nothing */
     if (e < 0)

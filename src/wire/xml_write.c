@@ -164,8 +164,8 @@ static void value(struct buf *b, const struct service_model *service, const stru
     }
 }
 
-void xml_write_members(struct buf *b, const struct service_model *service, const struct shape *shape,
-                       const void *object)
+void xml_write_members(struct buf *b, const struct service_model *service,
+                       const struct shape *shape, const void *object)
 {
     for (uint32_t i = 0; i < shape->n_members; i++) {
         const struct member *m = &shape->members[i];

@@ -1,0 +1,540 @@
+/* sigv4_verify - whether a request was signed by whom it names.
+ *
+ * What is wrong is told in the words of the kind of service that was asked: S3, query, JSON, REST.
+ */
+#include <errno.h>
+#include <openssl/crypto.h>
+#include "base/clock.h"
+#include "base/digest.h"
+#include "wire/canonical.h"
+#include "wire/sigv4.h"
+
+enum kind { KIND_S3, KIND_QUERY, KIND_JSON, KIND_REST };
+
+static enum kind kind_of(const struct service_model *service)
+{
+    if (!service)
+        return KIND_QUERY;
+    switch (service->protocol) {
+    case PROTOCOL_REST_XML:
+        return KIND_S3;
+    case PROTOCOL_QUERY:
+        return KIND_QUERY;
+    case PROTOCOL_REST_JSON:
+        return KIND_REST;
+    default:
+        return KIND_JSON;
+    }
+}
+
+enum failure {
+    UNKNOWN_KEY,
+    WRONG_SIGNATURE,
+    WRONG_TOKEN,
+    EXPIRED_TOKEN,
+    INCOMPLETE,
+    SKEWED,
+    EXPIRED_URL,
+    WRONG_SCOPE,
+};
+
+#define S3_MISMATCH                                                                                \
+    "The request signature we calculated does not match the signature you provided. Check your "   \
+    "key and signing method."
+#define MISMATCH                                                                                   \
+    "The request signature we calculated does not match the signature you provided. Check your "   \
+    "AWS Secret Access Key and signing method. Consult the service documentation for details."
+#define BAD_TOKEN "The security token included in the request is invalid."
+#define OLD_TOKEN "The security token included in the request is expired"
+
+/* message NULL: the caller words it. The status of KIND_REST is 403 where KIND_JSON has 400. */
+static const struct {
+    const char *code;
+    int status;
+    const char *message;
+} failures[][4] = {
+    [UNKNOWN_KEY] = {{"InvalidAccessKeyId", 403,
+                      "The AWS Access Key Id you provided does not exist in our records."},
+                     {"InvalidClientTokenId", 403, BAD_TOKEN},
+                     {"UnrecognizedClientException", 400, BAD_TOKEN},
+                     {"UnrecognizedClientException", 403, BAD_TOKEN}},
+    [WRONG_SIGNATURE] = {{"SignatureDoesNotMatch", 403, S3_MISMATCH},
+                         {"SignatureDoesNotMatch", 403, MISMATCH},
+                         {"InvalidSignatureException", 400, MISMATCH},
+                         {"InvalidSignatureException", 403, MISMATCH}},
+    [WRONG_TOKEN] = {{"InvalidToken", 400, "The provided token is malformed or otherwise invalid."},
+                     {"InvalidClientTokenId", 403, BAD_TOKEN},
+                     {"UnrecognizedClientException", 400, BAD_TOKEN},
+                     {"UnrecognizedClientException", 403, BAD_TOKEN}},
+    [EXPIRED_TOKEN] = {{"ExpiredToken", 400, "The provided token has expired."},
+                       {"ExpiredToken", 403, OLD_TOKEN},
+                       {"ExpiredTokenException", 400, OLD_TOKEN},
+                       {"ExpiredTokenException", 403, OLD_TOKEN}},
+    [INCOMPLETE] = {{"AuthorizationHeaderMalformed", 400, NULL},
+                    {"IncompleteSignature", 400, NULL},
+                    {"IncompleteSignatureException", 400, NULL},
+                    {"IncompleteSignatureException", 403, NULL}},
+    [SKEWED] = {{"RequestTimeTooSkewed", 403,
+                 "The difference between the request time and the current time is too large."},
+                {"SignatureDoesNotMatch", 403, NULL},
+                {"InvalidSignatureException", 400, NULL},
+                {"InvalidSignatureException", 403, NULL}},
+    [EXPIRED_URL] = {{"AccessDenied", 403, "Request has expired"},
+                     {"SignatureDoesNotMatch", 403, NULL},
+                     {"InvalidSignatureException", 400, NULL},
+                     {"InvalidSignatureException", 403, NULL}},
+    [WRONG_SCOPE] = {{"AuthorizationHeaderMalformed", 400, NULL},
+                     {"SignatureDoesNotMatch", 403, NULL},
+                     {"InvalidSignatureException", 400, NULL},
+                     {"InvalidSignatureException", 403, NULL}},
+};
+
+/* text is used where the table has none. */
+static int refuse(enum failure what, enum kind kind, struct str text, struct wire_error *err)
+{
+    const char *message = failures[what][kind].message;
+    *err = (struct wire_error){.code = str_from(failures[what][kind].code),
+                               .status = failures[what][kind].status,
+                               .message = message ? str_from(message) : text};
+    return -EACCES;
+}
+
+struct parts {
+    struct str credential, signed_headers, signature, amz_date, token;
+    struct str access_key, date, region, service, terminator; /* of the credential */
+    struct str expires;
+    bool presigned;
+};
+
+static struct str trim_all(struct str s)
+{
+    return str_trim(s);
+}
+
+/* AWS4-HMAC-SHA256 Credential=K/D/R/S/aws4_request, SignedHeaders=a;b, Signature=hex */
+static void parse_header(struct str value, struct parts *p)
+{
+    struct str part, rest = str_slice(value, strlen("AWS4-HMAC-SHA256"), value.n), name, text;
+    while (rest.n) {
+        str_cut(rest, ',', &part, &rest);
+        str_cut(trim_all(part), '=', &name, &text);
+        if (str_eq(name, S("Credential")))
+            p->credential = text;
+        else if (str_eq(name, S("SignedHeaders")))
+            p->signed_headers = text;
+        else if (str_eq(name, S("Signature")))
+            p->signature = text;
+    }
+}
+
+/* The access key may itself hold a slash: the scope is counted from the end. */
+static bool split_credential(struct parts *p)
+{
+    struct str rest = p->credential;
+    struct str *into[] = {&p->terminator, &p->service, &p->region, &p->date};
+    for (size_t i = 0; i < 4; i++) {
+        ssize_t slash = rest.p ? str_find_last_byte(rest, '/') : -1;
+        if (slash < 0)
+            return false;
+        *into[i] = str_slice(rest, (size_t)slash + 1, rest.n);
+        rest = str_slice(rest, 0, (size_t)slash);
+    }
+    p->access_key = rest;
+    return rest.n > 0;
+}
+
+static void parse_query(struct arena *a, struct str query, struct parts *p)
+{
+    p->presigned = true;
+    p->credential = wire_query_get(a, query, S("X-Amz-Credential"));
+    p->signed_headers = wire_query_get(a, query, S("X-Amz-SignedHeaders"));
+    p->signature = wire_query_get(a, query, S("X-Amz-Signature"));
+    p->amz_date = wire_query_get(a, query, S("X-Amz-Date"));
+    p->expires = wire_query_get(a, query, S("X-Amz-Expires"));
+    p->token = wire_query_get(a, query, S("X-Amz-Security-Token"));
+}
+
+static bool is_presigned(struct str query)
+{
+    return query.n && (str_find(query, S("X-Amz-Algorithm=")) >= 0 ||
+                       str_find(query, S("X-Amz-Signature=")) >= 0);
+}
+
+static void scope_of(struct arena *a, const struct wire_request *req, struct parts *p)
+{
+    struct str header = wire_header(req, "Authorization");
+    if (header.p && str_starts(header, S("AWS4-HMAC-SHA256")))
+        parse_header(header, p);
+    else if (is_presigned(req->query))
+        parse_query(a, req->query, p);
+    if (!split_credential(p))
+        p->service = p->region = (struct str){0};
+}
+
+struct str sigv4_scope_service(struct arena *a, const struct wire_request *req)
+{
+    struct parts p = {0};
+    scope_of(a, req, &p);
+    return p.service;
+}
+
+struct str sigv4_scope_region(struct arena *a, const struct wire_request *req)
+{
+    struct parts p = {0};
+    scope_of(a, req, &p);
+    return p.region;
+}
+
+/* ---- the parts in order ---- */
+
+static int incomplete(struct arena *a, enum kind kind, const struct parts *p, struct str header,
+                      struct wire_error *err)
+{
+    auto_buf struct buf b;
+    buf_init(&b, SIZE_MAX);
+    if (kind == KIND_S3) {
+        buf_text(&b, p->presigned ? "Query-string authentication version 4 requires the "
+                                    "X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, "
+                                    "X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
+                                  : "The authorization header is malformed; the Credential is "
+                                    "mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/"
+                                    "aws4_request\".");
+        refuse(INCOMPLETE, kind, buf_copy(&b, a), err);
+        if (p->presigned)
+            err->code = S("AuthorizationQueryParametersError");
+        return -EACCES;
+    }
+    const char *where = p->presigned ? "AWS query-string parameters must include" : NULL;
+    const struct {
+        const char *name, *query_name;
+        struct str value;
+    } wanted[] = {{"Credential", "X-Amz-Credential", p->credential},
+                  {"Signature", "X-Amz-Signature", p->signature},
+                  {"SignedHeaders", "X-Amz-SignedHeaders", p->signed_headers}};
+    for (size_t i = 0; i < 3; i++) {
+        if (wanted[i].value.n)
+            continue;
+        if (where)
+            buf_printf(&b, "%s '%s'. ", where, wanted[i].query_name);
+        else
+            buf_printf(&b, "Authorization header requires '%s' parameter. ", wanted[i].name);
+    }
+    if (!p->amz_date.n)
+        buf_text(&b, where ? "AWS query-string parameters must include 'X-Amz-Date'. "
+                           : "Authorization header requires existence of either a 'X-Amz-Date' or "
+                             "a 'Date' header. ");
+    if (!b.n)
+        buf_printf(&b,
+                   "Credential must have exactly 5 slash-delimited elements, e.g. "
+                   "keyid/date/region/service/term, got '%.*s'. ",
+                   STR(p->credential));
+    if (header.p) {
+        ssize_t blank = str_find_byte(header, ' ');
+        buf_printf(&b, "Authorization=%.*s",
+                   STR(str_slice(header, 0, blank < 0 ? header.n : (size_t)blank)));
+    }
+    return refuse(INCOMPLETE, kind, str_trim(buf_copy(&b, a)), err);
+}
+
+static int check_scope(struct arena *a, enum kind kind, const struct service_model *service,
+                       const struct parts *p, struct wire_error *err)
+{
+    if (!str_is(p->terminator, "aws4_request"))
+        return refuse(WRONG_SCOPE, kind,
+                      str_printf(a,
+                                 "Credential should be scoped with a valid terminator: "
+                                 "'aws4_request', not '%.*s'.",
+                                 STR(p->terminator)),
+                      err);
+    if (service && !str_is(p->service, service->signing_name)) {
+        if (kind == KIND_S3)
+            return refuse(WRONG_SCOPE, kind,
+                          str_printf(a,
+                                     "The authorization header is malformed; incorrect service "
+                                     "\"%.*s\". This endpoint belongs to \"s3\".",
+                                     STR(p->service)),
+                          err);
+        return refuse(WRONG_SCOPE, kind,
+                      str_printf(a, "Credential should be scoped to correct service: '%s'. ",
+                                 service->signing_name),
+                      err);
+    }
+    if (!str_eq(p->date, str_slice(p->amz_date, 0, 8)))
+        return refuse(WRONG_SCOPE, kind,
+                      str_printf(a,
+                                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 "
+                                 "version of date from HTTP: '%.*s' != '%.*s', from '%.*s'.",
+                                 STR(p->date), STR(str_slice(p->amz_date, 0, 8)), STR(p->amz_date)),
+                      err);
+    return 0;
+}
+
+static int check_time(const struct sigv4_verifier *v, struct arena *a, enum kind kind,
+                      const struct parts *p, int64_t signed_ms, struct wire_error *err)
+{
+    int64_t minutes = kind == KIND_S3 ? 15 : 5, allowed = minutes * 60000, expires = 0;
+    struct str now = clock_amz_date(a, v->now_ms);
+    if (p->presigned) {
+        bool given = p->expires.p != NULL;
+        if (given && (str_to_int64(p->expires, &expires) < 0 || expires < 0 || expires > 604800)) {
+            refuse(INCOMPLETE, kind,
+                   S("X-Amz-Expires must be a number of seconds, at most 604800 (a week)"), err);
+            if (kind == KIND_S3)
+                err->code = S("AuthorizationQueryParametersError");
+            return -EACCES;
+        }
+        int64_t end = signed_ms + (given ? expires * 1000 : allowed);
+        if (v->now_ms > end)
+            return refuse(EXPIRED_URL, kind,
+                          str_printf(a, "Signature expired: %.*s is now earlier than %.*s",
+                                     STR(clock_amz_date(a, end)), STR(now)),
+                          err);
+    } else if (v->now_ms - signed_ms > allowed) {
+        struct str limit = clock_amz_date(a, v->now_ms - allowed);
+        return refuse(SKEWED, kind,
+                      str_printf(a,
+                                 "Signature expired: %.*s is now earlier than %.*s (%.*s - %lld "
+                                 "min.)",
+                                 STR(p->amz_date), STR(limit), STR(now), (long long)minutes),
+                      err);
+    }
+    if (signed_ms - v->now_ms > allowed) {
+        struct str limit = clock_amz_date(a, v->now_ms + allowed);
+        return refuse(SKEWED, kind,
+                      str_printf(a,
+                                 "Signature not yet current: %.*s is still later than %.*s (%.*s "
+                                 "+ %lld min.)",
+                                 STR(p->amz_date), STR(limit), STR(now), (long long)minutes),
+                      err);
+    }
+    return 0;
+}
+
+static int check_key(const struct sigv4_verifier *v, enum kind kind, const struct parts *p,
+                     struct sigv4_secret *secret, struct wire_error *err)
+{
+    int r = v->lookup(v->user, p->access_key, p->token, secret);
+    if (r == -ESTALE)
+        return refuse(EXPIRED_TOKEN, kind, (struct str){0}, err);
+    if (r < 0)
+        return refuse(UNKNOWN_KEY, kind, (struct str){0}, err);
+    if (secret->token.n && !str_eq(secret->token, p->token))
+        return refuse(p->token.n ? WRONG_TOKEN : UNKNOWN_KEY, kind, (struct str){0}, err);
+    return 0;
+}
+
+static bool is_hash(struct str s)
+{
+    if (s.n != 64)
+        return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (!((s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] >= 'a' && s.p[i] <= 'f')))
+            return false;
+    return true;
+}
+
+/* What the signature says about the body. *ret_text goes into the canonical request. */
+static int payload(const struct sigv4_verifier *v, enum kind kind, const struct wire_request *req,
+                   const struct parts *p, struct arena *a, struct sigv4_result *result,
+                   struct str *ret_text, struct wire_error *err)
+{
+    static const struct {
+        const char *text;
+        enum sigv4_payload payload;
+    } forms[] = {
+        {"UNSIGNED-PAYLOAD", SIGV4_PAYLOAD_UNSIGNED},
+        {"STREAMING-AWS4-HMAC-SHA256-PAYLOAD", SIGV4_PAYLOAD_CHUNKED},
+        {"STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER", SIGV4_PAYLOAD_CHUNKED_TRAILER},
+        {"STREAMING-UNSIGNED-PAYLOAD-TRAILER", SIGV4_PAYLOAD_UNSIGNED_CHUNKED_TRAILER},
+    };
+    struct str claimed = wire_header(req, "X-Amz-Content-Sha256");
+    if (p->presigned && kind == KIND_S3 && !claimed.p)
+        claimed = S("UNSIGNED-PAYLOAD");
+    if (!claimed.p && kind == KIND_S3) {
+        *err = (struct wire_error){
+            .code = S("InvalidRequest"),
+            .status = 400,
+            .message = S("Missing required header for this request: x-amz-content-sha256")};
+        return -EACCES;
+    }
+    *ret_text = claimed;
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+        if (claimed.p && str_is(claimed, forms[i].text)) {
+            result->payload = forms[i].payload;
+            return 0;
+        }
+    result->payload = SIGV4_PAYLOAD_SIGNED;
+    if (claimed.p && !is_hash(claimed) && kind == KIND_S3) {
+        *err = (struct wire_error){
+            .code = S("InvalidArgument"),
+            .status = 400,
+            .message = S("x-amz-content-sha256 must be UNSIGNED-PAYLOAD, "
+                         "STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, "
+                         "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.")};
+        return -EACCES;
+    }
+    if (!claimed.p || !v->body_unchecked) {
+        uint8_t hash[32];
+        if (!req->body.has)
+            digest_sha256(S(""), hash);
+        else if (digest_body(DIGEST_SHA256, &req->body, hash) < 0)
+            return -EIO;
+        struct str actual = hex_encode(a, hash, sizeof(hash));
+        if (!claimed.p) {
+            *ret_text = actual;
+        } else if (!str_eq(claimed, actual)) {
+            if (kind != KIND_S3)
+                return refuse(WRONG_SIGNATURE, kind, (struct str){0}, err);
+            struct wire_pair *extra = ARENA_ARRAY(a, struct wire_pair, 2);
+            extra[0] = (struct wire_pair){S("ClientComputedContentSHA256"), claimed};
+            extra[1] = (struct wire_pair){S("S3ComputedContentSHA256"), actual};
+            *err = (struct wire_error){
+                .code = S("XAmzContentSHA256Mismatch"),
+                .status = 400,
+                .message = S("The provided 'x-amz-content-sha256' header does not match what was "
+                             "computed."),
+                .extra = extra,
+                .n_extra = 2};
+            return -EACCES;
+        }
+    }
+    result->payload_sha256 = *ret_text;
+    return 0;
+}
+
+static int mismatch(enum kind kind, const struct parts *p, struct str to_sign, struct str canonical,
+                    struct arena *a, struct wire_error *err)
+{
+    refuse(WRONG_SIGNATURE, kind, (struct str){0}, err);
+    if (kind == KIND_S3) {
+        struct wire_pair *extra = ARENA_ARRAY(a, struct wire_pair, 4);
+        extra[0] = (struct wire_pair){S("AWSAccessKeyId"), p->access_key};
+        extra[1] = (struct wire_pair){S("StringToSign"), to_sign};
+        extra[2] = (struct wire_pair){S("SignatureProvided"), p->signature};
+        extra[3] = (struct wire_pair){S("CanonicalRequest"), canonical};
+        err->extra = extra;
+        err->n_extra = 4;
+        return -EACCES;
+    }
+    if (kind != KIND_QUERY)
+        err->message = str_printf(a,
+                                  MISMATCH "\n\nThe Canonical String for this request should have "
+                                           "been\n'%.*s'\n\nThe String-to-Sign should have "
+                                           "been\n'%.*s'\n",
+                                  STR(canonical), STR(to_sign));
+    return -EACCES;
+}
+
+static bool signs_host(struct str signed_headers)
+{
+    struct str name, rest = signed_headers;
+    while (rest.n) {
+        str_cut(rest, ';', &name, &rest);
+        if (str_eq(name, S("host")))
+            return true;
+    }
+    return false;
+}
+
+static int check_signature(enum kind kind, const struct wire_request *req, const struct parts *p,
+                           struct str secret_key, struct str hash, struct arena *a,
+                           struct sigv4_result *result, struct wire_error *err)
+{
+    auto_buf struct buf canonical;
+    buf_init(&canonical, SIZE_MAX);
+    int r = canonical_request(&canonical, a, req, kind == KIND_S3, p->presigned, p->signed_headers,
+                              hash);
+    if (r < 0 || !signs_host(p->signed_headers)) {
+        if (kind == KIND_S3) {
+            *err =
+                (struct wire_error){.code = S("AccessDenied"),
+                                    .status = 403,
+                                    .message = S("There were headers present in the request which "
+                                                 "were not signed")};
+            return -EACCES;
+        }
+        return refuse(
+            WRONG_SCOPE, kind,
+            S("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."), err);
+    }
+    struct str scope = credential_scope(a, p->date, p->region, p->service);
+    struct str to_sign = string_to_sign(a, p->amz_date, scope, buf_view(&canonical));
+    signing_key(secret_key, p->date, p->region, p->service, result->signing_key);
+    sign_hex(result->signing_key, to_sign, result->signature);
+    if (p->signature.n != 64 || CRYPTO_memcmp(p->signature.p, result->signature, 64) != 0)
+        return mismatch(kind, p, to_sign, buf_copy(&canonical, a), a, err);
+    return 0;
+}
+
+static int parse(struct arena *a, enum kind kind, const struct wire_request *req, struct parts *p,
+                 int64_t *ret_ms, struct wire_error *err)
+{
+    struct str header = wire_header(req, "Authorization");
+    if (header.p) {
+        if (str_starts(header, S("AWS4-HMAC-SHA256"))) {
+            parse_header(header, p);
+        } else if (kind == KIND_S3) {
+            *err = (struct wire_error){.code = S("InvalidArgument"),
+                                       .status = 400,
+                                       .message = S("Unsupported Authorization Type")};
+            return -EACCES;
+        }
+        p->amz_date = wire_header(req, "X-Amz-Date");
+        p->token = wire_header(req, "X-Amz-Security-Token");
+        int64_t ms;
+        struct str date = wire_header(req, "Date");
+        if (!p->amz_date.n && date.n && clock_parse_http_date(date, &ms) == 0)
+            p->amz_date = clock_amz_date(a, ms);
+    } else {
+        parse_query(a, req->query, p);
+    }
+    if (!p->signature.n || !p->signed_headers.n || !p->amz_date.n || !split_credential(p))
+        return incomplete(a, kind, p, header, err);
+    if (clock_parse_amz_date(p->amz_date, ret_ms) < 0)
+        return refuse(INCOMPLETE, kind,
+                      str_printf(a,
+                                 "Date must be in ISO-8601 'basic format'. Got '%.*s'. See "
+                                 "http://en.wikipedia.org/wiki/ISO_8601",
+                                 STR(p->amz_date)),
+                      err);
+    return 0;
+}
+
+int sigv4_verify(const struct sigv4_verifier *v, const struct service_model *service,
+                 const struct wire_request *req, struct arena *a, struct sigv4_result *ret,
+                 struct wire_error *err)
+{
+    struct sigv4_result result = {0};
+    struct parts p = {0};
+    struct sigv4_secret secret = {0};
+    struct str hash;
+    int64_t signed_ms;
+    enum kind kind = kind_of(service);
+    if (!wire_header(req, "Authorization").p && !is_presigned(req->query)) {
+        *ret = (struct sigv4_result){.anonymous = true};
+        return 0;
+    }
+    int r = parse(a, kind, req, &p, &signed_ms, err);
+    if (r == 0)
+        r = check_scope(a, kind, service, &p, err);
+    if (r == 0)
+        r = check_time(v, a, kind, &p, signed_ms, err);
+    if (r == 0)
+        r = check_key(v, kind, &p, &secret, err);
+    if (r == 0)
+        r = payload(v, kind, req, &p, a, &result, &hash, err);
+    if (r == 0)
+        r = check_signature(kind, req, &p, secret.secret_key, hash, a, &result, err);
+    if (r < 0)
+        return r;
+    result.presigned = p.presigned;
+    result.access_key = p.access_key;
+    result.token = p.token;
+    result.date = p.date;
+    result.amz_date = p.amz_date;
+    result.region = p.region;
+    result.service = p.service;
+    result.owner = secret.user;
+    *ret = result;
+    return 0;
+}
