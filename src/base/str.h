@@ -57,7 +57,8 @@ int str_to_int64(struct str s, int64_t *ret); /* decimal, whole string; -EINVAL,
 /* Copies that live as long as the arena. Each is NUL-terminated beyond n, so .p may go to libc. */
 struct str str_copy(struct arena *a, struct str s);
 struct str str_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-struct str str_vprintf(struct arena *a, const char *fmt, va_list ap);
+struct str str_vprintf(struct arena *a, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 struct str str_join(struct arena *a, struct str sep, const struct str *parts, size_t n);
 struct str str_lower(struct arena *a, struct str s); /* ASCII only */
 char *str_c(struct arena *a, struct str s);          /* NUL-terminated copy; NULL when absent */

@@ -190,8 +190,8 @@ static int prepare_statements(struct store *s, struct store_error *err)
 {
     static const char *const sql[STATEMENT_N] = {
         [STATEMENT_GET] = "SELECT value FROM kv WHERE key=?1",
-        [STATEMENT_PUT] = "INSERT INTO kv(key,value) VALUES(?1,?2)"
-                          " ON CONFLICT(key) DO UPDATE SET value=excluded.value",
+        [STATEMENT_PUT] = ("INSERT INTO kv(key,value) VALUES(?1,?2)"
+                           " ON CONFLICT(key) DO UPDATE SET value=excluded.value"),
         [STATEMENT_DELETE] = "DELETE FROM kv WHERE key=?1",
         [STATEMENT_DELETE_RANGE] = "DELETE FROM kv WHERE key>=?1 AND key<?2",
         [STATEMENT_SCAN_FROM] =
