@@ -167,14 +167,18 @@ static bool hierarchy_open(const char *mount, bool v2, unsigned controllers, con
 {
     char root[PATH_MAX], dir[PATH_MAX + 100];
     snprintf(root, sizeof(root), "%s/lamina", mount);
-    if (mkdir(root, 0755) < 0 && errno != EEXIST)
-        return false;
-    remove_leftovers(root);
     snprintf(dir, sizeof(dir), "%s/%s", root, name);
-    if (mkdir(dir, 0755) < 0 && errno != EEXIST) {
-        rmdir(root);
-        return false;
+    for (int i = 0;; i++) { /* again when a spawner that ends has removed the root in between */
+        if (mkdir(root, 0755) < 0 && errno != EEXIST)
+            return false;
+        if (mkdir(dir, 0755) == 0 || errno == EEXIST)
+            break;
+        if (errno != ENOENT || i == 10) {
+            rmdir(root);
+            return false;
+        }
     }
+    remove_leftovers(root);
     if (v2) {
         controllers = enable_v2(mount, controllers);
         controllers = enable_v2(root, controllers);

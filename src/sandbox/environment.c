@@ -248,8 +248,10 @@ int environment_restart(struct environment *env)
 {
     environment_thaw(env);
     int r = environment_command(env, COMMAND_RESTART, 0);
-    if (r == 0)
+    if (r == 0) {
         env->state = ENV_STARTING;
+        meter_forget_oom(env); /* what killed the last command says nothing of the next */
+    }
     return r;
 }
 

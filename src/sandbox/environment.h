@@ -24,8 +24,9 @@ struct environment {
     int freeze, kill, memory, cpu, cpu_stat; /* enum sandbox_cgroup */
     int64_t exec_ns;
     int64_t max_rss, peak; /* highest seen so far */
-    bool oom;
-    struct event event; /* the one being read */
+    bool oom;              /* since the command was started */
+    int64_t oom_before;    /* the kernel's counter when it was */
+    struct event event;    /* the one being read */
 };
 
 int environment_command(struct environment *env, int kind, int sig);
@@ -34,6 +35,8 @@ int environment_command(struct environment *env, int kind, int sig);
 bool meter_read(int fd, char *ret, size_t max);
 int64_t meter_number(const char *text,
                      const char *name); /* after `name ` at a line's start, or 0 */
+
+void meter_forget_oom(struct environment *env);
 
 /* pressure.c: */
 void pressure_start(struct environment *env);

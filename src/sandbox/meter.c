@@ -53,9 +53,10 @@ int environment_set_cpu(struct environment *env, int memory_mb)
 static bool cgroup_peak(const struct environment *env, int64_t *ret)
 {
     char peak[64], stat[8192];
-    if (!meter_read(env->files[CGROUP_FILE_PEAK], peak, sizeof(peak)) ||
-        !meter_read(env->files[CGROUP_FILE_MEMORY], stat, sizeof(stat)))
+    if (!meter_read(env->files[CGROUP_FILE_MEMORY], stat, sizeof(stat)))
         return false;
+    if (!meter_read(env->files[CGROUP_FILE_PEAK], peak, sizeof(peak)))
+        snprintf(peak, sizeof(peak), "0"); /* kernels before 5.19: what it is now must do */
     bool v2 = env->memory == SANDBOX_CGROUP_V2;
     int64_t cache = meter_number(stat, v2 ? "file" : "cache");
     int64_t mapped = meter_number(stat, v2 ? "file_mapped" : "mapped_file");
@@ -115,9 +116,17 @@ int environment_oom_killed(struct environment *env, bool *ret)
 {
     char text[1024];
     if (meter_read(env->files[CGROUP_FILE_OOM], text, sizeof(text)))
-        env->oom |= meter_number(text, "oom_kill") > 0;
+        env->oom |= meter_number(text, "oom_kill") > env->oom_before;
     *ret = env->oom;
     return 0;
+}
+
+void meter_forget_oom(struct environment *env)
+{
+    char text[1024];
+    env->oom = false;
+    if (meter_read(env->files[CGROUP_FILE_OOM], text, sizeof(text)))
+        env->oom_before = meter_number(text, "oom_kill");
 }
 
 int environment_cpu_usage(struct environment *env, int64_t *ret_us)

@@ -61,6 +61,10 @@ static void on_readable(uv_poll_t *watch, int status, int events)
     (void)events;
     struct spawner *s = watch->data;
     int r = read_report(s, MSG_DONTWAIT);
+    if (r == 0 && s->on_known) {
+        uv_unref((uv_handle_t *)&s->watch);
+        s->on_known(&s->abilities, s->known_user);
+    }
     if (r == 0 || r == -EAGAIN)
         return;
     uv_poll_stop(&s->watch);
@@ -77,13 +81,39 @@ int spawner_attach(struct spawner *s, uv_loop_t *loop, void (*on_gone)(void *use
     s->on_gone = on_gone;
     s->user = user;
     s->loop = loop;
+    uv_timer_init(loop, &s->soon);
+    s->soon.data = s;
     uv_unref((uv_handle_t *)&s->watch); /* does not keep a loop running by itself */
     return uv_poll_start(&s->watch, UV_READABLE | UV_DISCONNECT, on_readable);
+}
+
+static void on_soon(uv_timer_t *timer)
+{
+    struct spawner *s = timer->data;
+    s->on_known(&s->abilities, s->known_user);
+}
+
+void spawner_on_abilities(struct spawner *s,
+                          void (*on_known)(const struct sandbox_abilities *can, void *user),
+                          void *user)
+{
+    s->on_known = on_known;
+    s->known_user = user;
+    if (s->known)
+        uv_timer_start(&s->soon, on_soon, 0, 0);
+    else
+        uv_ref((uv_handle_t *)&s->watch); /* somebody waits: the loop must not end before */
 }
 
 static void on_closed(uv_handle_t *handle)
 {
     free(handle->data);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct spawner *s = handle->data;
+    uv_close((uv_handle_t *)&s->watch, on_closed);
 }
 
 void spawner_stop(struct spawner *s)
@@ -97,7 +127,7 @@ void spawner_stop(struct spawner *s)
     while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     if (s->loop)
-        uv_close((uv_handle_t *)&s->watch, on_closed);
+        uv_close((uv_handle_t *)&s->soon, on_timer_closed);
     else
         free(s);
 }

@@ -11,4 +11,7 @@ struct spawner {
     uv_poll_t watch;
     void (*on_gone)(void *user);
     void *user;
+    void (*on_known)(const struct sandbox_abilities *can, void *user);
+    void *known_user;
+    uv_timer_t soon; /* tells what was known before anybody asked */
 };

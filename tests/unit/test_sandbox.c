@@ -470,6 +470,25 @@ static void test_restart_keeps_tmp(void **state)
     run_done(&run);
 }
 
+static void test_oom_is_forgotten_by_restart(void **state)
+{
+    NEEDS_SANDBOX;
+    NEEDS(can.memory, "no memory cgroup");
+    struct run run = {0};
+    struct sandbox_plan plan = shell_plan(NULL);
+    plan.memory_mb = 64;
+    run_sh(&run, plan,
+           "[ -e /tmp/again ] && exit 5; : >/tmp/again;"
+           "x=$(head -c 200000000 /dev/zero | tr '\\0' x)");
+    assert_true(run.how.oom);
+    run.ended = false;
+    assert_int_equal(environment_restart(run.env), 0);
+    run_wait(&run);
+    assert_string_equal(run.how.text, "exit status 5");
+    assert_false(run.how.oom);
+    run_done(&run);
+}
+
 static void test_restart_after_exit(void **state)
 {
     NEEDS_SANDBOX;
@@ -661,6 +680,32 @@ static void test_spawner_killed_takes_all_along(void **state)
     assert_int_equal(groups_of(pids[0]), 0);
 }
 
+static void on_known(const struct sandbox_abilities *a, void *user)
+{
+    *(struct sandbox_abilities *)user = *a;
+}
+
+static void test_abilities_arrive_in_the_loop(void **state)
+{
+    struct sandbox_abilities late = {.error = 1};
+    spawner_on_abilities(spawner, on_known, &late); /* known already */
+    uv_run(&loop, UV_RUN_ONCE);
+    assert_string_equal(late.note, can.note);
+    assert_int_equal(late.error, can.error);
+
+    struct sandbox_abilities early = {.error = 1};
+    struct spawner_options options = {.spares = 0};
+    struct spawner *other;
+    assert_int_equal(spawner_start(&options, &other), 0);
+    assert_int_equal(spawner_attach(other, &loop, NULL, NULL), 0);
+    spawner_on_abilities(other, on_known, &early);
+    for (int64_t end = clock_mono_ns() + 10000000000; early.error == 1 && clock_mono_ns() < end;)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    assert_string_equal(early.note, can.note);
+    spawner_stop(other);
+    uv_run(&loop, UV_RUN_NOWAIT);
+}
+
 static void test_probe(void **state)
 {
     struct sandbox_abilities a;
@@ -720,6 +765,7 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_probe),
+        cmocka_unit_test(test_abilities_arrive_in_the_loop),
         cmocka_unit_test(test_runs_a_command),
         cmocka_unit_test(test_sees_nothing_of_the_host),
         cmocka_unit_test(test_only_tmp_is_writable),
@@ -740,6 +786,7 @@ int main(void)
         cmocka_unit_test(test_signal_reaches_the_command),
         cmocka_unit_test(test_restart_keeps_tmp),
         cmocka_unit_test(test_restart_after_exit),
+        cmocka_unit_test(test_oom_is_forgotten_by_restart),
         cmocka_unit_test(test_freeze_and_thaw),
         cmocka_unit_test(test_cpu_share),
         cmocka_unit_test(test_many_at_once),
