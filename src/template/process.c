@@ -1,4 +1,5 @@
 /* template/process - parse, transform, open and bind, in this order. */
+#include "template/inside.h"
 #include "template/process.h"
 
 #include <errno.h>
@@ -15,19 +16,31 @@ static int check_transforms(struct arena *a, const struct json *root, struct tem
     return r;
 }
 
-/* The values that the transform may look at: those given, and of the previous ones those kept. */
+/* The values that the transform may look at, as CloudFormation hands them over: all of them text,
+ * those given, those kept from before, and defaults. */
 static struct template_param *known_values(struct arena *a, const struct template_request *request,
-                                           size_t *ret_n)
+                                           const struct json *root, size_t *ret_n)
 {
-    struct template_param *values =
-        ARENA_ARRAY(a, struct template_param, request->n_params ? request->n_params : 1);
+    const struct json *section = json_get(root, "Parameters");
+    size_t n = 0, room = request->n_params + (section ? section->n : 0) + 1;
+    struct template_param *values = ARENA_ARRAY(a, struct template_param, room);
     for (size_t i = 0; i < request->n_params; i++) {
-        values[i] = request->params[i];
-        for (size_t k = 0; values[i].use_previous && k < request->n_previous; k++)
-            if (str_eq(request->previous[k].key, values[i].key))
-                values[i].value = request->previous[k].value;
+        values[n] = request->params[i];
+        for (size_t k = 0; values[n].use_previous && k < request->n_previous; k++)
+            if (str_eq(request->previous[k].key, values[n].key))
+                values[n].value = request->previous[k].value;
+        n++;
     }
-    *ret_n = request->n_params;
+    JSON_EACH(section, p)
+    {
+        bool given = false;
+        for (size_t i = 0; i < request->n_params && !given; i++)
+            given = str_eq(request->params[i].key, p->key);
+        struct str value = scalar_text(json_get(p, "Default"));
+        if (!given && str_has(value))
+            values[n++] = (struct template_param){p->key, value, false};
+    }
+    *ret_n = n;
     return values;
 }
 
@@ -35,13 +48,13 @@ static int transform(struct arena *a, const struct template_request *request,
                      const struct json *root, struct json **ret, struct template_error *err)
 {
     struct sam_input in = {.root = root, .region = request->env.region};
-    in.params = known_values(a, request, &in.n_params);
+    in.params = known_values(a, request, root, &in.n_params);
     struct template_error inner = {0};
     int r = sam_transform(a, &in, ret, &inner);
     if (r == -EBADMSG && err) {
         *err = inner;
-        err->message = str_printf(a, "Transform %s failed with: %.*s", SAM_TRANSFORM,
-                                  STR(inner.message));
+        err->message =
+            str_printf(a, "Transform %s failed with: %.*s", SAM_TRANSFORM, STR(inner.message));
     }
     return r;
 }
