@@ -24,12 +24,6 @@ static int check_batch(struct call *call, const struct logs_put_log_events_input
         return call_fail(call, LOGS_INVALID_PARAMETER,
                          "Upload too large: %" PRId64 " bytes exceeds limit of %d", size,
                          BATCH_BYTES_MAX);
-    const struct logs_input_log_event *events = in->log_events.items;
-    if (events[in->log_events.n - 1].timestamp.is - events[0].timestamp.is > LOGS_DAY_MS)
-        return call_fail(
-            call, LOGS_INVALID_PARAMETER,
-            "The batch of log events in a single PutLogEvents request cannot span more "
-            "than 24 hours.");
     return 0;
 }
 
@@ -99,6 +93,11 @@ static int put_log_events(struct call *call, const struct logs_put_log_events_in
     size_t from, to;
     find_taken(call, &group, in, out, &from, &to);
     if (to > from) {
+        const struct logs_input_log_event *events = in->log_events.items;
+        if (events[to - 1].timestamp.is - events[from].timestamp.is > LOGS_DAY_MS)
+            return call_fail(call, LOGS_INVALID_PARAMETER,
+                             "The batch of log events in a single PutLogEvents request cannot span "
+                             "more than 24 hours.");
         r = put_events(call, &stream, in->log_events.items + from, to - from);
         if (r == 0)
             r = record_put(call, logs_stream_key(call->arena, group.id.is, stream.name),

@@ -54,7 +54,7 @@ static int delete_log_stream(struct call *call, const struct logs_delete_log_str
 
 static int64_t last_ms(const struct logs_stream_record *s)
 {
-    return s->last.has ? s->last.is : s->created.is;
+    return s->last.has ? s->last.is : 0; /* without events: before all others */
 }
 
 static int by_name(const void *x, const void *y)

@@ -17,7 +17,10 @@ struct str s3_common_prefix(struct str key, struct str prefix, struct str delimi
 
 struct str s3_behind(struct arena *a, struct str store_key)
 {
-    return str_printf(a, "%.*s\xff", STR(store_key)); /* 0xff stands in no UTF-8 */
+    char *place = arena_alloc(a, store_key.n + 1);
+    memcpy(place, store_key.p, store_key.n);
+    place[store_key.n] = '\xff'; /* stands in no UTF-8 */
+    return str_of(place, store_key.n + 1);
 }
 
 int s3_max_keys(struct call *call, struct opt_int given, const char *name, size_t *ret)

@@ -260,6 +260,8 @@ int s3_key_check(struct call *call, struct str key)
 {
     if (key.n > S3_KEY_MAX)
         return call_fail(call, S3_KEY_TOO_LONG_ERROR, "Your key is too long");
+    if (memchr(key.p, 0, key.n)) /* could not be shown in any XML */
+        return call_fail(call, S3_INVALID_ARGUMENT, "Keys with NUL characters are not supported.");
     return 0;
 }
 

@@ -21,7 +21,8 @@ static int resource_policy(struct call *call, struct str action, struct str reso
     if (r < 0)
         return r == -ENOENT ? 0 : r; /* the operation will say that there is no such bucket */
     r = bucket.policy.n ? call_policy_says(call, bucket.policy, action, resource) : 0;
-    bool stranger = !str_eq(call->who->account, bucket.account) && call->who->type != PRINCIPAL_SERVICE;
+    bool stranger =
+        !str_eq(call->who->account, bucket.account) && call->who->type != PRINCIPAL_SERVICE;
     /* Everybody is told about a name that is taken. */
     if (r == 0 && stranger && !str_is(action, "s3:CreateBucket"))
         return -EACCES;

@@ -138,7 +138,7 @@ static int walk(struct walk *w, struct str after)
 /* A place right before a key of the store. */
 static struct str before(struct arena *a, struct str key)
 {
-    struct str place = str_printf(a, "%.*s\xff", STR(key));
+    struct str place = s3_behind(a, key);
     ((char *)(uintptr_t)place.p)[key.n - 1]--;
     return place;
 }
