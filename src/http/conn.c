@@ -85,6 +85,7 @@ static void refuse(struct conn *c, int status)
 {
     struct exchange *ex = c->ex;
     ex->keep_alive = false;
+    ex->refused = true;
     c->state = CONN_PENDING;
     c->deadline_ms = 0;
     reply_status(ex, status);
@@ -208,6 +209,7 @@ static bool head_complete(struct conn *c, struct str text)
         if (c->closed)
             return false;
         if (ex->replied) {
+            ex->refused = head.has_body;
             c->state = CONN_PENDING;
             c->deadline_ms = 0;
             return false;
@@ -276,6 +278,7 @@ void conn_answered(struct conn *c)
 {
     bool keep = c->ex->keep_alive && !c->server->stopping && !c->peer_closed;
     struct exchange *ex = c->ex;
+    bool unread = ex->refused || c->in.n;
     c->ex = NULL;
     ex->conn = NULL;
     c->state = keep ? CONN_HEAD : CONN_LINGER;
@@ -287,7 +290,7 @@ void conn_answered(struct conn *c)
         conn_process(c);
         return;
     }
-    if (c->peer_closed || shutdown(c->fd, SHUT_WR) < 0) {
+    if (c->peer_closed || !unread || shutdown(c->fd, SHUT_WR) < 0) {
         conn_close(c);
         return;
     }

@@ -15,6 +15,7 @@ struct exchange {
     struct list link;        /* in server->live or server->dead */
     struct list turn;        /* in server->answered while something waits for the end of the turn */
     bool keep_alive, has_body;
+    bool refused; /* answered before everything was read */
 
     /* The body while it comes in. */
     struct buf body;

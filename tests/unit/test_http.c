@@ -43,6 +43,11 @@ static void on_gone(struct http_request *req)
     tell('g');
 }
 
+static void on_stopped(void *user)
+{
+    tell('s');
+}
+
 static void stream_on(struct http_request *req)
 {
     static const char block[16384];
@@ -75,6 +80,12 @@ static void on_request(struct http_request *req)
         reply_text(waiting, 200, S("woken"));
         waiting = NULL;
         reply_text(req, 200, S("wakes"));
+    } else if (str_is(req->path, "/stop")) {
+        http_server_stop(server, on_stopped, NULL);
+        reply_text(req, 200, S("stops"));
+    } else if (str_is(req->path, "/unlisten")) {
+        req->on_gone = on_gone;
+        http_listener_free(req->listener); /* as when the environment of a function is ended */
     } else if (str_is(req->path, "/stream")) {
         stream_left = 100;
         req->on_drain = stream_on;
@@ -422,12 +433,42 @@ static void test_slow_head(void **state)
     assert_true(str_starts(hear(fd, NULL, text, sizeof(text)), S("HTTP/1.1 408 ")));
 }
 
+static void test_stop(void **state)
+{
+    char text[1024];
+    auto_close int idle = dial();
+    say(idle, S("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+    hear(idle, "GET|", text, sizeof(text));
+    auto_close int held = dial();
+    say(held, S("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_int_equal(told(), 'w');
+    auto_close int other = dial();
+    say(other, S("GET /wake HTTP/1.1\r\nHost: a\r\n\r\nGET /stop HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_true(str_ends(hear(held, "woken", text, sizeof(text)), S("woken")));
+    struct str answers = hear(other, NULL, text, sizeof(text));
+    assert_true(str_find(answers, S("wakes")) > 0 && str_ends(answers, S("stops")));
+    hear(idle, NULL, text, sizeof(text)); /* is closed */
+    hear(held, NULL, text, sizeof(text));
+    assert_int_equal(told(), 's');
+}
+
+static void test_listener_free(void **state)
+{
+    char text[1024];
+    auto_close int fd = dial();
+    auto_close int other = dial();
+    say(fd, S("GET /unlisten HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_int_equal(told(), 'g');
+    assert_str(hear(fd, NULL, text, sizeof(text)), "");
+    assert_str(hear(other, NULL, text, sizeof(text)), "");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         CASE(test_bytes),  CASE(test_large_head), CASE(test_continue), CASE(test_big_body),
         CASE(test_stream), CASE(test_later),      CASE(test_gone),     CASE(test_turn),
-        CASE(test_slow_head),
+        CASE(test_slow_head), CASE(test_stop),    CASE(test_listener_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
