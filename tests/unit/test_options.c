@@ -1,7 +1,10 @@
 /* test_options - command lines in, values or messages out; tables. */
 #include <errno.h>
+#include <pty.h>
+#include <unistd.h>
 #include "base/cleanup.h"
 #include "base/options.h"
+#include "base/progress.h"
 #include "base/table.h"
 #include "check.h"
 
@@ -206,11 +209,61 @@ static void test_table(void **state)
     assert_true(str_find(narrow, S("\033[32mok\033[0m\n")) > 0);
 }
 
+/* What a progress writes, to a terminal or to a file. */
+static struct str progress_output(bool terminal)
+{
+    int ends[2];
+    if (terminal)
+        assert_int_equal(openpty(&ends[0], &ends[1], NULL, NULL, NULL), 0);
+    else
+        assert_int_equal(pipe(ends), 0);
+    FILE *f = fdopen(ends[1], "w");
+    struct progress p;
+    progress_init(&p, f);
+    progress_status(&p, "step %d", 1);
+    progress_line(&p, "done %d", 1);
+    progress_clear(&p);
+    fflush(f);
+    char *text = arena_alloc(&arena, 1024);
+    ssize_t n = read(ends[0], text, 1023);
+    fclose(f);
+    close(ends[0]);
+    return str_of(text, n > 0 ? (size_t)n : 0);
+}
+
+static void test_progress(void **state)
+{
+    setenv("TERM", "xterm", 1);
+    assert_str(progress_output(false), "done 1\n");
+    assert_str(progress_output(true), "\rstep 1\033[K\r\033[Kdone 1\r\n");
+    setenv("TERM", "dumb", 1);
+    assert_str(progress_output(true), "done 1\r\n");
+}
+
+static void test_colour(void **state)
+{
+    int ends[2];
+    assert_int_equal(openpty(&ends[0], &ends[1], NULL, NULL, NULL), 0);
+    auto_fclose FILE *terminal = fdopen(ends[1], "w");
+    auto_fclose FILE *file = fopen("/dev/null", "w");
+    setenv("TERM", "xterm", 1);
+    unsetenv("NO_COLOR");
+    assert_true(term_colour(terminal));
+    assert_false(term_colour(file));
+    setenv("NO_COLOR", "1", 1);
+    assert_false(term_colour(terminal));
+    unsetenv("NO_COLOR");
+    setenv("TERM", "dumb", 1);
+    assert_false(term_colour(terminal));
+    close(ends[0]);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         CASE(test_defaults), CASE(test_spellings), CASE(test_precedence),
         CASE(test_wrong),    CASE(test_help),      CASE(test_table),
+        CASE(test_progress), CASE(test_colour),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
