@@ -275,11 +275,15 @@ int environment_kill(struct environment *env)
     return r;
 }
 
-static void on_closed(uv_handle_t *handle)
+void environment_release(struct environment *env)
 {
-    struct environment *env = handle->data;
     if (--env->handles == 0)
         free(env);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    environment_release(handle->data);
 }
 
 void environment_free(struct environment *env)
@@ -291,11 +295,8 @@ void environment_free(struct environment *env)
         environment_kill(env);
     if (env->watched)
         uv_poll_stop(&env->watch);
-    bool pressure = env->warn_at != 0;
     pressure_stop(env);
     close_fds(env);
-    if (pressure)
-        uv_close((uv_handle_t *)&env->pressure_watch, on_closed);
     if (env->watched)
         uv_close((uv_handle_t *)&env->watch, on_closed);
     else

@@ -15,10 +15,11 @@ struct environment {
     int handles; /* open in the loop: the last one's close frees the environment */
     uv_poll_t watch;
     uv_poll_t pressure_watch;
-    int pressure_fd;       /* v1: eventfd; v2: unused */
-    int64_t warn_at;       /* bytes of usage at which we hear next; 0: not watching */
-    int memory_mb, tmp_mb; /* as in the plan */
-    int sock;              /* first the spawner's, then init's events; our commands */
+    int pressure_fd;          /* v1: eventfd; v2: unused */
+    bool pressed, announcing; /* pressure_watch is open; a threshold is on its way */
+    int64_t warn_at;          /* bytes of usage at which we hear next; 0: not watching */
+    int memory_mb, tmp_mb;    /* as in the plan */
+    int sock;                 /* first the spawner's, then init's events; our commands */
     int output, ports[SANDBOX_PORTS], pidfd, files[CGROUP_FILES];
     pid_t pid;
     int freeze, kill, memory, cpu, cpu_stat; /* enum sandbox_cgroup */
@@ -30,6 +31,9 @@ struct environment {
 };
 
 int environment_command(struct environment *env, int kind, int sig);
+
+/* One of its handles is closed, or one of its works done: the last one frees it. */
+void environment_release(struct environment *env);
 
 /* meter.c: */
 bool meter_read(int fd, char *ret, size_t max);
