@@ -145,6 +145,21 @@ static int listen_at(struct cloud *cloud, int port, struct str rie_function,
     return 0;
 }
 
+int cloud_serve(struct cloud *cloud, int fd, struct http_listener **ret)
+{
+    if (fd < 0)
+        return fd;
+    struct http_listener_options options = {
+        .fd = fd,
+        .user = &cloud->inside,
+        .max_body = BODY_MAX,
+        .spool_dir = store_tmp(cloud->store),
+        .on_request = dispatch_request,
+        .on_head = on_head,
+    };
+    return http_listen(cloud->http, &options, ret);
+}
+
 static int listen_all(struct cloud *cloud, struct cloud_error *err)
 {
     int r = listen_at(cloud, cloud->options.port, (struct str){0}, &cloud->listener, err);
@@ -190,6 +205,7 @@ int cloud_open(const struct cloud_options *options, uv_loop_t *loop, struct clou
     struct cloud *cloud = MEM_NEW(struct cloud);
     cloud->options = *options;
     cloud->loop = loop;
+    cloud->inside.cloud = cloud;
     cloud->started_ms = clock_now_ms();
     arena_init(&cloud->arena);
     list_init(&cloud->queue);

@@ -52,11 +52,13 @@ static void send_response(struct frame *f, struct wire_response *resp)
         frame_release(f);
         return;
     }
-    struct http_header *headers =
-        ARENA_ARRAY(f->call.arena, struct http_header, resp->n_headers + 1);
-    for (size_t i = 0; i < resp->n_headers; i++)
+    size_t n = resp->n_headers;
+    struct http_header *headers = ARENA_ARRAY(f->call.arena, struct http_header, n + 1);
+    for (size_t i = 0; i < n; i++)
         headers[i] = (struct http_header){resp->headers[i].name, resp->headers[i].value};
-    http_reply(f->request, resp->status, headers, resp->n_headers, resp->body);
+    if (f->call.trace_id.n)
+        headers[n++] = (struct http_header){S("X-Amzn-Trace-Id"), f->call.trace_id};
+    http_reply(f->request, resp->status, headers, n, resp->body);
 }
 
 static void reply_error(struct frame *f, const struct wire_error *err)
@@ -373,6 +375,20 @@ static void dispatch_frame(struct frame *f, struct str rie_function)
         unwrap_body(f);
 }
 
+/* /_lamina/<id>/...: what a service serves beside its operations. */
+static bool served_aside(struct cloud *cloud, struct http_request *req)
+{
+    struct str id, rest;
+    if (!str_starts(req->path, S("/_lamina/")) ||
+        !str_cut(str_slice(req->path, 9, req->path.n), '/', &id, &rest))
+        return false;
+    const struct mounted *m = mounted_find(cloud, str_c(req->arena, id));
+    if (!m || !m->opened || !m->service->serve)
+        return false;
+    m->service->serve(m->state, req);
+    return true;
+}
+
 static void refuse(struct http_request *req, int status, const char *why)
 {
     static const struct http_header text[] = {
@@ -396,6 +412,8 @@ void dispatch_request(struct http_request *req)
         }
     } else if (health_wants(req->path)) {
         health_reply(cloud, req);
+        return;
+    } else if (served_aside(cloud, req)) {
         return;
     }
     struct frame *f = frame_new(cloud, FRAME_HTTP, NULL);

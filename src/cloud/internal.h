@@ -32,6 +32,7 @@ struct cloud {
     struct http_server *http;
     struct http_listener *listener;
     struct http_listener **rie_listeners;
+    struct entrance inside; /* of all environments */
     struct mounted *mounted;
     size_t n_mounted;
     struct str endpoint;

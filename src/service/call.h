@@ -19,6 +19,7 @@
 #define CALL_LATER 1
 #define CALL_FAILED (-100000) /* what call_fail() returns; outside the errno range */
 
+struct http_request;
 struct cloud;   /* the daemon; services see it only through this header */
 struct call;
 struct service;
@@ -77,6 +78,7 @@ struct call {
     call_done_fn *done; /* the dispatcher's */
     void *done_user;
     struct call *parent;
+    struct str trace_id; /* X-Amzn-Trace-Id of the answer, when a handler has set it */
 };
 
 /* error: a value of the service's generated enum (LAMBDA_RESOURCE_NOT_FOUND). Returns CALL_FAILED.
@@ -154,6 +156,9 @@ struct service {
     /* The store was rolled back behind the service's back (a commit failed): forget everything that
      * was read from it. NULL: nothing is kept in memory. */
     void (*reset)(void *state);
+    /* Requests below /_lamina/<id>/, which is not AWS's: downloads behind links that the service has
+     * given out. It answers by http_reply(), at once. NULL: there are none. */
+    void (*serve)(void *state, struct http_request *req);
 };
 
 /* What services may ask of the daemon itself. */
@@ -161,6 +166,10 @@ struct str cloud_data_dir(struct cloud *cloud);
 struct str cloud_endpoint(struct cloud *cloud); /* http://127.0.0.1:4566 */
 int cloud_port(struct cloud *cloud);
 void *cloud_service_state(struct cloud *cloud, const char *service_id);
+/* Serves the cloud on one more listening socket (taken over): the one inside an environment. The
+ * caller ends it with http_listener_free(). */
+struct http_listener;
+int cloud_serve(struct cloud *cloud, int fd, struct http_listener **ret);
 struct spawner *cloud_spawner(struct cloud *cloud); /* NULL: no environments can be made */
 /* The interpreter given with `up --runtime NAME=PATH`; absent: none was. */
 struct str cloud_runtime(struct cloud *cloud, struct str name);

@@ -23,6 +23,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "build/zip.h"
+#include "http/server.h"
+#include "wire/request.h"
 #include "wire/s3.h"
 
 struct code_keeper {
@@ -426,20 +428,38 @@ struct str code_location(struct call *call, struct str digest)
                       (long long)expires, STR(signature(k, call->arena, digest, expires)));
 }
 
-int code_download(struct lambda_state *state, struct arena *a, struct str digest,
-                  struct str expires, struct str given, int *ret_fd, int64_t *ret_size)
+static int open_blob(struct lambda_state *state, struct arena *a, struct str digest, int *ret_fd,
+                     int64_t *ret_size)
 {
-    struct code_keeper *k = state->codes;
-    int64_t expires_s;
-    if (str_to_int64(expires, &expires_s) < 0 || expires_s < clock_now_ms() / 1000)
-        return -EACCES;
-    if (!str_eq(given, signature(k, a, digest, expires_s)))
-        return -EACCES;
-    struct call *call = call_open(state->cloud, S("000000000000"), S("us-east-1"), NULL);
+    static const struct principal lambda_itself = {
+        .type = PRINCIPAL_SERVICE,
+        .service = S_INIT("lambda.amazonaws.com"),
+    };
+    struct call *call = call_open(state->cloud, S("000000000000"), S("us-east-1"), &lambda_itself);
     struct lambda_code_record c = {0};
     int r = record_get(call, key_code(call->arena, digest), &lambda_code_record_shape, &c);
     if (r == 0)
         r = blob_open(state->store, c.blob, ret_fd, ret_size);
     call_close(call);
     return r;
+}
+
+void code_serve(void *user, struct http_request *req)
+{
+    struct lambda_state *state = user;
+    struct arena *a = req->arena;
+    static const struct http_header zip[] = {{S_INIT("Content-Type"), S_INIT("application/zip")}};
+    struct str path = str_slice(req->path, sizeof(LAMBDA_CODE_PATH) - 1, req->path.n);
+    int64_t expires = 0, size = 0;
+    int fd = -1;
+    if (!str_starts(req->path, S(LAMBDA_CODE_PATH)) ||
+        str_to_int64(wire_query_get(a, req->query, S("Expires")), &expires) < 0 ||
+        expires < clock_now_ms() / 1000 ||
+        !str_eq(wire_query_get(a, req->query, S("Signature")),
+                signature(state->codes, a, path, expires)))
+        http_reply(req, 403, NULL, 0, body_mem(S("This link is not valid, or not any more.\n")));
+    else if (open_blob(state, a, path, &fd, &size) < 0)
+        http_reply(req, 404, NULL, 0, body_mem(S("The package has been deleted.\n")));
+    else
+        http_reply(req, 200, zip, 1, body_file(fd, 0, size));
 }

@@ -14,9 +14,10 @@
 #define LAMBDA_ZIPPED_MAX 52428800
 #define LAMBDA_CONCURRENCY 1000
 
+struct http_server;
 struct pool;
-struct runtimes;
 struct targets;
+extern const struct service lambda_service;
 
 /* call->state */
 struct lambda_state {
@@ -26,7 +27,7 @@ struct lambda_state {
     struct targets *targets;   /* target.c */
     struct pool *pool;         /* pool.c */
     struct event_queue *queue; /* event.c */
-    struct log_writer *logs;   /* log_writer.c */
+    struct http_server *http;  /* of the Runtime API's listeners */
     struct code_keeper *codes; /* code.c */
 };
 
@@ -166,10 +167,9 @@ extern const struct handler lambda_function_handlers[], lambda_update_handlers[]
     lambda_layer_permission_handlers[], lambda_permission_handlers[], lambda_tag_handlers[],
     lambda_invoke_handlers[];
 
-/* Downloads of packages: the daemon routes GET requests below this path here. -EACCES, -ENOENT. */
+/* code.c: downloads of packages, by the links that code_location() makes. */
 #define LAMBDA_CODE_PATH "/_lamina/lambda/code/"
-int code_download(struct lambda_state *state, struct arena *a, struct str digest,
-                  struct str expires, struct str given, int *ret_fd, int64_t *ret_size);
+void code_serve(void *user, struct http_request *req);
 
 /* role.c: may Lambda assume the role, and may the caller hand it over? `done` is called in a later
  * turn with 0 or CALL_FAILED. */

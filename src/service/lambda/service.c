@@ -1,8 +1,11 @@
 /* service - Lambda as the daemon mounts it. */
 #include <errno.h>
+#include <limits.h>
+#include "base/cleanup.h"
 #include "base/mem.h"
+#include "service/lambda/event.h"
 #include "service/lambda/lambda.h"
-#include "service/lambda/target.h"
+#include "service/lambda/pool.h"
 
 static const struct handler *const handlers[] = {
     lambda_function_handlers,   lambda_update_handlers, lambda_version_handlers,
@@ -12,6 +15,16 @@ static const struct handler *const handlers[] = {
 
 static void functions_changed(void *user)
 {
+    struct lambda_state *s = user;
+    if (s->pool)
+        pool_check(s->pool);
+}
+
+/* A commit failed: what is in memory may never have been true. */
+static void lambda_reset(void *user)
+{
+    struct lambda_state *s = user;
+    targets_drop(s->targets);
 }
 
 static void lambda_close(void *user)
@@ -19,6 +32,10 @@ static void lambda_close(void *user)
     struct lambda_state *s = user;
     if (!s)
         return;
+    event_queue_free(TAKE(s->queue));
+    pool_free(TAKE(s->pool));
+    if (s->http)
+        http_server_free(s->http);
     code_keeper_close(s);
     targets_free(s->targets);
     free(s);
@@ -36,6 +53,11 @@ static int lambda_open(struct cloud *cloud, struct store *store, uv_loop_t *loop
         lambda_close(s);
         return r;
     }
+    struct http_server_options http = {
+        .max_connections = 100000, .idle_ms = INT_MAX, .stall_ms = INT_MAX};
+    s->http = http_server_new(loop, &http);
+    s->pool = pool_new(s);
+    s->queue = event_queue_new(s);
     *ret_state = s;
     return 0;
 }
@@ -72,5 +94,7 @@ const struct service lambda_service = {
     .handlers = handlers,
     .open = lambda_open,
     .close = lambda_close,
+    .reset = lambda_reset,
+    .serve = code_serve,
     .resource_policy = lambda_resource_policy,
 };

@@ -1,0 +1,133 @@
+/* instance - one execution environment of a function version, and the invocation it works on.
+ *
+ *                 instance_new
+ *                      |
+ *                  STARTING ----on_start(-errno)---> LOST
+ *                      | on_start(0)
+ *        +-----------> INIT --on_exit, 10 s, init/error--> STOPPED --restart--> STARTING
+ *        |             | first `next`                         ^
+ *        |             v                                      | on_exit, timeout
+ *        |           IDLE --instance_invoke--> BUSY ----------+
+ *        |             ^  (frozen)              | response, error
+ *        |             |                        v
+ *        |             +-------- `next` ---- ANSWERED
+ *        +--- instance_invoke in STOPPED: the init is repeated inside of the invocation
+ *
+ * LOST and doomed instances are freed by the pool. An instance has at most one invocation; it is
+ * told its outcome exactly once, by invocation->done. */
+#pragma once
+#include "base/list.h"
+#include "http/server.h"
+#include "sandbox/sandbox.h"
+#include "service/lambda/log_writer.h"
+#include "service/lambda/report.h"
+#include "service/lambda/target.h"
+
+#define INIT_LIMIT_MS 10000
+#define RESPONSE_MAX 6291556
+#define LOG_TAIL 4096
+
+enum instance_state {
+    INSTANCE_NEW,
+    INSTANCE_STARTING,
+    INSTANCE_INIT,
+    INSTANCE_IDLE,
+    INSTANCE_BUSY,
+    INSTANCE_ANSWERED,
+    INSTANCE_STOPPED,
+    INSTANCE_LOST,
+};
+
+struct invocation;
+typedef void invocation_done_fn(struct invocation *inv);
+
+/* Made by who invokes; its memory is theirs, and must last until done() has been called. */
+struct invocation {
+    struct target *target; /* held by the invocation */
+    struct arena *arena;   /* the outcome is put there */
+    struct str request_id, arn, trace_id, client_context, payload;
+    invocation_done_fn *done;
+    void *user;
+
+    /* The outcome. */
+    enum { OUTCOME_ANSWER, OUTCOME_NO_RUNTIME, OUTCOME_NO_SANDBOX } outcome;
+    struct str answer; /* the function's bytes, or the platform's error object, or a sentence */
+    bool failed;       /* X-Amz-Function-Error */
+    struct str log;    /* the last 4 KB */
+};
+
+struct group;
+struct instance {
+    struct lambda_state *lambda;
+    struct group *group;
+    struct list link, idle_link; /* of the group */
+    struct target *target;
+    struct arena arena;
+    enum instance_state state;
+    struct environment *env;
+    struct invocation *inv;
+    struct str stream; /* name of the log stream */
+    struct log_stream *log;
+    struct report_format format;
+    struct str runtime_version;
+
+    struct http_listener *runtime_listener, *cloud_listener;
+    struct http_request *poll; /* the `next` that waits */
+    struct str last_id;        /* of the invocation that was answered last */
+
+    bool frozen, doomed, init_reported;
+    bool init_again;                /* this init runs inside an invocation */
+    bool starting_failed;           /* the first init failed: INIT_REPORT has been written */
+    int64_t init_began_ns, init_ns; /* init_ns: what the next REPORT shows, then 0 */
+    int64_t began_ns;               /* of the invocation: its Duration */
+    int64_t deadline_ms;
+    int64_t idle_since_ms;
+    bool timed_out, too_large, used;
+
+    /* What init/error said. */
+    bool init_error;
+    struct str init_error_body, init_error_type;
+    struct arena error_arena;
+
+    uv_timer_t timer;
+    uv_poll_t output_poll;
+    int output_fd;
+    bool output_open;
+    struct buf line; /* what was read of the current line */
+    struct buf tail; /* the end of the current invocation's log */
+    int handles;     /* open libuv handles; freed with the last one */
+};
+
+struct instance *instance_new(struct lambda_state *lambda, struct group *group,
+                              struct target *target);
+/* Kills it; its invocation must be over. */
+void instance_free(struct instance *in);
+/* IDLE, ANSWERED, STOPPED or NEW, and without an invocation. */
+void instance_invoke(struct instance *in, struct invocation *inv);
+bool instance_is_free(const struct instance *in);
+
+/* instance_log.c */
+int instance_read_output(struct instance *in); /* what is in the pipe now */
+void instance_watch_output(struct instance *in);
+void instance_log_line(struct instance *in, struct str line);
+void instance_flush_line(struct instance *in); /* a line without end becomes an event */
+void instance_log_start(struct instance *in);
+void instance_log_init_start(struct instance *in);
+void instance_log_init_report(struct instance *in, enum report_status status, struct str type);
+void instance_log_end(struct instance *in, int64_t duration_ns, enum report_status status,
+                      struct str type);
+
+/* instance_plan.c: makes the sandbox. -ENOENT and the invocation's outcome set when the function
+ * can't run here; *ret_fault names an error of the function itself. */
+int instance_make_sandbox(struct instance *in, const struct environment_events *events,
+                          struct str *ret_fault);
+
+/* What the Runtime API calls. */
+void instance_next(struct instance *in);
+void instance_answer(struct instance *in, struct str body, bool failed);
+void instance_answer_too_large(struct instance *in);
+void instance_init_error(struct instance *in, struct str body, struct str type);
+
+/* runtime_api.c */
+int runtime_api_listen(struct instance *in, int fd);
+void runtime_api_deliver(struct instance *in);

@@ -1,0 +1,94 @@
+/* instance_plan - what the sandbox of a function is made of. */
+#include <errno.h>
+#include "base/log.h"
+#include "service/lambda/instance.h"
+#include "service/lambda/runtimes.h"
+#include "service/lambda/variables.h"
+
+static const struct principal lambda_itself = {
+    .type = PRINCIPAL_SERVICE,
+    .service = S_INIT("lambda.amazonaws.com"),
+};
+
+static int credentials_of(struct instance *in, struct arena *a, struct session_credentials *ret)
+{
+    const struct target *t = in->target;
+    struct call *call = call_open(in->lambda->cloud, t->account, t->region, &lambda_itself);
+    struct session_credentials c = {0};
+    int r = call_role_credentials(call, t->c->role, t->name, 12 * 3600, &c);
+    ret->access_key = str_copy(a, c.access_key);
+    ret->secret_key = str_copy(a, c.secret_key);
+    ret->token = str_copy(a, c.token);
+    call_close(call);
+    return r;
+}
+
+static int refuse(struct instance *in, int outcome, struct str why)
+{
+    in->inv->outcome = outcome;
+    in->inv->answer = str_copy(in->inv->arena, why);
+    return -ENOENT;
+}
+
+int instance_make_sandbox(struct instance *in, const struct environment_events *events,
+                          struct str *ret_fault)
+{
+    struct lambda_state *lambda = in->lambda;
+    const struct target *t = in->target;
+    struct arena *a = &in->arena;
+    struct spawner *spawner = cloud_spawner(lambda->cloud);
+    if (!spawner)
+        return refuse(in, OUTCOME_NO_SANDBOX,
+                      S("Functions cannot run here: lamina up was started "
+                        "without a spawner (see lamina doctor)"));
+    const char *task = code_dir(lambda->cloud, a, t->record.code).p;
+    size_t n_layers = t->record.layer_codes.n;
+    const char **layers = ARENA_ARRAY(a, const char *, n_layers + 1);
+    for (size_t i = 0; i < n_layers; i++)
+        layers[i] = code_dir(lambda->cloud, a, t->record.layer_codes.items[i]).p;
+
+    struct runtime_command command = {0};
+    struct str why = {0};
+    bool no_bootstrap = false;
+    int r = runtime_find(lambda->cloud, a, t->c->runtime, task, layers, n_layers, &command, &why,
+                         &no_bootstrap);
+    in->runtime_version = command.version.n ? command.version : t->c->runtime;
+    if (r < 0 && no_bootstrap) {
+        *ret_fault = why;
+        return r;
+    }
+    if (r < 0)
+        return refuse(in, OUTCOME_NO_RUNTIME, why);
+
+    struct session_credentials credentials = {0};
+    r = credentials_of(in, a, &credentials);
+    if (r < 0)
+        return refuse(
+            in, OUTCOME_NO_SANDBOX,
+            str_printf(a, "The role %.*s cannot be assumed by Lambda any more", STR(t->c->role)));
+    struct sandbox_bind bind = {command.prefix, command.prefix};
+    struct sandbox_link link = {command.link_target, command.link_path};
+    static const struct sandbox_port ports[] = {{9001, false}, {4566, false}, {2000, true}};
+    struct sandbox_plan plan = {
+        .argv = command.argv,
+        .envp =
+            variables_make(a, t, &credentials, in->stream, S("http://" SANDBOX_ADDRESS ":4566")),
+        .task_dir = task,
+        .layer_dirs = layers,
+        .n_layers = n_layers,
+        .runtime_dir = command.runtime_dir,
+        .binds = &bind,
+        .n_binds = command.prefix ? 1 : 0,
+        .links = &link,
+        .n_links = command.link_path ? 1 : 0,
+        .ports = ports,
+        .n_ports = 3,
+        .memory_mb = (int)t->c->memory_size.is,
+        .tmp_mb = t->c->ephemeral_storage ? (int)t->c->ephemeral_storage->size.is : 0,
+    };
+    r = environment_start(spawner, &plan, events, in, &in->env);
+    if (r < 0)
+        return refuse(in, OUTCOME_NO_SANDBOX,
+                      str_printf(a, "No execution environment could be made: %s", strerror(-r)));
+    return 0;
+}

@@ -1,0 +1,259 @@
+/* log_writer - see log_writer.h.
+ *
+ *     ABSENT --CreateLogStream--> READY --PutLogEvents--> READY
+ *       |  ResourceNotFound: CreateLogGroup, and again
+ *       +--AccessDenied, anything else--> events of this batch are dropped */
+#include "service/lambda/log_writer.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "wire/logs.h"
+
+#define EVENT_MAX (256 * 1024)
+#define PENDING_MAX (4 * 1024 * 1024)
+#define BATCH_BYTES (1000 * 1000) /* of 1048576 */
+#define BATCH_EVENTS 10000
+#define DELAY_MS 20
+
+struct event {
+    struct list link;
+    int64_t time_ms;
+    size_t n;
+    char text[];
+};
+
+struct log_stream {
+    struct lambda_state *state;
+    struct arena arena;
+    struct str group, name, account, region;
+    struct principal who; /* the function's role */
+    struct list events;
+    size_t pending_bytes;
+    int64_t last_ms;
+    uv_timer_t timer;
+    bool exists, group_tried, closing;
+    bool warned;
+    /* The batch on its way. */
+    struct call *call;
+    const struct logs_put_log_events_input *batch;
+};
+
+struct str log_stream_name(struct arena *a, const struct target *t, int64_t now_ms)
+{
+    struct str day = clock_iso8601_s(a, now_ms);
+    struct str usual = str_printf(a, "/aws/lambda/%.*s", STR(t->name));
+    bool custom = !str_eq(usual, t->c->logging_config->log_group);
+    return str_printf(a, "%.4s/%.2s/%.2s/%.*s[%.*s]%.*s", day.p, day.p + 5, day.p + 8,
+                      custom ? (int)t->name.n : 0, t->name.p, STR(t->version),
+                      STR(random_hex(a, 32)));
+}
+
+static void flush(struct log_stream *s);
+
+static void on_timer(uv_timer_t *timer)
+{
+    flush(timer->data);
+}
+
+struct log_stream *log_stream_new(struct lambda_state *state, const struct target *t,
+                                  struct str name)
+{
+    struct log_stream *s = MEM_NEW(struct log_stream);
+    arena_init(&s->arena);
+    struct arena *a = &s->arena;
+    s->state = state;
+    s->group = str_copy(a, t->c->logging_config->log_group);
+    s->name = str_copy(a, name);
+    s->account = str_copy(a, t->account);
+    s->region = str_copy(a, t->region);
+    struct str role = t->c->role;
+    ssize_t slash = str_find_last_byte(role, '/');
+    s->who.type = PRINCIPAL_ROLE_SESSION;
+    s->who.account = s->account;
+    s->who.role_name = str_copy(a, str_slice(role, (size_t)(slash + 1), role.n));
+    s->who.arn = str_printf(a, "arn:aws:sts::%.*s:assumed-role/%.*s/%.*s", STR(s->account),
+                            STR(s->who.role_name), STR(t->name));
+    list_init(&s->events);
+    uv_timer_init(state->loop, &s->timer);
+    s->timer.data = s;
+    uv_unref((uv_handle_t *)&s->timer);
+    return s;
+}
+
+static void drop_events(struct log_stream *s)
+{
+    LIST_EACH(&s->events, struct event, link, e)
+    {
+        list_remove(&e->link);
+        free(e);
+    }
+    s->pending_bytes = 0;
+}
+
+static void closed(uv_handle_t *handle)
+{
+    struct log_stream *s = handle->data;
+    drop_events(s);
+    arena_done(&s->arena);
+    free(s);
+}
+
+static void batch_over(struct log_stream *s)
+{
+    call_close(s->call);
+    s->call = NULL;
+    s->batch = NULL;
+    if (!list_empty(&s->events))
+        flush(s);
+    else if (s->closing)
+        uv_close((uv_handle_t *)&s->timer, closed);
+}
+
+static void batch_failed(struct log_stream *s, struct call *child)
+{
+    if (!s->warned) {
+        s->warned = true;
+        log_debug("lambda: logs of %.*s are not written: %.*s", STR(s->group), STR(child->message));
+    }
+    batch_over(s);
+}
+
+static void put_batch(struct log_stream *s);
+
+static bool failed_with(struct call *child, const char *code)
+{
+    return child->result < 0 && child->error && str_is(str_from(child->error->code), code);
+}
+
+static void stream_made(struct call *child, void *user);
+
+static void make_stream(struct log_stream *s)
+{
+    struct logs_create_log_stream_input *in =
+        ARENA_NEW(s->call->arena, struct logs_create_log_stream_input);
+    in->log_group_name = s->group;
+    in->log_stream_name = s->name;
+    call_send_as(s->call, &s->who, &logs_create_log_stream_op, in, stream_made, s);
+}
+
+static void group_made(struct call *child, void *user)
+{
+    struct log_stream *s = user;
+    if (child->result < 0 && !failed_with(child, "ResourceAlreadyExistsException"))
+        batch_failed(s, child);
+    else
+        make_stream(s);
+}
+
+static void make_group(struct log_stream *s)
+{
+    struct logs_create_log_group_input *in =
+        ARENA_NEW(s->call->arena, struct logs_create_log_group_input);
+    in->log_group_name = s->group;
+    call_send_as(s->call, &s->who, &logs_create_log_group_op, in, group_made, s);
+}
+
+static void stream_made(struct call *child, void *user)
+{
+    struct log_stream *s = user;
+    if (failed_with(child, "ResourceNotFoundException") && !s->group_tried) {
+        s->group_tried = true;
+        make_group(s);
+    } else if (child->result < 0 && !failed_with(child, "ResourceAlreadyExistsException")) {
+        batch_failed(s, child);
+    } else {
+        s->exists = true;
+        put_batch(s);
+    }
+}
+
+static void batch_put(struct call *child, void *user)
+{
+    struct log_stream *s = user;
+    if (failed_with(child, "ResourceNotFoundException") && !s->group_tried) {
+        s->exists = false; /* somebody has deleted it */
+        make_stream(s);
+    } else if (child->result < 0) {
+        batch_failed(s, child);
+    } else {
+        batch_over(s);
+    }
+}
+
+static void put_batch(struct log_stream *s)
+{
+    call_send_as(s->call, &s->who, &logs_put_log_events_op, s->batch, batch_put, s);
+}
+
+static void flush(struct log_stream *s)
+{
+    if (s->call || list_empty(&s->events))
+        return;
+    s->call = call_open(s->state->cloud, s->account, s->region, &s->who);
+    struct arena *a = s->call->arena;
+    struct logs_put_log_events_input *in = ARENA_NEW(a, struct logs_put_log_events_input);
+    in->log_group_name = s->group;
+    in->log_stream_name = s->name;
+    size_t n = 0, bytes = 0;
+    for (struct list *l = s->events.next; l != &s->events && n < BATCH_EVENTS; l = l->next, n++)
+        ;
+    in->log_events.items = ARENA_ARRAY(a, struct logs_input_log_event, n);
+    LIST_EACH(&s->events, struct event, link, e)
+    {
+        if (in->log_events.n == n || bytes + e->n + 26 > BATCH_BYTES)
+            break;
+        bytes += e->n + 26;
+        in->log_events.items[in->log_events.n++] =
+            (struct logs_input_log_event){opt_int(e->time_ms), str_copy(a, str_of(e->text, e->n))};
+        s->pending_bytes -= e->n;
+        list_remove(&e->link);
+        free(e);
+    }
+    s->batch = in;
+    s->group_tried = false;
+    if (s->exists)
+        put_batch(s);
+    else
+        make_stream(s);
+}
+
+void log_stream_add(struct log_stream *s, int64_t time_ms, struct str message)
+{
+    if (time_ms < s->last_ms) /* events of a batch must be in order */
+        time_ms = s->last_ms;
+    s->last_ms = time_ms;
+    while (message.n > 0) {
+        size_t n = message.n < EVENT_MAX ? message.n : EVENT_MAX;
+        if (s->pending_bytes + n > PENDING_MAX) {
+            log_warn("lambda: %.*s writes more than CloudWatch Logs takes; lines are lost",
+                     STR(s->group));
+            return;
+        }
+        struct event *e = mem_alloc(sizeof(*e) + n);
+        e->link = (struct list){0};
+        e->time_ms = time_ms;
+        e->n = n;
+        memcpy(e->text, message.p, n);
+        list_append(&s->events, &e->link);
+        s->pending_bytes += n;
+        message = str_slice(message, n, message.n);
+    }
+    if (!s->call && !uv_is_active((uv_handle_t *)&s->timer))
+        uv_timer_start(&s->timer, on_timer, DELAY_MS, 0);
+}
+
+void log_stream_close(struct log_stream *s)
+{
+    if (!s || s->closing)
+        return;
+    s->closing = true;
+    uv_timer_stop(&s->timer);
+    if (s->call)
+        return; /* batch_over() goes on */
+    if (list_empty(&s->events))
+        uv_close((uv_handle_t *)&s->timer, closed);
+    else
+        flush(s);
+}

@@ -1,0 +1,15 @@
+/* log_writer - what functions and the platform say, on its way to CloudWatch Logs: in batches, off
+ * the path of the invocation, and under the function's own role (one that may not write logs has
+ * none). */
+#pragma once
+#include "service/lambda/target.h"
+
+struct log_stream;
+
+struct str log_stream_name(struct arena *a, const struct target *t, int64_t now_ms);
+struct log_stream *log_stream_new(struct lambda_state *state, const struct target *t,
+                                  struct str name);
+/* One event. Messages are copied; more than 256 KB are split. */
+void log_stream_add(struct log_stream *s, int64_t time_ms, struct str message);
+/* What is pending is still written; then it frees itself. Accepts NULL. */
+void log_stream_close(struct log_stream *s);

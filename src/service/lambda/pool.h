@@ -1,0 +1,19 @@
+/* pool - the environments of all function versions, and who gets which.
+ *
+ * A group is one build of one version. Invocations take the environment that was used last; when
+ * none is free a new one is made. Idle ones go after a while; those of builds that are no longer
+ * current go at once, or when their invocation is over. */
+#pragma once
+#include "service/lambda/instance.h"
+
+struct pool *pool_new(struct lambda_state *lambda);
+void pool_free(struct pool *p);
+/* -EAGAIN: the account's concurrency is used up. Takes the invocation over. */
+int pool_invoke(struct pool *p, struct invocation *inv);
+/* Functions have changed: environments of builds that nobody can name any more are given up. */
+void pool_check(struct pool *p);
+
+/* What instances say. */
+void pool_invocation_over(struct instance *in); /* its concurrency is free again */
+void pool_instance_free(struct instance *in);   /* it could take the next one */
+void pool_instance_lost(struct instance *in);   /* it is of no use any more: freed */

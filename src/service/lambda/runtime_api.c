@@ -1,0 +1,248 @@
+/* runtime_api - the Runtime API (2018-06-01): one listener an environment, inside of its network.
+ *
+ * Which environment asks is known by the listener that accepted; nothing in the request has to say
+ * so. `next` is held until there is an event; it has no time limit. */
+#include <errno.h>
+#include <ctype.h>
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "service/lambda/instance.h"
+
+#define PREFIX "/2018-06-01/"
+#define SPOOLED_MAX (256LL * 1024 * 1024)
+
+static const struct http_header json_type[] = {
+    {S_INIT("Content-Type"), S_INIT("application/json")}};
+
+static void accepted(struct http_request *req)
+{
+    http_reply(req, 202, json_type, 1, body_mem(S("{\"status\":\"OK\"}\n")));
+}
+
+static void refuse(struct http_request *req, int status, const char *type, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+static void refuse(struct http_request *req, int status, const char *type, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    struct str message = str_vprintf(req->arena, fmt, ap);
+    va_end(ap);
+    struct str body = str_printf(req->arena, "{\"errorMessage\":\"%.*s\",\"errorType\":\"%s\"}\n",
+                                 STR(message), type);
+    http_reply(req, status, json_type, 1, body_mem(body));
+}
+
+static void bad_transition(struct http_request *req, const char *from, const char *to)
+{
+    refuse(
+        req, 403, "InvalidStateTransition",
+        "State transition from %s to %s failed for runtime. Error: State transition is not allowed",
+        from, to);
+}
+
+static const char *state_name(const struct instance *in)
+{
+    switch (in->state) {
+    case INSTANCE_INIT:
+        return in->init_error ? "InitError" : "Started";
+    case INSTANCE_IDLE:
+        return "Ready";
+    case INSTANCE_BUSY:
+        return "Running";
+    case INSTANCE_ANSWERED:
+        return "RuntimeResponseSentState";
+    default:
+        return "Started";
+    }
+}
+
+/* ---- next ---- */
+
+static void poll_gone(struct http_request *req)
+{
+    struct instance *in = req->listener_user;
+    if (in->poll == req)
+        in->poll = NULL;
+}
+
+static void next(struct instance *in, struct http_request *req)
+{
+    if (in->init_error) {
+        bad_transition(req, "InitError", "Ready");
+        return;
+    }
+    req->on_gone = poll_gone;
+    in->poll = req;
+    instance_next(in);
+}
+
+static void add(struct http_header *headers, size_t *n, const char *name, struct str value)
+{
+    if (value.n)
+        headers[(*n)++] = (struct http_header){str_from(name), value};
+}
+
+void runtime_api_deliver(struct instance *in)
+{
+    struct http_request *req = TAKE(in->poll);
+    const struct invocation *inv = in->inv;
+    if (!req)
+        return;
+    struct arena *a = req->arena;
+    struct http_header *headers = ARENA_ARRAY(a, struct http_header, 8);
+    size_t n = 0;
+    add(headers, &n, "Content-Type", S("application/json"));
+    add(headers, &n, "Lambda-Runtime-Aws-Request-Id", str_copy(a, inv->request_id));
+    add(headers, &n, "Lambda-Runtime-Deadline-Ms",
+        str_printf(a, "%lld", (long long)in->deadline_ms));
+    add(headers, &n, "Lambda-Runtime-Invoked-Function-Arn", str_copy(a, inv->arn));
+    add(headers, &n, "Lambda-Runtime-Trace-Id", str_copy(a, inv->trace_id));
+    add(headers, &n, "Lambda-Runtime-Client-Context",
+        inv->client_context.n ? str_copy(a, inv->client_context) : S(""));
+    req->on_gone = NULL;
+    http_reply(req, 200, headers, n, body_mem(str_copy(a, inv->payload)));
+}
+
+/* ---- answers ---- */
+
+/* 0, or the request has been refused: the id must be of the invocation that runs. */
+static int check_id(struct instance *in, struct http_request *req, struct str id, const char *to)
+{
+    if (in->state == INSTANCE_BUSY && in->inv && str_eq(id, in->inv->request_id))
+        return 0;
+    if (in->last_id.n && str_eq(id, in->last_id))
+        bad_transition(req, state_name(in), to);
+    else
+        refuse(req, 400, "InvalidRequestID", "Invalid request ID");
+    return -EINVAL;
+}
+
+static int load_body(struct http_request *req, struct str *ret)
+{
+    *ret = S("");
+    if (!req->body.has)
+        return 0;
+    return body_load(&req->body, SPOOLED_MAX, req->arena, ret);
+}
+
+/* A gap in header values of the runtime: kept only when they look like Runtime.Something. */
+static bool error_type_valid(struct str type)
+{
+    ssize_t dot = str_find_byte(type, '.');
+    if (dot < 0)
+        return false;
+    struct str head = str_slice(type, 0, (size_t)dot),
+               tail = str_slice(type, (size_t)dot + 1, type.n);
+    if ((!str_is(head, "Runtime") && !str_is(head, "Function")) || tail.n < 2)
+        return false;
+    for (size_t i = 0; i < tail.n; i++)
+        if (!isalpha((unsigned char)tail.p[i]))
+            return false;
+    return isupper((unsigned char)tail.p[0]);
+}
+
+static bool is_too_large(const struct http_request *req)
+{
+    return req->body.has && req->body.size > RESPONSE_MAX;
+}
+
+static void respond(struct instance *in, struct http_request *req, struct str id)
+{
+    struct str mode = http_header_get(req, "Lambda-Runtime-Function-Response-Mode"), body;
+    if (check_id(in, req, id, "InvocationResponse") < 0)
+        return;
+    if (mode.n && !str_eq_nocase(mode, S("streaming"))) {
+        refuse(req, 400, "InvalidFunctionResponseMode", "Invalid function response mode");
+        return;
+    }
+    if (is_too_large(req)) {
+        refuse(req, 413, "RequestEntityTooLarge",
+               "Exceeded maximum allowed payload size (%d bytes).", RESPONSE_MAX);
+        instance_answer_too_large(in);
+        return;
+    }
+    if (load_body(req, &body) < 0) {
+        refuse(req, 500, "InternalServerError", "the body cannot be read");
+        return;
+    }
+    accepted(req);
+    instance_answer(in, body, false);
+}
+
+static void respond_error(struct instance *in, struct http_request *req, struct str id)
+{
+    struct str body;
+    if (check_id(in, req, id, "InvocationErrorResponse") < 0)
+        return;
+    if (is_too_large(req)) {
+        refuse(req, 413, "RequestEntityTooLarge",
+               "Exceeded maximum allowed payload size (%d bytes).", RESPONSE_MAX);
+        instance_answer_too_large(in);
+        return;
+    }
+    if (load_body(req, &body) < 0) {
+        refuse(req, 500, "InternalServerError", "the body cannot be read");
+        return;
+    }
+    accepted(req);
+    instance_answer(in, body, true);
+}
+
+static void init_error(struct instance *in, struct http_request *req)
+{
+    struct str body, type = http_header_get(req, "Lambda-Runtime-Function-Error-Type");
+    if (in->state != INSTANCE_INIT || in->init_error) {
+        bad_transition(req, state_name(in), "InitError");
+        return;
+    }
+    if (load_body(req, &body) < 0 || is_too_large(req)) {
+        refuse(req, 413, "RequestEntityTooLarge",
+               "Exceeded maximum allowed payload size (%d bytes).", RESPONSE_MAX);
+        return;
+    }
+    instance_init_error(in, body, error_type_valid(type) ? type : S("Runtime.Unknown"));
+    accepted(req);
+}
+
+/* ---- routes ---- */
+
+static void on_request(struct http_request *req)
+{
+    struct instance *in = req->listener_user;
+    struct str path = req->path, id, what;
+    bool get = str_is(req->method, "GET"), post = str_is(req->method, "POST");
+    if (!str_starts(path, S(PREFIX))) {
+        http_reply(req, 404, NULL, 0, body_mem(S("404 page not found\n")));
+        return;
+    }
+    path = str_slice(path, sizeof(PREFIX) - 1, path.n);
+    if (get && str_is(path, "ping")) {
+        http_reply(req, 200, NULL, 0, body_mem(S("pong")));
+    } else if (get && str_is(path, "runtime/invocation/next")) {
+        next(in, req);
+    } else if (post && str_is(path, "runtime/init/error")) {
+        init_error(in, req);
+    } else if (post && str_starts(path, S("runtime/invocation/")) &&
+               str_cut(str_slice(path, 19, path.n), '/', &id, &what) && str_is(what, "response")) {
+        respond(in, req, id);
+    } else if (post && str_starts(path, S("runtime/invocation/")) &&
+               str_cut(str_slice(path, 19, path.n), '/', &id, &what) && str_is(what, "error")) {
+        respond_error(in, req, id);
+    } else {
+        http_reply(req, 404, NULL, 0, body_mem(S("404 page not found\n")));
+    }
+}
+
+int runtime_api_listen(struct instance *in, int fd)
+{
+    if (fd < 0)
+        return fd;
+    struct http_listener_options options = {
+        .fd = fd,
+        .user = in,
+        .max_body = SPOOLED_MAX,
+        .spool_dir = store_tmp(in->lambda->store),
+        .on_request = on_request,
+    };
+    return http_listen(in->lambda->http, &options, &in->runtime_listener);
+}

@@ -1,0 +1,93 @@
+/* variables - see variables.h. Later ones win: what the function may change, what its owner has
+ * set, then what belongs to the platform. */
+#include "service/lambda/variables.h"
+#include "sandbox/sandbox.h"
+
+struct list {
+    struct arena *a;
+    struct str *names;
+    const char **texts;
+    size_t n;
+};
+
+static void put(struct list *l, struct str name, struct str value)
+{
+    const char *text = str_printf(l->a, "%.*s=%.*s", STR(name), STR(value)).p;
+    for (size_t i = 0; i < l->n; i++) {
+        if (str_eq(l->names[i], name)) {
+            l->texts[i] = text;
+            return;
+        }
+    }
+    l->names[l->n] = str_copy(l->a, name);
+    l->texts[l->n++] = text;
+}
+
+static bool is_python(const struct target *t)
+{
+    return str_starts(t->c->runtime, S("python"));
+}
+
+static void put_changeable(struct list *l, const struct target *t, struct str endpoint)
+{
+    put(l, S("LANG"), S("en_US.UTF-8"));
+    put(l, S("PATH"), S("/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"));
+    put(l, S("LD_LIBRARY_PATH"),
+        S("/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:"
+          "/var/task:/var/task/lib:/opt/lib"));
+    put(l, S("AWS_XRAY_CONTEXT_MISSING"), S("LOG_ERROR"));
+    if (is_python(t))
+        put(l, S("PYTHONPATH"), S("/var/runtime"));
+    /* Not on AWS: there SDKs find the cloud by name. Here it is beside the function. */
+    if (endpoint.n)
+        put(l, S("AWS_ENDPOINT_URL"), endpoint);
+}
+
+static void put_platform(struct list *l, const struct target *t,
+                         const struct session_credentials *credentials, struct str log_stream)
+{
+    const struct lambda_function_configuration *c = t->c;
+    struct arena *a = l->a;
+    put(l, S("AWS_XRAY_DAEMON_ADDRESS"), S(SANDBOX_ADDRESS ":2000"));
+    put(l, S("_AWS_XRAY_DAEMON_ADDRESS"), S(SANDBOX_ADDRESS));
+    put(l, S("_AWS_XRAY_DAEMON_PORT"), S("2000"));
+    put(l, S("AWS_ACCESS_KEY_ID"), credentials->access_key);
+    put(l, S("AWS_SECRET_ACCESS_KEY"), credentials->secret_key);
+    put(l, S("AWS_SESSION_TOKEN"), credentials->token);
+    put(l, S("_HANDLER"), c->handler);
+    if (is_python(t)) /* own runtimes have none */
+        put(l, S("AWS_EXECUTION_ENV"), str_printf(a, "AWS_Lambda_%.*s", STR(c->runtime)));
+    put(l, S("AWS_LAMBDA_LOG_GROUP_NAME"), c->logging_config->log_group);
+    put(l, S("AWS_LAMBDA_LOG_STREAM_NAME"), log_stream);
+    if (str_is(c->logging_config->log_format, "JSON")) {
+        put(l, S("AWS_LAMBDA_LOG_FORMAT"), S("JSON"));
+        put(l, S("AWS_LAMBDA_LOG_LEVEL"), c->logging_config->application_log_level);
+    }
+    put(l, S("LAMBDA_TASK_ROOT"), S("/var/task"));
+    put(l, S("LAMBDA_RUNTIME_DIR"), S("/var/runtime"));
+    put(l, S("AWS_REGION"), t->region);
+    put(l, S("AWS_DEFAULT_REGION"), t->region);
+    put(l, S("AWS_LAMBDA_FUNCTION_NAME"), t->name);
+    put(l, S("AWS_LAMBDA_FUNCTION_VERSION"), t->version);
+    put(l, S("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
+        str_printf(a, "%lld", (long long)c->memory_size.is));
+    put(l, S("AWS_LAMBDA_INITIALIZATION_TYPE"), S("on-demand"));
+    put(l, S("AWS_LAMBDA_RUNTIME_API"), S(SANDBOX_ADDRESS ":9001"));
+    put(l, S("TZ"), S(":UTC"));
+}
+
+const char *const *variables_make(struct arena *a, const struct target *t,
+                                  const struct session_credentials *credentials,
+                                  struct str log_stream, struct str endpoint)
+{
+    const struct lambda_environment_response *own = t->c->environment;
+    size_t n_own = own ? own->variables.n : 0;
+    struct list l = {.a = a};
+    l.names = ARENA_ARRAY(a, struct str, n_own + 48);
+    l.texts = ARENA_ARRAY(a, const char *, n_own + 48);
+    put_changeable(&l, t, endpoint);
+    for (size_t i = 0; i < n_own; i++)
+        put(&l, own->variables.items[i].key, own->variables.items[i].value);
+    put_platform(&l, t, credentials, log_stream);
+    return l.texts; /* zeroed memory: NULL-terminated */
+}
