@@ -107,13 +107,9 @@ void spawner_on_abilities(struct spawner *s,
 
 static void on_closed(uv_handle_t *handle)
 {
-    free(handle->data);
-}
-
-static void on_timer_closed(uv_handle_t *handle)
-{
     struct spawner *s = handle->data;
-    uv_close((uv_handle_t *)&s->watch, on_closed);
+    if (--s->handles == 0)
+        free(s);
 }
 
 void spawner_stop(struct spawner *s)
@@ -126,10 +122,13 @@ void spawner_stop(struct spawner *s)
     close(s->control);
     while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
         ;
-    if (s->loop)
-        uv_close((uv_handle_t *)&s->soon, on_timer_closed);
-    else
+    if (s->loop) {
+        s->handles = 2;
+        uv_close((uv_handle_t *)&s->soon, on_closed);
+        uv_close((uv_handle_t *)&s->watch, on_closed);
+    } else {
         free(s);
+    }
 }
 
 pid_t spawner_pid(const struct spawner *s)

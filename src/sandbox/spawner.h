@@ -8,6 +8,7 @@ struct spawner {
     bool known; /* abilities have arrived */
     struct sandbox_abilities abilities;
     uv_loop_t *loop; /* NULL before spawner_attach() */
+    int handles;     /* closing */
     uv_poll_t watch;
     void (*on_gone)(void *user);
     void *user;
