@@ -8,9 +8,11 @@
 #include "service/lambda/pool.h"
 
 static const struct handler *const handlers[] = {
-    lambda_function_handlers,   lambda_update_handlers, lambda_version_handlers,
-    lambda_alias_handlers,      lambda_layer_handlers,  lambda_layer_permission_handlers,
-    lambda_permission_handlers, lambda_tag_handlers,    NULL,
+    lambda_function_handlers,   lambda_update_handlers,
+    lambda_version_handlers,    lambda_alias_handlers,
+    lambda_layer_handlers,      lambda_layer_permission_handlers,
+    lambda_permission_handlers, lambda_tag_handlers,
+    lambda_invoke_handlers,     NULL,
 };
 
 static void functions_changed(void *user)
