@@ -14,7 +14,8 @@ static void on_request(struct http_request *req)
 
 static void start(void)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0); /* never listens: we bring connections */
+    int fd =
+        socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0); /* never listens: we bring connections */
     struct http_listener_options options = {
         .fd = fd, .max_body = 1000, .spool_dir = "/tmp", .on_request = on_request};
     uv_loop_init(&loop);

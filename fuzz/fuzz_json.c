@@ -1,4 +1,5 @@
-/* fuzz_json - any bytes: parsed or refused, never worse; what is written parses to the same again. */
+/* fuzz_json - any bytes: parsed or refused, never worse; what is written parses to the same again.
+ */
 #include "base/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

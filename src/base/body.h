@@ -3,9 +3,9 @@
 #include "base/str.h"
 
 struct body {
-    bool has;       /* false: there is no body at all */
-    bool in_file;   /* true: [offset, offset+size) of fd; otherwise mem */
-    int fd;         /* borrowed unless the one who made it says otherwise */
+    bool has;     /* false: there is no body at all */
+    bool in_file; /* true: [offset, offset+size) of fd; otherwise mem */
+    int fd;       /* borrowed unless the one who made it says otherwise */
     int64_t offset;
     int64_t size;
     struct str mem;

@@ -21,8 +21,9 @@ void buf_byte(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 void buf_int(struct buf *b, int64_t v);
-char *buf_room(struct buf *b, size_t n); /* n writable bytes at the end, or NULL; then add to b->n */
-void buf_drop(struct buf *b, size_t n);  /* forgets the first n bytes */
+char *buf_room(struct buf *b,
+               size_t n);               /* n writable bytes at the end, or NULL; then add to b->n */
+void buf_drop(struct buf *b, size_t n); /* forgets the first n bytes */
 
 static inline struct str buf_view(const struct buf *b) /* valid until the next write */
 {

@@ -83,8 +83,8 @@ struct str clock_iso8601(struct arena *a, int64_t ms)
 struct str clock_iso8601_s(struct arena *a, int64_t ms)
 {
     struct civil c = civil_from_ms(ms);
-    return str_printf(a, "%04d-%02d-%02dT%02d:%02d:%02dZ", c.year, c.month, c.day, c.hour,
-                      c.minute, c.second);
+    return str_printf(a, "%04d-%02d-%02dT%02d:%02d:%02dZ", c.year, c.month, c.day, c.hour, c.minute,
+                      c.second);
 }
 
 struct str clock_lambda_time(struct arena *a, int64_t ms)

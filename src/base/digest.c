@@ -128,7 +128,7 @@ static void crc_tables_make(struct crc_tables *tables, uint64_t polynomial)
 
 static void crc_make(void)
 {
-    crc_tables_make(&crc32c_tables, 0x82f63b78u);                   /* Castagnoli, RFC 3720 */
+    crc_tables_make(&crc32c_tables, 0x82f63b78u);                 /* Castagnoli, RFC 3720 */
     crc_tables_make(&crc64_tables, UINT64_C(0x9a6c9329ac4bc9b5)); /* NVM Express, reflected */
 }
 

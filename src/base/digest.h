@@ -8,7 +8,14 @@ void digest_md5(struct str data, uint8_t ret[16]);
 void digest_hmac_sha256(struct str key, struct str data, uint8_t ret[32]);
 
 /* Piecewise, for bodies in files. digest_open() never fails; digest_close() may be called early. */
-enum digest_kind { DIGEST_SHA256, DIGEST_SHA1, DIGEST_MD5, DIGEST_CRC32, DIGEST_CRC32C, DIGEST_CRC64NVME };
+enum digest_kind {
+    DIGEST_SHA256,
+    DIGEST_SHA1,
+    DIGEST_MD5,
+    DIGEST_CRC32,
+    DIGEST_CRC32C,
+    DIGEST_CRC64NVME
+};
 struct digest;
 struct digest *digest_open(enum digest_kind kind);
 void digest_add(struct digest *d, const void *p, size_t n);

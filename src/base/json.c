@@ -6,7 +6,7 @@ struct json *json_find(const struct json *object, struct str key)
 {
     if (!json_is(object, JSON_OBJECT))
         return NULL;
-    JSON_EACH (object, child)
+    JSON_EACH(object, child)
         if (str_eq(child->key, key))
             return child;
     return NULL;
@@ -140,10 +140,10 @@ bool json_equal(const struct json *a, const struct json *b)
         return true;
     case JSON_OBJECT:
         /* Of a repeated key the first counts, as in json_get(). */
-        JSON_EACH (a, x)
+        JSON_EACH(a, x)
             if (!json_equal(json_find(a, x->key), json_find(b, x->key)))
                 return false;
-        JSON_EACH (b, y)
+        JSON_EACH(b, y)
             if (!json_find(a, y->key))
                 return false;
         return true;
@@ -195,7 +195,7 @@ struct json *json_set(struct arena *a, struct json *object, struct str key, stru
 {
     v->key = str_copy(a, str_has(key) ? key : S(""));
     struct json *before = NULL;
-    JSON_EACH (object, child) {
+    JSON_EACH(object, child) {
         if (!str_eq(child->key, key)) {
             before = child;
             continue;
@@ -220,7 +220,7 @@ struct json *json_set(struct arena *a, struct json *object, struct str key, stru
 bool json_remove(struct json *object, struct str key)
 {
     struct json *before = NULL;
-    JSON_EACH (object, child) {
+    JSON_EACH(object, child) {
         if (!str_eq(child->key, key)) {
             before = child;
             continue;
@@ -247,7 +247,7 @@ struct json *json_copy(struct arena *a, const struct json *v)
     copy->key_line = copy->key_column = 0;
     copy->next = copy->first = copy->last = NULL;
     copy->n = 0;
-    JSON_EACH (v, child) {
+    JSON_EACH(v, child) {
         struct json *below = json_add(copy, json_copy(a, child));
         below->key = str_copy(a, child->key);
         below->key_line = child->key_line;

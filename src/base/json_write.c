@@ -20,8 +20,8 @@ void json_write_str(struct buf *b, struct str s)
         }
         buf_add(b, plain, (size_t)(p - plain));
         plain = ++p;
-        static const char letters[32] = {['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r',
-                                         ['\t'] = 't'};
+        static const char letters[32] = {
+            ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
         if (c >= 0x80) {
             buf_text(b, "\xef\xbf\xbd");
         } else if (c == '"' || c == '\\' || letters[c]) {
@@ -62,7 +62,7 @@ static void write_value(struct buf *b, const struct json *v, int indent, int lev
     }
     bool object = v->type == JSON_OBJECT;
     buf_byte(b, object ? '{' : '[');
-    JSON_EACH (v, child) {
+    JSON_EACH(v, child) {
         if (indent >= 0)
             new_line(b, indent * (level + 1));
         if (object) {

@@ -1,4 +1,5 @@
-/* map - text keys to pointers: open addressing, hashed by SipHash-1-3 with a key of this process. */
+/* map - text keys to pointers: open addressing, hashed by SipHash-1-3 with a key of this process.
+ */
 #include "base/map.h"
 #include <pthread.h>
 #include <sys/random.h>

@@ -12,7 +12,8 @@ struct map {
 
 void map_init(struct map *m);
 void map_done(struct map *m);
-void *map_find(const struct map *m, struct str key);            /* NULL: not there */
-void *map_put(struct map *m, struct str key, void *value);      /* the value it replaces, or NULL */
-void *map_remove(struct map *m, struct str key);                /* the value that was there */
-bool map_next(const struct map *m, size_t *pos, struct str *ret_key, void **ret_value); /* *pos = 0 first */
+void *map_find(const struct map *m, struct str key);       /* NULL: not there */
+void *map_put(struct map *m, struct str key, void *value); /* the value it replaces, or NULL */
+void *map_remove(struct map *m, struct str key);           /* the value that was there */
+bool map_next(const struct map *m, size_t *pos, struct str *ret_key,
+              void **ret_value); /* *pos = 0 first */

@@ -8,13 +8,14 @@ struct unit {
 };
 
 static const struct unit duration_units[] = {
-    {"ms", 1},      {"s", 1000},       {"sec", 1000},   {"m", 60000},      {"min", 60000},
-    {"h", 3600000}, {"d", 86400000},   {"w", 604800000}, {NULL, 0},
+    {"ms", 1},      {"s", 1000},     {"sec", 1000},    {"m", 60000}, {"min", 60000},
+    {"h", 3600000}, {"d", 86400000}, {"w", 604800000}, {NULL, 0},
 };
 static const struct unit size_units[] = {
-    {"", 1},        {"b", 1},          {"k", 1 << 10},  {"kb", 1 << 10},   {"kib", 1 << 10},
-    {"m", 1 << 20}, {"mb", 1 << 20},   {"mib", 1 << 20}, {"g", 1 << 30},   {"gb", 1 << 30},
-    {"gib", 1 << 30}, {"t", INT64_C(1) << 40}, {NULL, 0},
+    {"", 1},          {"b", 1},        {"k", 1 << 10},   {"kb", 1 << 10},
+    {"kib", 1 << 10}, {"m", 1 << 20},  {"mb", 1 << 20},  {"mib", 1 << 20},
+    {"g", 1 << 30},   {"gb", 1 << 30}, {"gib", 1 << 30}, {"t", INT64_C(1) << 40},
+    {NULL, 0},
 };
 
 static int quantity_parse(struct str s, const struct unit *units, const char *bare, int64_t *ret)
@@ -173,8 +174,8 @@ static int set_flag(struct arena *a, const struct found *f, struct str text,
             return 0;
         }
     }
-    return bad(err, str_printf(a, "--%s: \"%.*s\" is neither true nor false", f->row->name,
-                               STR(text)));
+    return bad(err,
+               str_printf(a, "--%s: \"%.*s\" is neither true nor false", f->row->name, STR(text)));
 }
 
 static int set_value(struct arena *a, const struct found *f, struct str text,
@@ -205,9 +206,9 @@ static int set_value(struct arena *a, const struct found *f, struct str text,
 static void clear_value(const struct found *f)
 {
     static const size_t sizes[] = {
-        [OPTION_FLAG] = sizeof(bool),        [OPTION_TEXT] = sizeof(struct str),
-        [OPTION_INT] = sizeof(int64_t),      [OPTION_DURATION] = sizeof(int64_t),
-        [OPTION_SIZE] = sizeof(int64_t),     [OPTION_LIST] = sizeof(struct option_list),
+        [OPTION_FLAG] = sizeof(bool),    [OPTION_TEXT] = sizeof(struct str),
+        [OPTION_INT] = sizeof(int64_t),  [OPTION_DURATION] = sizeof(int64_t),
+        [OPTION_SIZE] = sizeof(int64_t), [OPTION_LIST] = sizeof(struct option_list),
     };
     memset(f->value, 0, sizes[f->row->type]);
 }
@@ -264,8 +265,8 @@ static int unknown(struct parse *p, struct str name)
     for (size_t i = 0; i < p->n_sets; i++)
         for (const struct option_row *row = p->sets[i].rows; row->name; row++)
             if (!row->hidden)
-                *(struct str *)arena_push(p->arena, (void **)&names, &n, &cap,
-                                          sizeof(struct str)) = str_from(row->name);
+                *(struct str *)arena_push(p->arena, (void **)&names, &n, &cap, sizeof(struct str)) =
+                    str_from(row->name);
     struct str near = options_nearest(name, names, n);
     if (str_has(near))
         return bad(p->err, str_printf(p->arena, "unknown option --%.*s (did you mean --%.*s?)",
@@ -320,8 +321,7 @@ static int parse_long(struct parse *p, struct str word)
     if (find_name(p->sets, p->n_sets, name, &f))
         return take_value(p, &f, inline_value ? value : absent);
     if (str_starts(name, S("no-")) && !inline_value &&
-        find_name(p->sets, p->n_sets, str_slice(name, 3, name.n), &f) &&
-        f.row->type == OPTION_FLAG)
+        find_name(p->sets, p->n_sets, str_slice(name, 3, name.n), &f) && f.row->type == OPTION_FLAG)
         return give(p, &f, S("false"));
     return unknown(p, name);
 }

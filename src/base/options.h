@@ -32,7 +32,7 @@ struct option_row {
     enum option_type type;
     size_t offset; /* of the member in the verb's struct */
     const char *metavar;
-    const char *unit;          /* DURATION: "ms", "s", ... of a bare number; otherwise for the help */
+    const char *unit; /* DURATION: "ms", "s", ... of a bare number; otherwise for the help */
     const char *default_value; /* NULL: absent / 0 / false */
     const char *environment;   /* NULL: none */
     const char *help;          /* one sentence without a full stop */
@@ -48,10 +48,10 @@ struct option_row {
 
 /* What is shown around the options. */
 struct option_page {
-    const char *program;  /* "lamina deploy" */
-    const char *operands; /* "FUNCTION [PAYLOAD]", or NULL */
-    const char *summary;  /* one line */
-    const char *details;  /* paragraphs, or NULL */
+    const char *program;                    /* "lamina deploy" */
+    const char *operands;                   /* "FUNCTION [PAYLOAD]", or NULL */
+    const char *summary;                    /* one line */
+    const char *details;                    /* paragraphs, or NULL */
     const struct option_row *const *tables; /* NULL-terminated: the verb's own and common ones */
 };
 
@@ -94,8 +94,9 @@ bool options_given(const struct option_result *result, const struct option_set *
                    const char *name);
 
 void options_help(struct buf *b, const struct option_page *page, size_t width);
-void options_man(struct buf *b, const struct option_page *page);  /* scdoc, the OPTIONS section */
-void options_words(struct buf *b, const struct option_page *page); /* "--name\n" a line: completion */
+void options_man(struct buf *b, const struct option_page *page); /* scdoc, the OPTIONS section */
+void options_words(struct buf *b,
+                   const struct option_page *page); /* "--name\n" a line: completion */
 
 /* The nearest of n names by edit distance, for "did you mean"; absent when none is near. */
 struct str options_nearest(struct str word, const struct str *names, size_t n);

@@ -32,7 +32,8 @@ static void write_meaning(struct buf *b, const struct option_row *row)
 }
 
 /* Words of text, broken so that lines are at most width long; further lines begin indented. */
-static void write_wrapped(struct buf *b, struct str text, size_t column, size_t indent, size_t width)
+static void write_wrapped(struct buf *b, struct str text, size_t column, size_t indent,
+                          size_t width)
 {
     bool first = true;
     while (text.n) {

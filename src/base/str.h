@@ -20,7 +20,10 @@ struct str {
 
 /* A string literal as a str; usable in initialisers. */
 #define S(literal) ((struct str){"" literal, sizeof(literal) - 1})
-#define S_INIT(literal) {"" literal, sizeof(literal) - 1}
+#define S_INIT(literal)                                                                            \
+    {                                                                                              \
+        "" literal, sizeof(literal) - 1                                                            \
+    }
 /* For printf-like functions: printf("%.*s", STR(name)). */
 #define STR(s) (int)(s).n, (s).p
 
@@ -49,7 +52,8 @@ ssize_t str_find_last_byte(struct str s, char c);
 struct str str_slice(struct str s, size_t from, size_t to); /* clipped to s */
 struct str str_trim(struct str s);                          /* blanks, tabs and line ends */
 
-/* Splits at the first sep: head before it, rest after it. Without one: false, head = s, rest empty. */
+/* Splits at the first sep: head before it, rest after it. Without one: false, head = s, rest empty.
+ */
 bool str_cut(struct str s, char sep, struct str *ret_head, struct str *ret_rest);
 
 int str_to_int64(struct str s, int64_t *ret); /* decimal, whole string; -EINVAL, -ERANGE */

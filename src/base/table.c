@@ -90,8 +90,8 @@ void table_int(struct table *t, int64_t v)
 }
 
 static const char *const style_codes[] = {
-    [STYLE_NONE] = "",        [STYLE_BOLD] = "\033[1m",    [STYLE_DIM] = "\033[2m",
-    [STYLE_RED] = "\033[31m", [STYLE_GREEN] = "\033[32m",  [STYLE_YELLOW] = "\033[33m",
+    [STYLE_NONE] = "",         [STYLE_BOLD] = "\033[1m",   [STYLE_DIM] = "\033[2m",
+    [STYLE_RED] = "\033[31m",  [STYLE_GREEN] = "\033[32m", [STYLE_YELLOW] = "\033[33m",
     [STYLE_CYAN] = "\033[36m",
 };
 
@@ -118,7 +118,8 @@ static struct str fit(struct str s, size_t width, bool *ret_cut)
     return str_slice(s, 0, i);
 }
 
-static void write_cell(struct buf *b, struct cell c, size_t width, bool right, bool last, bool colour)
+static void write_cell(struct buf *b, struct cell c, size_t width, bool right, bool last,
+                       bool colour)
 {
     bool cut;
     struct str text = fit(c.text, width, &cut);

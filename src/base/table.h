@@ -18,8 +18,8 @@ struct table_column {
 
 struct table;
 struct table *table_new(struct arena *a, const struct table_column *columns);
-void table_row(struct table *t);                                    /* begins a row */
-void table_cell(struct table *t, struct str text);                  /* absent shows "-" */
+void table_row(struct table *t);                   /* begins a row */
+void table_cell(struct table *t, struct str text); /* absent shows "-" */
 void table_cell_style(struct table *t, enum style style, struct str text);
 void table_printf(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void table_int(struct table *t, int64_t v);
@@ -28,7 +28,7 @@ void table_int(struct table *t, int64_t v);
 void table_write(struct buf *b, const struct table *t, size_t width, bool colour);
 void table_print(FILE *f, const struct table *t);
 
-bool term_colour(FILE *f);      /* a terminal, NO_COLOR unset, TERM not "dumb" */
-size_t term_width(FILE *f);     /* 0 when it is no terminal */
+bool term_colour(FILE *f);  /* a terminal, NO_COLOR unset, TERM not "dumb" */
+size_t term_width(FILE *f); /* 0 when it is no terminal */
 /* text between the escapes of a style; plain when on is false. */
 struct str term_style(struct arena *a, bool on, enum style style, struct str text);

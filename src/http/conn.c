@@ -94,8 +94,8 @@ static void refuse(struct conn *c, int status)
 static int spool_open(struct exchange *ex)
 {
     const char *dir = ex->conn->listener->options.spool_dir;
-    struct str path = str_printf(ex->req.arena, "%s/body-%.*s", dir,
-                                 STR(random_hex(ex->req.arena, 24)));
+    struct str path =
+        str_printf(ex->req.arena, "%s/body-%.*s", dir, STR(random_hex(ex->req.arena, 24)));
     int fd = open(path.p, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;

@@ -8,7 +8,8 @@
 #define READ_SIZE (64 * 1024)
 #define STREAM_HIGH (256 * 1024)
 
-/* A request with its answer: made when a head is complete, freed after the turn in which it ends. */
+/* A request with its answer: made when a head is complete, freed after the turn in which it ends.
+ */
 struct exchange {
     struct http_request req; /* first: a request is its exchange */
     struct conn *conn;       /* NULL: the client has left */

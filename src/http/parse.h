@@ -23,7 +23,14 @@ int http_head_parse(struct str text, struct arena *a, struct http_head *ret);
 
 /* Chunked bodies, piece by piece. */
 struct http_chunks {
-    enum { CHUNK_SIZE, CHUNK_EXTENSION, CHUNK_DATA, CHUNK_DATA_END, CHUNK_TRAILER, CHUNK_DONE } state;
+    enum {
+        CHUNK_SIZE,
+        CHUNK_EXTENSION,
+        CHUNK_DATA,
+        CHUNK_DATA_END,
+        CHUNK_TRAILER,
+        CHUNK_DONE
+    } state;
     int64_t left;    /* of the present chunk */
     size_t line;     /* bytes of the present line */
     size_t overhead; /* bytes of extensions and trailers so far */

@@ -256,8 +256,7 @@ static int send_piece(struct exchange *ex)
     struct iovec iov[2];
     struct msghdr msg = {.msg_iov = iov};
     if (ex->out_sent < ex->out.n)
-        iov[msg.msg_iovlen++] =
-            (struct iovec){ex->out.p + ex->out_sent, ex->out.n - ex->out_sent};
+        iov[msg.msg_iovlen++] = (struct iovec){ex->out.p + ex->out_sent, ex->out.n - ex->out_sent};
     int64_t left = ex->reply.has ? ex->reply.size - ex->reply_sent : 0;
     if (left > 0 && !ex->reply.in_file)
         iov[msg.msg_iovlen++] =

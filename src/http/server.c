@@ -163,8 +163,8 @@ void http_server_set_turn_hook(struct http_server *s, int (*fn)(void *user), voi
 
 static struct conn *find_late(struct http_server *s, int64_t now)
 {
-    LIST_EACH (&s->listeners, struct http_listener, link, l)
-        LIST_EACH (&l->conns, struct conn, link, c)
+    LIST_EACH(&s->listeners, struct http_listener, link, l)
+        LIST_EACH(&l->conns, struct conn, link, c)
             if (c->deadline_ms && c->deadline_ms <= now)
                 return c;
     return NULL;
@@ -232,7 +232,7 @@ void listeners_resume(struct http_server *s)
 {
     if (s->n_conns >= (size_t)s->options.max_connections)
         return;
-    LIST_EACH (&s->listeners, struct http_listener, link, l) {
+    LIST_EACH(&s->listeners, struct http_listener, link, l) {
         if (l->paused && !l->closed && !s->stopping) {
             l->paused = false;
             uv_poll_start(&l->poll, UV_READABLE, on_connection);
@@ -399,12 +399,12 @@ void http_server_stop(struct http_server *s, void (*done)(void *user), void *use
     s->stopping = true;
     s->stopped = done;
     s->stopped_user = user;
-    LIST_EACH (&s->listeners, struct http_listener, link, l) {
+    LIST_EACH(&s->listeners, struct http_listener, link, l) {
         uv_poll_stop(&l->poll);
         if (l->fd >= 0)
             close(l->fd); /* the port is free for the next one at once */
         l->fd = -1;
-        LIST_EACH (&l->conns, struct conn, link, c)
+        LIST_EACH(&l->conns, struct conn, link, c)
             if (c->state == CONN_HEAD)
                 conn_gone(c);
     }

@@ -14,7 +14,7 @@
 #include "base/body.h"
 #include "base/str.h"
 
-#define HTTP_HEAD_MAX (1024 * 1024)   /* request line and headers; more is answered 431 */
+#define HTTP_HEAD_MAX (1024 * 1024)    /* request line and headers; more is answered 431 */
 #define HTTP_BODY_MEMORY (1024 * 1024) /* bodies beyond are spooled to a file */
 #define HTTP_LENGTH_UNKNOWN (-1)
 
@@ -27,10 +27,10 @@ struct http_header {
 
 /* Lives until its answer has left (on_done) or its client has (on_gone). */
 struct http_request {
-    struct str method; /* as sent */
-    struct str target; /* the whole request target as sent */
-    struct str path;   /* not decoded; "*" and authority forms stay as they are */
-    struct str query;  /* behind the '?', not decoded; absent without '?' */
+    struct str method;           /* as sent */
+    struct str target;           /* the whole request target as sent */
+    struct str path;             /* not decoded; "*" and authority forms stay as they are */
+    struct str query;            /* behind the '?', not decoded; absent without '?' */
     struct http_header *headers; /* as sent, in order */
     size_t n_headers;
     int64_t content_length; /* HTTP_LENGTH_UNKNOWN: chunked */
@@ -58,12 +58,12 @@ struct http_request {
 };
 
 struct http_listener_options {
-    int fd;             /* a listening socket, taken over; -1: host and port are used */
-    const char *host;   /* numeric address; NULL: 127.0.0.1 */
-    int port;           /* 0: any free one, see http_listener_port() */
+    int fd;           /* a listening socket, taken over; -1: host and port are used */
+    const char *host; /* numeric address; NULL: 127.0.0.1 */
+    int port;         /* 0: any free one, see http_listener_port() */
     void *user;
-    int64_t max_body;       /* more is answered 413; 0: no body at all */
-    const char *spool_dir;  /* where big bodies go; NULL: they must fit into memory (max_body) */
+    int64_t max_body;      /* more is answered 413; 0: no body at all */
+    const char *spool_dir; /* where big bodies go; NULL: they must fit into memory (max_body) */
     void (*on_request)(struct http_request *req);
     /* The head is there, the body is not. May refuse by http_reply() (the body is not read, the
      * connection closes), or change req->max_body. NULL: every request is wanted. */
@@ -87,7 +87,8 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct http_server_op
 void http_server_free(struct http_server *s);
 /* No new connections or requests; `done` is called when the pending answers have left. */
 void http_server_stop(struct http_server *s, void (*done)(void *user), void *user);
-/* Called at the end of every turn, before its answers leave. A negative result: see on_turn_failed. */
+/* Called at the end of every turn, before its answers leave. A negative result: see on_turn_failed.
+ */
 void http_server_set_turn_hook(struct http_server *s, int (*fn)(void *user), void *user);
 
 /* -errno of socket, bind, listen. */
@@ -114,7 +115,8 @@ void http_reply_start(struct http_request *req, int status, const struct http_he
                       size_t n);
 bool http_write(struct http_request *req, struct str data);
 void http_end(struct http_request *req);
-void http_abort(struct http_request *req); /* closes the connection: the client sees it is incomplete */
+void http_abort(
+    struct http_request *req); /* closes the connection: the client sees it is incomplete */
 
 /* The answer is there or begun: nothing more is to be decided. */
 bool http_replied(const struct http_request *req);

@@ -1,7 +1,8 @@
 /* blob - big values as files beside the database.
  *
  * The key "blob" 0x00 id says that a file is wanted. Files are made before their key is committed
- * and removed after its deletion is: a file without key is rubbish, a key without file cannot be. */
+ * and removed after its deletion is: a file without key is rubbish, a key without file cannot be.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -11,7 +11,7 @@ enum statement {
     STATEMENT_PUT,
     STATEMENT_DELETE,
     STATEMENT_DELETE_RANGE,
-    STATEMENT_SCAN_FROM, /* key >= ? */
+    STATEMENT_SCAN_FROM,  /* key >= ? */
     STATEMENT_SCAN_AFTER, /* key > ? */
     STATEMENT_SCAN_BACK,
     STATEMENT_COUNT,

@@ -3,7 +3,8 @@
 #include "base/buf.h"
 #include "store/store.h"
 
-/* 0x00 ends a part; inside of one 0x00 is 0x01 0x01 and 0x01 is 0x01 0x02, which sort as they did. */
+/* 0x00 ends a part; inside of one 0x00 is 0x01 0x01 and 0x01 is 0x01 0x02, which sort as they did.
+ */
 static void add_part(struct buf *b, struct str part)
 {
     for (size_t i = 0; i < part.n; i++) {

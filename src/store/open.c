@@ -210,8 +210,8 @@ static int prepare_statements(struct store *s, struct store_error *err)
         int rc = sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->statements[i],
                                     NULL);
         if (rc != SQLITE_OK)
-            return fail(err, store_error_of(s, rc), "the database in %s is not lamina's: %s", s->dir,
-                        sqlite3_errmsg(s->db));
+            return fail(err, store_error_of(s, rc), "the database in %s is not lamina's: %s",
+                        s->dir, sqlite3_errmsg(s->db));
     }
     return 0;
 }
@@ -229,9 +229,9 @@ int store_open(const struct store_options *o, struct store **ret, struct store_e
     int r = prepare_folders(s, o, err, &killed);
     if (r == 0) {
         auto_free char *path = path_in(s->dir, "lamina.db");
-        int rc = sqlite3_open_v2(s->ephemeral ? ":memory:" : path, &s->db,
-                                 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                                 NULL);
+        int rc =
+            sqlite3_open_v2(s->ephemeral ? ":memory:" : path, &s->db,
+                            SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
         if (rc != SQLITE_OK)
             r = fail(err, store_error_of(s, rc), "cannot open %s: %s", path,
                      s->db ? sqlite3_errmsg(s->db) : "out of memory");

@@ -14,9 +14,9 @@
 struct store;
 
 struct store_options {
-    const char *dir;     /* made when missing; NULL: ephemeral, gone at store_close() */
-    bool durable;        /* commits survive power loss, not only the death of the process */
-    int64_t max_pages;   /* tests: the database may not grow beyond (pages of 4 KiB); 0 no limit */
+    const char *dir;   /* made when missing; NULL: ephemeral, gone at store_close() */
+    bool durable;      /* commits survive power loss, not only the death of the process */
+    int64_t max_pages; /* tests: the database may not grow beyond (pages of 4 KiB); 0 no limit */
 };
 
 struct store_error {
@@ -24,13 +24,15 @@ struct store_error {
     int pid;           /* -EBUSY: who has the folder */
 };
 
-/* -EBUSY: another process has the folder; -EPROTONOSUPPORT: made by a newer version. err may be NULL. */
+/* -EBUSY: another process has the folder; -EPROTONOSUPPORT: made by a newer version. err may be
+ * NULL. */
 int store_open(const struct store_options *options, struct store **ret, struct store_error *err);
 /* Throws away what was not committed. Accepts NULL. */
 void store_close(struct store *s);
 
 const char *store_dir(const struct store *s); /* absolute */
-const char *store_tmp(const struct store *s); /* DIR/tmp: files here may become blobs; emptied at open */
+const char *
+store_tmp(const struct store *s); /* DIR/tmp: files here may become blobs; emptied at open */
 
 /* Values. */
 struct store_row {
@@ -43,8 +45,8 @@ int store_put(struct store *s, struct str key, struct str value); /* adds or rep
 int store_delete(struct store *s, struct str key);                /* missing is fine */
 int store_delete_prefix(struct store *s, struct str prefix);
 
-/* At most limit rows whose keys begin with prefix, in order, beginning behind `after` (absent: at the
- * first; it need not exist). To go on, give the last key received. */
+/* At most limit rows whose keys begin with prefix, in order, beginning behind `after` (absent: at
+ * the first; it need not exist). To go on, give the last key received. */
 int store_scan(struct store *s, struct str prefix, struct str after, size_t limit, struct arena *a,
                struct store_row **ret, size_t *ret_n);
 /* The same from the end, beginning before `before`. */
@@ -54,8 +56,9 @@ int store_count(struct store *s, struct str prefix, int64_t *ret);
 
 /* Keys: parts joined by 0x00, the bytes 0x00 and 0x01 inside of parts escaped so that order holds:
  * store_key(a, 2, S("function"), name). */
-struct str store_key(struct arena *a, size_t n, ...);    /* n struct str */
-struct str store_prefix(struct arena *a, size_t n, ...); /* of all keys that go on behind these parts */
+struct str store_key(struct arena *a, size_t n, ...); /* n struct str */
+struct str store_prefix(struct arena *a, size_t n,
+                        ...); /* of all keys that go on behind these parts */
 /* Part i of a key, unescaped; absent when there are fewer. */
 struct str store_key_part(struct arena *a, struct str key, size_t i);
 /* 16 characters that sort as the number does. */
@@ -71,7 +74,8 @@ struct store_mark {
     unsigned depth;
 };
 struct store_mark store_mark(struct store *s);
-int store_undo_to(struct store *s, struct store_mark mark); /* takes back what was written since, ends it */
+int store_undo_to(struct store *s,
+                  struct store_mark mark); /* takes back what was written since, ends it */
 int store_release(struct store *s, struct store_mark mark); /* keeps it, ends the mark */
 
 /* Ends the turn; a no-op when nothing was written. An error means that everything the turn wrote is
@@ -82,14 +86,15 @@ int store_commit(struct store *s);
  * the turn as a value does: it is there for good when the commit succeeded that made it, and its
  * file goes only after the commit that deleted it. What is being read stays readable. */
 struct blob;
-struct blob *blob_create(struct store *s);                     /* never fails; errors come later */
+struct blob *blob_create(struct store *s); /* never fails; errors come later */
 int blob_write(struct blob *b, const void *p, size_t n);
-int blob_finish(struct blob *b, struct arena *a, struct str *ret_id); /* ends b, also when it fails */
-void blob_abort(struct blob *b);                               /* accepts NULL */
+int blob_finish(struct blob *b, struct arena *a,
+                struct str *ret_id); /* ends b, also when it fails */
+void blob_abort(struct blob *b);     /* accepts NULL */
 int blob_put(struct store *s, struct str data, struct arena *a, struct str *ret_id);
 /* Takes a finished file below store_tmp() over by renaming it. */
 int blob_adopt(struct store *s, const char *path, struct arena *a, struct str *ret_id);
-int blob_delete(struct store *s, struct str id); /* missing is fine */
+int blob_delete(struct store *s, struct str id);                               /* missing is fine */
 int blob_open(struct store *s, struct str id, int *ret_fd, int64_t *ret_size); /* -ENOENT */
 /* The path of its file: to bind or unpack it. It must not be written. */
 struct str blob_path(struct store *s, struct str id, struct arena *a);

@@ -64,11 +64,19 @@ static void test_int(void **state)
         int r;
         int64_t v;
     } rows[] = {
-        {"0", 0, 0},           {"-7", 0, -7},          {"+7", 0, 7},  {"007", 0, 7},
-        {"", -EINVAL, 0},      {"-", -EINVAL, 0},      {"1 ", -EINVAL, 0},
-        {"0x1", -EINVAL, 0},   {"9223372036854775807", 0, INT64_MAX},
-        {"-9223372036854775808", 0, INT64_MIN},        {"9223372036854775808", -ERANGE, 0},
-        {"-9223372036854775809", -ERANGE, 0},          {"99999999999999999999x", -EINVAL, 0},
+        {"0", 0, 0},
+        {"-7", 0, -7},
+        {"+7", 0, 7},
+        {"007", 0, 7},
+        {"", -EINVAL, 0},
+        {"-", -EINVAL, 0},
+        {"1 ", -EINVAL, 0},
+        {"0x1", -EINVAL, 0},
+        {"9223372036854775807", 0, INT64_MAX},
+        {"-9223372036854775808", 0, INT64_MIN},
+        {"9223372036854775808", -ERANGE, 0},
+        {"-9223372036854775809", -ERANGE, 0},
+        {"99999999999999999999x", -EINVAL, 0},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         int64_t v = 0;
@@ -152,7 +160,7 @@ static void test_list(void **state)
     for (int i = 1; i < 4; i++)
         list_append(&l, &items[i].link);
     list_prepend(&l, &items[0].link);
-    LIST_EACH (&l, struct item, link, it) {
+    LIST_EACH(&l, struct item, link, it) {
         assert_int_equal(it->v, order++);
         list_remove(&it->link);
     }
@@ -279,11 +287,11 @@ static void test_digest(void **state)
 
 static void test_base64(void **state)
 {
-    static const char *const rows[][2] = {{"", ""},         {"f", "Zg=="},     {"fo", "Zm8="},
-                                          {"foo", "Zm9v"},  {"foob", "Zm9vYg=="},
-                                          {"\xff\xfe\xfd", "//79"}};
-    static const char *const wrong[] = {"Z", "Zg", "Zg=", "Zg=a", "Z===", "====", "Zh==",
-                                        "Zm9=", "Zm9v\n", "-_79", "Zg==Zg=="};
+    static const char *const rows[][2] = {
+        {"", ""},        {"f", "Zg=="},        {"fo", "Zm8="},
+        {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xff\xfe\xfd", "//79"}};
+    static const char *const wrong[] = {
+        "Z", "Zg", "Zg=", "Zg=a", "Z===", "====", "Zh==", "Zm9=", "Zm9v\n", "-_79", "Zg==Zg=="};
     struct str v;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         assert_str(base64_encode(&arena, str_from(rows[i][0])), rows[i][1]);
@@ -354,8 +362,9 @@ static void test_fs(void **state)
     assert_int_equal(fs_remove_tree(at("a")), 0);
     assert_int_equal(fs_remove_tree(at("a")), 0);
     assert_false(fs_exists(at("a")));
-    static const char *const names[][3] = {{"a/b", "a", "b"},     {"/a", "/", "a"}, {"a", ".", "a"},
-                                           {"a/b/", "a", "b"},    {"/", "/", "/"}, {"a//b", "a", "b"}};
+    static const char *const names[][3] = {{"a/b", "a", "b"}, {"/a", "/", "a"},
+                                           {"a", ".", "a"},   {"a/b/", "a", "b"},
+                                           {"/", "/", "/"},   {"a//b", "a", "b"}};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         assert_str(fs_dirname(&arena, str_from(names[i][0])), names[i][1]);
         assert_str(fs_basename(str_from(names[i][0])), names[i][2]);
@@ -386,9 +395,14 @@ static void test_utf8(void **state)
         bool valid;
         size_t width;
     } rows[] = {
-        {"abc", true, 3},        {"\xc3\xa9", true, 1},         {"e\xcc\x81", true, 1},
-        {"\xe6\x97\xa5\xe6\x9c\xac", true, 4}, {"\xf0\x9f\x98\x80", true, 2},
-        {"\xff", false, 1},      {"\xe2\x82", false, 2},        {"\xed\xa0\x80", false, 3},
+        {"abc", true, 3},
+        {"\xc3\xa9", true, 1},
+        {"e\xcc\x81", true, 1},
+        {"\xe6\x97\xa5\xe6\x9c\xac", true, 4},
+        {"\xf0\x9f\x98\x80", true, 2},
+        {"\xff", false, 1},
+        {"\xe2\x82", false, 2},
+        {"\xed\xa0\x80", false, 3},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         assert_true(utf8_valid(str_from(rows[i].text)) == rows[i].valid);
@@ -399,10 +413,9 @@ static void test_utf8(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        CASE(test_str),    CASE(test_int),    CASE(test_buf),   CASE(test_map),
-        CASE(test_list),   CASE(test_arena),  CASE(test_clock), CASE(test_digest),
-        CASE(test_base64), CASE(test_random), CASE(test_fs),    CASE(test_body),
-        CASE(test_utf8),
+        CASE(test_str),   CASE(test_int),   CASE(test_buf),    CASE(test_map),    CASE(test_list),
+        CASE(test_arena), CASE(test_clock), CASE(test_digest), CASE(test_base64), CASE(test_random),
+        CASE(test_fs),    CASE(test_body),  CASE(test_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

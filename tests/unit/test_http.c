@@ -71,7 +71,10 @@ static void on_request(struct http_request *req)
     if (str_is(req->path, "/echo")) {
         http_reply(req, 200, NULL, 0, req->body);
     } else if (str_is(req->path, "/where")) {
-        reply_text(req, 200, req->body.in_file ? S("file") : req->body.has ? S("memory") : S("none"));
+        reply_text(req, 200,
+                   req->body.in_file ? S("file")
+                   : req->body.has   ? S("memory")
+                                     : S("none"));
     } else if (str_is(req->path, "/wait")) {
         req->on_gone = on_gone;
         waiting = req;
@@ -147,8 +150,11 @@ static int setup(void **state)
     uv_async_init(&loop, &stop_async, on_stop);
     server = http_server_new(&loop, &options);
     http_server_set_turn_hook(server, on_turn, NULL);
-    struct http_listener_options where = {.fd = -1, .max_body = 64 << 20, .spool_dir = spool,
-                                          .on_request = on_request, .on_head = on_head};
+    struct http_listener_options where = {.fd = -1,
+                                          .max_body = 64 << 20,
+                                          .spool_dir = spool,
+                                          .on_request = on_request,
+                                          .on_head = on_head};
     if (http_listen(server, &where, &listener) < 0)
         return -1;
     port = http_listener_port(listener);
@@ -175,7 +181,8 @@ static int teardown(void **state)
 
 static int dial(void)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval patience = {.tv_sec = 5};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -215,41 +222,65 @@ struct byte_case {
     const char *holds;    /* text in the answer, NULL: anything */
 };
 
-#define ROW(name, in, ...) {name, S_INIT(in), __VA_ARGS__}
+#define ROW(name, in, ...)                                                                         \
+    {                                                                                              \
+        name, S_INIT(in), __VA_ARGS__                                                              \
+    }
 #define H "Host: a\r\n"
 #define LAST "GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 static const struct byte_case cases[] = {
-    ROW("plain", "GET /a%2Fb/../c?x=%20&y HTTP/1.1\r\nHost: a\r\nX-A:  v \r\nConnection: close\r\n\r\n",
+    ROW("plain",
+        "GET /a%2Fb/../c?x=%20&y HTTP/1.1\r\nHost: a\r\nX-A:  v \r\nConnection: close\r\n\r\n",
         "200", "GET|/a%2Fb/../c|x=%20&y|v"),
     ROW("keep alive", "GET / HTTP/1.1\r\n" H "\r\n" LAST, "200 200", "GET|/last||"),
     ROW("1.0 closes", "GET / HTTP/1.0\r\n\r\n", "200", "Connection: close"),
     ROW("1.0 keeps when asked", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" LAST, "200 200",
         "Connection: keep-alive"),
-    ROW("absolute form", "GET http://b/p?q HTTP/1.1\r\n" H "Connection: close\r\n\r\n", "200", "GET|/p|q|"),
+    ROW("absolute form", "GET http://b/p?q HTTP/1.1\r\n" H "Connection: close\r\n\r\n", "200",
+        "GET|/p|q|"),
     ROW("empty lines before", "\r\n\r\n" LAST, "200", "/last"),
-    ROW("length", "PUT /echo HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhello" LAST, "200 200", "hello"),
-    ROW("length 0", "PUT /where HTTP/1.1\r\n" H "Content-Length: 0\r\n\r\n" LAST, "200 200", "memory"),
+    ROW("length", "PUT /echo HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhello" LAST, "200 200",
+        "hello"),
+    ROW("length 0", "PUT /where HTTP/1.1\r\n" H "Content-Length: 0\r\n\r\n" LAST, "200 200",
+        "memory"),
     ROW("no body", "PUT /where HTTP/1.1\r\n" H "\r\n" LAST, "200 200", "none"),
-    ROW("chunks", "PUT /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n"
-        "3;x=y\r\nabc\r\n0A\r\n0123456789\r\n0\r\nTrailer: t\r\n\r\n" LAST, "200 200", "abc0123456789"),
+    ROW("chunks",
+        "PUT /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n"
+        "3;x=y\r\nabc\r\n0A\r\n0123456789\r\n0\r\nTrailer: t\r\n\r\n" LAST,
+        "200 200", "abc0123456789"),
     ROW("HEAD", "HEAD /hello HTTP/1.1\r\n" H "\r\n" LAST, "200 200", "Content-Length: 13"),
     ROW("204", "GET /none HTTP/1.1\r\n" H "\r\n" LAST, "204 200", NULL),
-    ROW("no header of ours in theirs", "GET / HTTP/1.1\r\n" H "\r\n" LAST, "200 200", "X-Odd: a  b\r\n"),
-    ROW("length and chunks", "PUT /echo HTTP/1.1\r\n" H "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
-        "0\r\n\r\n", "400", NULL),
-    ROW("chunks and length", "PUT /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"
-        "0\r\n\r\n", "400", NULL),
-    ROW("two lengths", "PUT /echo HTTP/1.1\r\n" H "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", "400", NULL),
-    ROW("list of lengths", "PUT /echo HTTP/1.1\r\n" H "Content-Length: 5, 5\r\n\r\nhello", "400", NULL),
+    ROW("no header of ours in theirs", "GET / HTTP/1.1\r\n" H "\r\n" LAST, "200 200",
+        "X-Odd: a  b\r\n"),
+    ROW("length and chunks",
+        "PUT /echo HTTP/1.1\r\n" H "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "0\r\n\r\n",
+        "400", NULL),
+    ROW("chunks and length",
+        "PUT /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"
+        "0\r\n\r\n",
+        "400", NULL),
+    ROW("two lengths",
+        "PUT /echo HTTP/1.1\r\n" H "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", "400",
+        NULL),
+    ROW("list of lengths", "PUT /echo HTTP/1.1\r\n" H "Content-Length: 5, 5\r\n\r\nhello", "400",
+        NULL),
     ROW("signed length", "PUT /echo HTTP/1.1\r\n" H "Content-Length: +5\r\n\r\nhello", "400", NULL),
-    ROW("negative length", "PUT /echo HTTP/1.1\r\n" H "Content-Length: -5\r\n\r\nhello", "400", NULL),
-    ROW("huge length", "PUT /echo HTTP/1.1\r\n" H "Content-Length: 99999999999999999999\r\n\r\n", "400", NULL),
-    ROW("unknown coding", "PUT /echo HTTP/1.1\r\n" H "Transfer-Encoding: gzip, chunked\r\n\r\n", "501", NULL),
-    ROW("chunks in 1.0", "PUT /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400", NULL),
-    ROW("bad chunk size", "PUT /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\nxyz\r\n", "400", NULL),
-    ROW("chunk longer than said", "PUT /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", "400", NULL),
-    ROW("chunk with bare line feed", "PUT /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n1\na\r\n", "400", NULL),
+    ROW("negative length", "PUT /echo HTTP/1.1\r\n" H "Content-Length: -5\r\n\r\nhello", "400",
+        NULL),
+    ROW("huge length", "PUT /echo HTTP/1.1\r\n" H "Content-Length: 99999999999999999999\r\n\r\n",
+        "400", NULL),
+    ROW("unknown coding", "PUT /echo HTTP/1.1\r\n" H "Transfer-Encoding: gzip, chunked\r\n\r\n",
+        "501", NULL),
+    ROW("chunks in 1.0", "PUT /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400",
+        NULL),
+    ROW("bad chunk size", "PUT /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        "400", NULL),
+    ROW("chunk longer than said",
+        "PUT /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", "400", NULL),
+    ROW("chunk with bare line feed",
+        "PUT /echo HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n1\na\r\n", "400", NULL),
     ROW("no Host", "GET / HTTP/1.1\r\n\r\n", "400", NULL),
     ROW("two Hosts", "GET / HTTP/1.1\r\n" H H "\r\n", "400", NULL),
     ROW("bare line feeds", "GET / HTTP/1.1\nHost: a\n\n", "400", NULL),
@@ -261,10 +292,15 @@ static const struct byte_case cases[] = {
     ROW("blank in target", "GET /a b HTTP/1.1\r\n" H "\r\n", "400", NULL),
     ROW("HTTP/2", "GET / HTTP/2.0\r\n" H "\r\n", "505", NULL),
     ROW("TLS", "\x16\x03\x01\x02\x01", "400", NULL),
-    ROW("unknown expectation", "PUT / HTTP/1.1\r\n" H "Expect: wonders\r\nContent-Length: 1\r\n\r\n", "417", NULL),
-    ROW("refused by on_head", "PUT /forbidden HTTP/1.1\r\n" H "Content-Length: 1000\r\n\r\nabc", "403", "no"),
-    ROW("limit by on_head", "PUT /small HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhello", "413", NULL),
-    ROW("limit by on_head, chunked", "PUT /small HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "413", NULL),
+    ROW("unknown expectation",
+        "PUT / HTTP/1.1\r\n" H "Expect: wonders\r\nContent-Length: 1\r\n\r\n", "417", NULL),
+    ROW("refused by on_head", "PUT /forbidden HTTP/1.1\r\n" H "Content-Length: 1000\r\n\r\nabc",
+        "403", "no"),
+    ROW("limit by on_head", "PUT /small HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhello", "413",
+        NULL),
+    ROW("limit by on_head, chunked",
+        "PUT /small HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "413",
+        NULL),
     ROW("too long", "PUT / HTTP/1.1\r\n" H "Content-Length: 999999999\r\n\r\n", "413", NULL),
 };
 
@@ -326,13 +362,15 @@ static void test_continue(void **state)
 {
     char text[1024];
     auto_close int fd = dial();
-    say(fd, S("PUT /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"));
+    say(fd,
+        S("PUT /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"));
     assert_str(hear(fd, "\r\n\r\n", text, sizeof(text)), "HTTP/1.1 100 Continue\r\n\r\n");
     say(fd, S("abc"));
     assert_true(str_ends(hear(fd, "abc", text, sizeof(text)), S("\r\n\r\nabc")));
     /* Refused: no invitation to send the body. */
     auto_close int other = dial();
-    say(other, S("PUT /small HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"));
+    say(other,
+        S("PUT /small HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"));
     assert_true(str_starts(hear(other, NULL, text, sizeof(text)), S("HTTP/1.1 413 ")));
 }
 
@@ -347,7 +385,8 @@ static void test_big_body(void **state)
     say(fd, str_of(body, size));
     char text[1024];
     assert_true(str_ends(hear(fd, "file", text, sizeof(text)), S("\r\n\r\nfile")));
-    say(fd, S("PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3145728\r\nConnection: close\r\n\r\n"));
+    say(fd,
+        S("PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3145728\r\nConnection: close\r\n\r\n"));
     say(fd, str_of(body, size));
     ssize_t got;
     while ((got = recv(fd, back + n, size + 1024 - n, 0)) > 0)
@@ -466,9 +505,9 @@ static void test_listener_free(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        CASE(test_bytes),  CASE(test_large_head), CASE(test_continue), CASE(test_big_body),
-        CASE(test_stream), CASE(test_later),      CASE(test_gone),     CASE(test_turn),
-        CASE(test_slow_head), CASE(test_stop),    CASE(test_listener_free),
+        CASE(test_bytes),     CASE(test_large_head), CASE(test_continue),      CASE(test_big_body),
+        CASE(test_stream),    CASE(test_later),      CASE(test_gone),          CASE(test_turn),
+        CASE(test_slow_head), CASE(test_stop),       CASE(test_listener_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

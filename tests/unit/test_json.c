@@ -134,12 +134,22 @@ static void test_equal(void **state)
         const char *a, *b;
         bool equal;
     } rows[] = {
-        {"1", "1.0", true},          {"100", "1e2", true},      {"0.05", "5E-2", true},
-        {"-0", "0.00", true},        {"12.50", "1.25e1", true}, {"1", "-1", false},
-        {"1e400", "1e401", false},   {"10", "1", false},        {"0.1", "0.01", false},
-        {"9007199254740993", "9007199254740992", false},        {"1e99999999999999999999", "1", false},
-        {"{\"a\":1,\"b\":2}", "{\"b\":2.0,\"a\":1}", true},     {"{\"a\":1}", "{\"b\":1}", false},
-        {"[1,2]", "[2,1]", false},   {"\"1\"", "1", false},     {"null", "false", false},
+        {"1", "1.0", true},
+        {"100", "1e2", true},
+        {"0.05", "5E-2", true},
+        {"-0", "0.00", true},
+        {"12.50", "1.25e1", true},
+        {"1", "-1", false},
+        {"1e400", "1e401", false},
+        {"10", "1", false},
+        {"0.1", "0.01", false},
+        {"9007199254740993", "9007199254740992", false},
+        {"1e99999999999999999999", "1", false},
+        {"{\"a\":1,\"b\":2}", "{\"b\":2.0,\"a\":1}", true},
+        {"{\"a\":1}", "{\"b\":1}", false},
+        {"[1,2]", "[2,1]", false},
+        {"\"1\"", "1", false},
+        {"null", "false", false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (json_equal(parse(rows[i].a), parse(rows[i].b)) != rows[i].equal)
@@ -185,8 +195,9 @@ static void test_edit(void **state)
 /* Texts made by chance out of pieces: what one library takes, the other must take. */
 static void test_oracle(void **state)
 {
-    static const char *const pieces[] = {"{", "}", "[", "]", ",", ":", "\"a\"", "\"\\u00e9\"", "1", "-2.5e3 ",
-                                         "0", "true", "null", " ", "\"", "\\", "e", ".", "\xc3\xa9"};
+    static const char *const pieces[] = {
+        "{", "}",    "[",    "]", ",",  ":",  "\"a\"", "\"\\u00e9\"", "1",       "-2.5e3 ",
+        "0", "true", "null", " ", "\"", "\\", "e",     ".",           "\xc3\xa9"};
     void *library = dlopen("libjansson.so.4", RTLD_NOW);
     if (!library)
         fail_msg("%s", dlerror());
@@ -222,8 +233,8 @@ static void test_oracle(void **state)
             auto_free char *a = dumps(theirs, COMPACT_ANY);
             auto_free char *b = dumps(again, COMPACT_ANY);
             assert_string_equal(a, b);
-            delete(theirs);
-            delete(again);
+            delete (theirs);
+            delete (again);
         }
         arena_reset(&arena);
     }
@@ -233,7 +244,7 @@ static void test_oracle(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        CASE(test_good), CASE(test_wrong), CASE(test_depth), CASE(test_equal),
+        CASE(test_good), CASE(test_wrong), CASE(test_depth),  CASE(test_equal),
         CASE(test_read), CASE(test_edit),  CASE(test_oracle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,25 +22,62 @@ struct common {
 #define V(member) OPTION(struct values, member)
 static const struct option_row rows[] = {
     {.name = "all", .letter = 'a', .type = OPTION_FLAG, V(all), .help = "Show all of them"},
-    {.name = "colour", .type = OPTION_FLAG, V(colour), .default_value = "true", .help = "Use colours"},
-    {.name = "stack-name", .letter = 's', .type = OPTION_TEXT, V(name), .metavar = "NAME",
-     .environment = "TEST_STACK", .help = "Which stack"},
-    {.name = "mode", .type = OPTION_TEXT, V(mode), .choices = "fast|slow", .default_value = "fast",
+    {.name = "colour",
+     .type = OPTION_FLAG,
+     V(colour),
+     .default_value = "true",
+     .help = "Use colours"},
+    {.name = "stack-name",
+     .letter = 's',
+     .type = OPTION_TEXT,
+     V(name),
+     .metavar = "NAME",
+     .environment = "TEST_STACK",
+     .help = "Which stack"},
+    {.name = "mode",
+     .type = OPTION_TEXT,
+     V(mode),
+     .choices = "fast|slow",
+     .default_value = "fast",
      .help = "How"},
-    {.name = "count", .letter = 'n', .type = OPTION_INT, V(count), .metavar = "N",
-     .default_value = "3", .min = 1, .max = 100, .help = "How many"},
-    {.name = "wait", .type = OPTION_DURATION, V(wait_ms), .metavar = "TIME", .unit = "s",
-     .default_value = "10", .help = "How long"},
+    {.name = "count",
+     .letter = 'n',
+     .type = OPTION_INT,
+     V(count),
+     .metavar = "N",
+     .default_value = "3",
+     .min = 1,
+     .max = 100,
+     .help = "How many"},
+    {.name = "wait",
+     .type = OPTION_DURATION,
+     V(wait_ms),
+     .metavar = "TIME",
+     .unit = "s",
+     .default_value = "10",
+     .help = "How long"},
     {.name = "size", .type = OPTION_SIZE, V(size), .metavar = "BYTES", .help = "How big"},
-    {.name = "tag", .letter = 't', .type = OPTION_LIST, V(tags), .metavar = "K=V",
-     .default_value = "d=1", .help = "A tag"},
-    {.name = "parameter-overrides", .type = OPTION_LIST, V(words), .metavar = "K=V", .many = true,
+    {.name = "tag",
+     .letter = 't',
+     .type = OPTION_LIST,
+     V(tags),
+     .metavar = "K=V",
+     .default_value = "d=1",
+     .help = "A tag"},
+    {.name = "parameter-overrides",
+     .type = OPTION_LIST,
+     V(words),
+     .metavar = "K=V",
+     .many = true,
      .help = "Parameters"},
     {.name = NULL},
 };
 static const struct option_row common_rows[] = {
     {.name = "json", .type = OPTION_FLAG, OPTION(struct common, json), .help = "As JSON"},
-    {.name = "region", .type = OPTION_TEXT, OPTION(struct common, region), .metavar = "REGION",
+    {.name = "region",
+     .type = OPTION_TEXT,
+     OPTION(struct common, region),
+     .metavar = "REGION",
      .help = "Where"},
     {.name = NULL},
 };
@@ -97,7 +134,8 @@ static void test_defaults(void **state)
 static void test_spellings(void **state)
 {
     assert_int_equal(parse("-an5 first --no-colour --stack-name=x=y second --wait 1h30m --size 64M "
-                           "--mode slow -t a -tb --tag=c --json --region eu"), 0);
+                           "--mode slow -t a -tb --tag=c --json --region eu"),
+                     0);
     assert_true(values.all);
     assert_false(values.colour);
     assert_str(values.name, "x=y");
@@ -183,8 +221,10 @@ static void test_help(void **state)
 
 static void test_table(void **state)
 {
-    static const struct table_column columns[] = {
-        {.title = "Name", .shrink = true}, {.title = "Size", .right = true}, {.title = "State"}, {0}};
+    static const struct table_column columns[] = {{.title = "Name", .shrink = true},
+                                                  {.title = "Size", .right = true},
+                                                  {.title = "State"},
+                                                  {0}};
     struct table *t = table_new(&arena, columns);
     table_row(t);
     table_cell(t, S("caf\xc3\xa9"));
@@ -261,9 +301,8 @@ static void test_colour(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        CASE(test_defaults), CASE(test_spellings), CASE(test_precedence),
-        CASE(test_wrong),    CASE(test_help),      CASE(test_table),
-        CASE(test_progress), CASE(test_colour),
+        CASE(test_defaults), CASE(test_spellings), CASE(test_precedence), CASE(test_wrong),
+        CASE(test_help),     CASE(test_table),     CASE(test_progress),   CASE(test_colour),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

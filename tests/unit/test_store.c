@@ -137,7 +137,7 @@ static void test_keys(void **state)
     assert_true(str_has(store_key_part(&arena, key, 2)));
     assert_false(str_has(store_key_part(&arena, key, 3)));
     /* Order of keys is the order of their parts. */
-    static const struct str parts[] = {S_INIT(""), S_INIT("\0"), S_INIT("\0a"), S_INIT("\1"),
+    static const struct str parts[] = {S_INIT(""),  S_INIT("\0"),  S_INIT("\0a"), S_INIT("\1"),
                                        S_INIT("a"), S_INIT("a\0"), S_INIT("a b"), S_INIT("aa")};
     for (size_t i = 0; i + 1 < ARRAY_LEN(parts); i++)
         assert_true(str_cmp(store_key(&arena, 2, parts[i], S("zz")),
@@ -267,8 +267,8 @@ static void test_disk_full(void **state)
 {
     struct store *s;
     struct str value = str_of(arena_alloc(&arena, 100000), 100000), v;
-    assert_int_equal(
-        store_open(&(struct store_options){.dir = dir, .max_pages = 100}, &s, NULL), 0);
+    assert_int_equal(store_open(&(struct store_options){.dir = dir, .max_pages = 100}, &s, NULL),
+                     0);
     put(s, "before", "1");
     assert_int_equal(store_commit(s), 0);
     put(s, "same turn", "1");
@@ -285,7 +285,8 @@ static void test_disk_full(void **state)
     store_close(s);
 }
 
-/* A child writes without end and says after each commit how far it is, in memory that outlives it. */
+/* A child writes without end and says after each commit how far it is, in memory that outlives it.
+ */
 static void writer(volatile uint64_t *acknowledged)
 {
     struct store *s;
@@ -360,8 +361,8 @@ static void test_ephemeral(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        CASE(test_values),    CASE(test_scan),  CASE(test_keys),      CASE(test_marks),
-        CASE(test_one_owner), CASE(test_blobs), CASE(test_disk_full), CASE(test_kill),
+        CASE(test_values),    CASE(test_scan),          CASE(test_keys),      CASE(test_marks),
+        CASE(test_one_owner), CASE(test_blobs),         CASE(test_disk_full), CASE(test_kill),
         CASE(test_ephemeral), CASE(test_newer_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
