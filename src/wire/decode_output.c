@@ -216,7 +216,8 @@ static int read_payload(const struct operation *op, const struct wire_response *
         return 0;
     }
     if (m->shape->type != SHAPE_STRUCTURE) {
-        *(struct str *)slot = text;
+        if (text.n)
+            *(struct str *)slot = text;
         return 0;
     }
     if (!str_trim(text).n)
