@@ -66,7 +66,6 @@ static void on_made(struct environment *env, const int *fds, size_t n_fds)
     size_t used = 0;
     env->pid = e->pid;
     env->freeze = e->freeze;
-    env->kill = e->kill;
     env->memory = e->memory;
     env->cpu = e->cpu;
     env->cpu_stat = e->cpu_stat;

@@ -22,7 +22,7 @@ struct environment {
     int sock;                 /* first the spawner's, then init's events; our commands */
     int output, ports[SANDBOX_PORTS], pidfd, files[CGROUP_FILES];
     pid_t pid;
-    int freeze, kill, memory, cpu, cpu_stat; /* enum sandbox_cgroup */
+    int freeze, memory, cpu, cpu_stat; /* enum sandbox_cgroup */
     int64_t exec_ns;
     int64_t max_rss, peak; /* highest seen so far */
     bool oom;              /* since the command was started */

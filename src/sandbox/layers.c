@@ -66,6 +66,11 @@ static int overlay_mount(const struct plan_item *item, const char *text, const c
     return r;
 }
 
+void layers_avoid_overlay(void)
+{
+    overlay_works = 0;
+}
+
 bool layers_have_overlay(void)
 {
     if (overlay_works >= 0)

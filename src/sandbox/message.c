@@ -1,5 +1,6 @@
 /* message - packets with file descriptors; plans as bytes. */
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include "sandbox/message.h"
 
@@ -109,6 +110,15 @@ const char *plan_text_after(const struct plan_item *item, const char *text, cons
     return s < text + item->size ? s : NULL;
 }
 
+/* A loop makes its sockets non-blocking; who asks to wait waits all the same. */
+static bool wait_again(int sock, short events)
+{
+    struct pollfd p = {.fd = sock, .events = events};
+    if (errno != EAGAIN)
+        return errno == EINTR;
+    return poll(&p, 1, -1) >= 0 || errno == EINTR;
+}
+
 int message_send(int sock, const void *p, size_t n, const int *fds, size_t n_fds)
 {
     union {
@@ -133,7 +143,7 @@ int message_send(int sock, const void *p, size_t n, const int *fds, size_t n_fds
     ssize_t r;
     do
         r = sendmsg(sock, &msg, MSG_NOSIGNAL);
-    while (r < 0 && errno == EINTR);
+    while (r < 0 && wait_again(sock, POLLOUT));
     return r < 0 ? -errno : 0;
 }
 
@@ -155,7 +165,7 @@ int message_recv(int sock, void *p, size_t max, int flags, size_t *ret_n, int *r
 
     do
         r = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | flags);
-    while (r < 0 && errno == EINTR);
+    while (r < 0 && (flags & MSG_DONTWAIT ? errno == EINTR : wait_again(sock, POLLIN)));
     if (r < 0)
         return errno == ECONNRESET ? (*ret_n = 0, *ret_n_fds = 0, 0) : -errno;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {

@@ -36,14 +36,14 @@ const char *plan_text_after(const struct plan_item *item, const char *text, cons
 enum event_kind { EVENT_MADE = 1, EVENT_READY, EVENT_FAILED, EVENT_EXITED };
 struct event {
     int kind;
-    int error;      /* FAILED */
-    int pid;        /* MADE */
-    unsigned files; /* MADE: bit i set: cgroup file i comes along, after the pidfd */
-    int freeze, kill, memory, cpu_stat; /* MADE: enum sandbox_cgroup of each */
-    int cpu, oom;                       /* the same */
-    int wait_status;                    /* EXITED */
-    int64_t max_rss;                    /* EXITED: bytes */
-    int64_t exec_ns;                    /* READY */
+    int error;                    /* FAILED */
+    int pid;                      /* MADE */
+    unsigned files;               /* MADE: bit i set: cgroup file i comes along, after the pidfd */
+    int freeze, memory, cpu_stat; /* MADE: enum sandbox_cgroup of each */
+    int cpu;                      /* the same */
+    int wait_status;              /* EXITED */
+    int64_t max_rss;              /* EXITED: bytes */
+    int64_t exec_ns;              /* READY */
     char why[WHY_MAX];
 };
 

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "sandbox/abilities.h"
 #include "sandbox/init.h"
 #include "sandbox/message.h"
 #include "sandbox/process.h"
@@ -139,8 +140,8 @@ static void shell_remove(struct process *p, struct shell *s)
 static struct shell *find_spare(struct process *p)
 {
     LIST_EACH(&p->shells, struct shell, link, s)
-    if (!s->used && !s->dead)
-        return s;
+        if (!s->used && !s->dead)
+            return s;
     return NULL;
 }
 
@@ -184,7 +185,6 @@ static int send_made(struct process *p, const struct shell *s, int sock)
         .kind = EVENT_MADE,
         .pid = s->pid,
         .freeze = p->abilities.freeze,
-        .kill = p->abilities.kill,
         .memory = p->abilities.memory,
         .cpu = p->abilities.cpu,
         .cpu_stat = cgroups_cpu_stat_kind(&p->cgroups),
@@ -257,14 +257,13 @@ static void on_control(struct process *p)
 static void retry_removals(struct process *p)
 {
     LIST_EACH(&p->shells, struct shell, link, s)
-    if (s->dead)
-        shell_remove(p, s);
+        if (s->dead)
+            shell_remove(p, s);
 }
 
 static void on_death(struct process *p, pid_t pid)
 {
-    LIST_EACH(&p->shells, struct shell, link, s)
-    {
+    LIST_EACH(&p->shells, struct shell, link, s) {
         if (s->pid != pid)
             continue;
         if (!s->used) {
@@ -292,8 +291,8 @@ static void on_signal(struct process *p)
 static bool any_dead(struct process *p)
 {
     LIST_EACH(&p->shells, struct shell, link, s)
-    if (s->dead)
-        return true;
+        if (s->dead)
+            return true;
     return false;
 }
 
@@ -332,8 +331,7 @@ static void serve(struct process *p)
 
 static void end_all(struct process *p)
 {
-    LIST_EACH(&p->shells, struct shell, link, s)
-    {
+    LIST_EACH(&p->shells, struct shell, link, s) {
         if (!s->dead)
             kill(s->pid, SIGKILL);
         cgroup_kill(&p->cgroups, &s->cgroup); /* thaws what is frozen, too */
@@ -341,57 +339,18 @@ static void end_all(struct process *p)
     while (waitpid(-1, NULL, 0) > 0)
         ;
     LIST_EACH(&p->shells, struct shell, link, s)
-    cgroup_remove(&p->cgroups, &s->cgroup);
+        cgroup_remove(&p->cgroups, &s->cgroup);
     cgroups_close(&p->cgroups);
     layers_forget_all(p->options.cache_dir);
 }
 
 /* ---- the beginning ---- */
 
-static void note(struct sandbox_abilities *a, const char *text)
-{
-    size_t n = strlen(a->note);
-    snprintf(a->note + n, sizeof(a->note) - n, "%s%s", n ? "\n" : "", text);
-}
-
-static int map_ids(uid_t uid, gid_t gid)
-{
-    const struct {
-        const char *file;
-        int inside, outside;
-    } maps[] = {{"/proc/self/uid_map", SANDBOX_UID, (int)uid},
-                {"/proc/self/gid_map", SANDBOX_GID, (int)gid}};
-    auto_close int deny = open("/proc/self/setgroups", O_WRONLY | O_CLOEXEC);
-    if (deny < 0 || write(deny, "deny", 4) < 0)
-        return -errno;
-    for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
-        char text[64];
-        int n = snprintf(text, sizeof(text), "%d %d 1", maps[i].inside, maps[i].outside);
-        auto_close int fd = open(maps[i].file, O_WRONLY | O_CLOEXEC);
-        if (fd < 0 || write(fd, text, (size_t)n) < 0)
-            return -errno;
-    }
-    return 0;
-}
-
-static int own_namespaces(struct sandbox_abilities *a, char *why)
-{
-    uid_t uid = geteuid();
-    gid_t gid = getegid();
-    if (unshare(CLONE_NEWNS) == 0)
-        return 0;
-    if (errno != EPERM)
-        return why_printf(why, -errno, "make a mount namespace");
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
-        return why_printf(why, -errno, "make a user namespace");
-    a->user_namespace = true;
-    int r = map_ids(uid, gid);
-    return r < 0 ? why_printf(why, r, "map user and group") : 0;
-}
-
 static void look_at_machine(struct process *p)
 {
     struct sandbox_abilities *a = &p->abilities;
+    if (p->options.without_overlay)
+        layers_avoid_overlay();
     a->overlay = layers_have_overlay();
     a->seccomp = filter_compile(&p->filter) == 0;
     a->memory = cgroups_kind(&p->cgroups, CGROUP_MEMORY);
@@ -400,23 +359,7 @@ static void look_at_machine(struct process *p)
     a->freeze = cgroups_kind(&p->cgroups, CGROUP_FREEZER);
     a->kill = cgroups_kill_kind(&p->cgroups);
 
-    if (a->user_namespace)
-        note(a, "not root: environments live in a user namespace, under your own user");
-    if (!a->memory)
-        note(a,
-             "no memory cgroup: memory is limited by RLIMIT_DATA, so allocations fail instead of "
-             "the function being killed; memory used is the command's largest resident set");
-    if (!a->cpu)
-        note(a, "no cpu cgroup: functions get the whole processor, whatever their memory size");
-    if (!a->pids)
-        note(a, "no pids cgroup: processes are limited by RLIMIT_NPROC, for all environments "
-                "together");
-    if (!a->freeze)
-        note(a, "no freezer: idle environments are stopped by SIGSTOP");
-    if (!a->overlay)
-        note(a, "no overlayfs: layers are merged into folders of hard links");
-    if (!a->seccomp)
-        note(a, "no seccomp: system calls are not filtered");
+    abilities_describe(a);
 }
 
 /* Nothing tells whether an environment can be made as surely as making one: it becomes a spare. */
@@ -486,7 +429,7 @@ _Noreturn void spawner_main(int control, const struct spawner_options *options)
     detach_from_daemon(&control);
     p.control = control;
     p.signals = open_signals();
-    int r = own_namespaces(&p.abilities, why);
+    int r = namespaces_own(&p.abilities, why);
     prctl(PR_SET_PDEATHSIG, SIGTERM); /* besides the socket's end; after the ids have changed */
     if (getppid() != parent)
         _exit(0);

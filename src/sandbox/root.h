@@ -22,6 +22,7 @@ int mount_open(const char *from, int *ret);
 
 /* The same for several layers merged. Keeps what it merged for the next time. */
 int layers_open(const struct plan_item *item, const char *text, const char *cache_dir, int *ret);
+void layers_avoid_overlay(void);
 bool layers_have_overlay(void);                /* after stage_open() */
 void layers_forget_all(const char *cache_dir); /* merged folders on disk go, too */
 

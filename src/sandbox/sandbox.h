@@ -51,6 +51,7 @@ int sandbox_probe(struct sandbox_abilities *ret);
 struct spawner_options {
     int spares;            /* environments kept ready; 0 none */
     const char *cache_dir; /* for merged layers where overlayfs is missing; NULL: then refused */
+    bool without_overlay;  /* do as where overlayfs is missing */
 };
 
 /* Call first thing in main(): forks. Returns at once; the spawner prepares itself meanwhile. */

@@ -236,6 +236,65 @@ static void test_last_layer_wins(void **state)
     expect_output(plan, "cat /opt/same", "first\n");
 }
 
+/* Replaces the spawner for one test. */
+static struct spawner *change_spawner(const struct spawner_options *options)
+{
+    struct spawner *before = spawner;
+    assert_int_equal(spawner_start(options, &spawner), 0);
+    assert_int_equal(spawner_attach(spawner, &loop, NULL, NULL), 0);
+    return before;
+}
+
+static void restore_spawner(struct spawner *before)
+{
+    spawner_stop(spawner);
+    spawner = before;
+    uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+static void test_layers_without_overlayfs(void **state)
+{
+    NEEDS_SANDBOX;
+    struct spawner_options options = {.cache_dir = scratch, .without_overlay = true};
+    struct spawner *before = change_spawner(&options);
+    struct sandbox_abilities now;
+    assert_int_equal(spawner_abilities(spawner, &now), 0);
+    assert_false(now.overlay);
+    assert_non_null(strstr(now.note, "hard links"));
+
+    char dirs[2][512], outside[512];
+    const char *layers[] = {dirs[0], dirs[1]};
+    for (int i = 0; i < 2; i++)
+        snprintf(dirs[i], sizeof(dirs[i]), "%s/merge%d", scratch, i);
+    make_file("merge0/a/file", "a0\n");
+    make_file("merge0/a/other", "kept\n");
+    make_file("merge0/folder/x", "x\n");
+    make_file("merge1/a/file", "a1\n");
+    make_file("merge1/folder", "now a file\n");
+    snprintf(outside, sizeof(outside), "%s/merge0/link", scratch);
+    assert_int_equal(symlink("/etc/passwd", outside), 0);
+    struct sandbox_plan plan = shell_plan(NULL);
+    plan.layer_dirs = layers;
+    plan.n_layers = 2;
+    for (int i = 0; i < 2; i++)
+        expect_output(plan,
+                      "cd /opt; cat a/file a/other folder; readlink link;"
+                      "(: >new) 2>/dev/null || echo ro",
+                      "a1\nkept\nnow a file\n/etc/passwd\nro\n");
+    restore_spawner(before);
+
+    options.cache_dir = NULL;
+    before = change_spawner(&options);
+    const char *argv[] = {"/bin/true", NULL};
+    plan.argv = argv;
+    struct run run = {0};
+    run_begin(&run, &plan);
+    run_wait(&run);
+    assert_int_equal(run.error, -EOPNOTSUPP);
+    run_done(&run);
+    restore_spawner(before);
+}
+
 static void test_binds_and_links(void **state)
 {
     NEEDS_SANDBOX;
@@ -773,6 +832,7 @@ int main(void)
         cmocka_unit_test(test_filters_system_calls),
         cmocka_unit_test(test_tmp_has_its_size),
         cmocka_unit_test(test_last_layer_wins),
+        cmocka_unit_test(test_layers_without_overlayfs),
         cmocka_unit_test(test_binds_and_links),
         cmocka_unit_test(test_exit_status_and_signal),
         cmocka_unit_test(test_failed_start_names_the_step),
