@@ -1,5 +1,7 @@
 """A real `lamina up` around tests, and the clients that talk to it."""
 
+import contextlib
+import datetime
 import io
 import json
 import os
@@ -10,8 +12,10 @@ import sys
 import tempfile
 import threading
 import time
+import types
 import uuid
 import zipfile
+from unittest import mock
 
 import boto3
 from botocore.config import Config
@@ -368,3 +372,28 @@ def error_of(call, *args, **kwargs):
         meta, error = e.response["ResponseMetadata"], e.response["Error"]
         return meta["HTTPStatusCode"], error["Code"], error["Message"]
     raise AssertionError("no error, but %r" % (r,))
+
+
+@contextlib.contextmanager
+def signed_earlier(**ago):
+    """Within, boto3 signs as it would have done some time ago (signed_earlier(hours=2))."""
+    import botocore.auth
+
+    class Earlier(datetime.datetime):
+        @classmethod
+        def utcnow(cls):
+            return datetime.datetime.utcnow() - datetime.timedelta(**ago)
+
+    clock = types.SimpleNamespace(**vars(datetime))
+    clock.datetime = Earlier
+    modules = [botocore.auth]
+    try:
+        import botocore.crt.auth
+
+        modules.append(botocore.crt.auth)
+    except ImportError:
+        pass
+    with contextlib.ExitStack() as stack:
+        for module in modules:
+            stack.enter_context(mock.patch.object(module, "datetime", clock))
+        yield

@@ -83,6 +83,7 @@ def test_streams(logs, group):
     streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
     assert [s["logStreamName"] for s in streams] == ["a", "b", "c"]
     put(logs, {"logGroupName": group, "logStreamName": "a"}, "x", at=NOW - 5000)
+    put(logs, {"logGroupName": group, "logStreamName": "b"}, "x", at=NOW - 9000)
     put(logs, {"logGroupName": group, "logStreamName": "c"}, "x", at=NOW)
     streams = logs.describe_log_streams(
         logGroupName=group, orderBy="LastEventTime", descending=True, limit=2
@@ -134,16 +135,33 @@ def test_events_must_be_in_order(logs, stream):
     )
 
 
+HOUR = 3600 * 1000
+
+
 def test_events_that_are_too_old(logs, stream):
-    day = 24 * 3600 * 1000
     events = [
-        {"timestamp": NOW - 20 * day, "message": "old"},
-        {"timestamp": NOW, "message": "good"},
-        {"timestamp": NOW + day, "message": "future"},
+        {"timestamp": NOW - 14 * 24 * HOUR - 2 * HOUR, "message": "old"},
+        {"timestamp": NOW - 14 * 24 * HOUR + 2 * HOUR, "message": "good"},
     ]
     r = logs.put_log_events(logEvents=events, **stream)
-    assert r["rejectedLogEventsInfo"] == {"tooOldLogEventEndIndex": 1, "tooNewLogEventStartIndex": 2}
+    assert r["rejectedLogEventsInfo"] == {"tooOldLogEventEndIndex": 1}
     assert [e["message"] for e in logs.get_log_events(**stream)["events"]] == ["good"]
+
+
+def test_events_of_the_future(logs, stream):
+    events = [{"timestamp": NOW + h * HOUR, "message": str(h)} for h in (0, 1, 3, 4)]
+    r = logs.put_log_events(logEvents=events, **stream)
+    assert r["rejectedLogEventsInfo"] == {"tooNewLogEventStartIndex": 2}
+    assert [e["message"] for e in logs.get_log_events(**stream)["events"]] == ["0", "1"]
+
+
+def test_events_of_more_than_a_day(logs, stream):
+    events = [{"timestamp": NOW - 25 * HOUR, "message": "a"}, {"timestamp": NOW, "message": "b"}]
+    assert error_of(logs.put_log_events, logEvents=events, **stream) == (
+        400,
+        "InvalidParameterException",
+        "The batch of log events in a single PutLogEvents request cannot span more than 24 hours.",
+    )
 
 
 def test_put_where_nothing_is(logs, group):

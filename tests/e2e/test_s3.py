@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 
-from cloud import error_of, unique
+from cloud import error_of, signed_earlier, unique
 
 
 def md5(data):
@@ -493,13 +493,8 @@ def test_presigned_changed(signer, s3, bucket):
 
 
 def test_presigned_expired(signer, s3, bucket):
-    import datetime
-    from unittest import mock
-
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
-    past = datetime.datetime.utcnow() - datetime.timedelta(hours=2)
-    with mock.patch("botocore.auth.datetime") as clock:
-        clock.datetime.utcnow.return_value = past
+    with signed_earlier(hours=2):
         url = signer.generate_presigned_url(
             "get_object", Params={"Bucket": bucket, "Key": "k"}, ExpiresIn=60
         )
