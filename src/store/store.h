@@ -69,7 +69,7 @@ int store_ordered_parse(struct str s, int64_t *ret);
 
 /* A point to come back to when an operation fails half way; marks nest. Cheap: nothing happens in
  * the database unless something is written after it. Every mark is ended by undo_to or release, the
- * newest first; ending an older one ends the newer ones with it. */
+ * newest first, and within its turn; ending an older one ends the newer ones with it. */
 struct store_mark {
     unsigned depth;
 };

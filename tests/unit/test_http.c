@@ -141,7 +141,7 @@ static void *run(void *arg)
 static int setup(void **state)
 {
     struct http_server_options options = {
-        .on_turn_failed = on_turn_failed, .head_ms = 300, .stall_ms = 2000};
+        .on_turn_failed = on_turn_failed, .head_ms = 300, .stall_ms = 2000, .max_connections = 8};
     snprintf(spool, sizeof(spool), "/tmp/lamina-test-http-XXXXXX");
     if (!mkdtemp(spool) || pipe2(events, O_CLOEXEC) < 0)
         return -1;
@@ -491,6 +491,25 @@ static void test_stop(void **state)
     assert_int_equal(told(), 's');
 }
 
+static void test_connection_limit(void **state)
+{
+    char text[1024];
+    int fds[9];
+    for (int i = 0; i < 9; i++) {
+        fds[i] = dial(); /* the last one waits in the backlog */
+        say(fds[i], S("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+        if (i < 8)
+            hear(fds[i], "GET|", text, sizeof(text));
+    }
+    struct pollfd p = {.fd = fds[8], .events = POLLIN};
+    assert_int_equal(poll(&p, 1, 100), 0);
+    close(fds[3]);
+    hear(fds[8], "GET|", text, sizeof(text));
+    for (int i = 0; i < 9; i++)
+        if (i != 3)
+            close(fds[i]);
+}
+
 static void test_listener_free(void **state)
 {
     char text[1024];
@@ -508,6 +527,7 @@ int main(void)
         CASE(test_bytes),     CASE(test_large_head), CASE(test_continue),      CASE(test_big_body),
         CASE(test_stream),    CASE(test_later),      CASE(test_gone),          CASE(test_turn),
         CASE(test_slow_head), CASE(test_stop),       CASE(test_listener_free),
+        CASE(test_connection_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
