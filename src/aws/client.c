@@ -1,0 +1,409 @@
+/* client - typed, synchronous calls to AWS or to an endpoint that speaks like it. */
+#include "aws/client.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+#include "aws/credentials.h"
+#include "aws/transport.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "wire/sts.h"
+#include "wire/walk.h"
+
+#define ANSWER_MAX (1024ll * 1024 * 1024)
+#define LOCAL_ENDPOINT "http://127.0.0.1:4566"
+
+struct aws_client {
+    struct arena *arena;
+    struct aws_options options;
+    struct profile *profiles;
+    struct profile *profile;
+    struct str region;
+    struct sigv4_credentials credentials;
+    struct credential_plan plan; /* a role is assumed at the first call */
+    bool resolved;
+    int64_t expires_ms; /* of assumed credentials; 0: never */
+    struct transport *transport;
+    struct wire_response last;
+    struct arena last_arena; /* of last's headers */
+};
+
+static int fail(struct aws_error *err, int r, struct str message)
+{
+    *err = (struct aws_error){.r = r, .message = message};
+    return r;
+}
+
+static struct str variable(const char *name)
+{
+    const char *v = getenv(name);
+    return v && *v ? str_from(v) : (struct str){0};
+}
+
+static struct str first_of(struct str x, struct str y)
+{
+    return x.n ? x : y;
+}
+
+static int check_endpoint(struct str endpoint, struct arena *a, struct aws_error *err)
+{
+    if (!endpoint.n || str_starts(endpoint, S("http://")) || str_starts(endpoint, S("https://")))
+        return 0;
+    return fail(
+        err, -EINVAL,
+        str_printf(a, "the endpoint %.*s is not http://HOST[:PORT] or https://...", STR(endpoint)));
+}
+
+int aws_client_open(const struct aws_options *options, struct arena *a, struct aws_client **ret,
+                    struct aws_error *err)
+{
+    struct aws_client *c = ARENA_NEW(a, struct aws_client);
+    c->arena = a;
+    c->options = *options;
+    if (options->target == AWS_TARGET_AWS && options->endpoint.n)
+        return fail(err, -EINVAL, S("the target aws has its own endpoints: leave --endpoint out"));
+    int r = check_endpoint(options->endpoint, a, err);
+    if (r < 0)
+        return r;
+    r = profiles_load(a, &c->profiles);
+    if (r < 0)
+        return fail(err, r, str_printf(a, "reading ~/.aws: %s", strerror(-r)));
+    struct str name = first_of(first_of(options->profile, variable("AWS_PROFILE")), S("default"));
+    c->profile = profile_find(c->profiles, name);
+    r = credentials_plan(options, c->profiles, name, a, &c->plan, err);
+    if (r < 0)
+        return r;
+    c->region =
+        first_of(options->region, first_of(variable("AWS_REGION"), variable("AWS_DEFAULT_REGION")));
+    if (!c->region.n && c->profile)
+        c->region = c->profile->region;
+    if (!c->region.n && options->target == AWS_TARGET_AWS)
+        return fail(err, -EINVAL, S("no region: give --region, AWS_REGION, or one in the profile"));
+    if (!c->region.n)
+        c->region = S("us-east-1");
+    c->transport = transport_new();
+    arena_init(&c->last_arena);
+    *ret = c;
+    return 0;
+}
+
+void aws_client_close(struct aws_client *client)
+{
+    if (!client)
+        return;
+    transport_free(client->transport);
+    arena_done(&client->last_arena);
+}
+
+struct str aws_client_region(const struct aws_client *client)
+{
+    return client->region;
+}
+
+bool aws_client_is_local(const struct aws_client *client)
+{
+    return client->options.target == AWS_TARGET_LOCAL;
+}
+
+struct str aws_last_header(const struct aws_client *client, const char *name)
+{
+    return wire_find_header(client->last.headers, client->last.n_headers, name);
+}
+
+/* ---- endpoints ---- */
+
+static struct str strip_slash(struct str url)
+{
+    while (url.n && url.p[url.n - 1] == '/')
+        url.n--;
+    return url;
+}
+
+/* AWS_ENDPOINT_URL_CLOUDWATCH_LOGS would be right for logs by AWS's serviceId; ours takes the
+ * model's id, AWS_ENDPOINT_URL_LOGS, too. */
+static struct str service_variable(const struct service_model *service, struct arena *a)
+{
+    char *name = str_c(a, str_printf(a, "AWS_ENDPOINT_URL_%s", service->id));
+    for (char *p = name; *p; p++)
+        *p = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p == '-' ? '_' : *p;
+    struct str url = variable(name);
+    if (!url.n && strcmp(service->id, "logs") == 0)
+        url = variable("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS");
+    return url;
+}
+
+static struct str amazon_endpoint(const struct aws_client *c, const struct service_model *service,
+                                  struct arena *a)
+{
+    bool china = str_starts(c->region, S("cn-"));
+    const char *suffix = china ? "amazonaws.com.cn" : "amazonaws.com";
+    if (strcmp(service->id, "iam") == 0) {
+        if (china)
+            return S("https://iam.cn-north-1.amazonaws.com.cn");
+        if (str_starts(c->region, S("us-gov-")))
+            return S("https://iam.us-gov.amazonaws.com");
+        return S("https://iam.amazonaws.com");
+    }
+    return str_printf(a, "https://%s.%.*s.%s", service->endpoint_prefix, STR(c->region), suffix);
+}
+
+struct str aws_client_endpoint(const struct aws_client *client, const struct service_model *service,
+                               struct arena *a)
+{
+    if (client->options.target == AWS_TARGET_AWS)
+        return amazon_endpoint(client, service, a);
+    struct str url = client->options.endpoint;
+    if (!url.n)
+        url = service_variable(service, a);
+    if (!url.n)
+        url = variable("AWS_ENDPOINT_URL");
+    if (!url.n && client->profile)
+        url = client->profile->endpoint_url;
+    return strip_slash(url.n ? url : S(LOCAL_ENDPOINT));
+}
+
+/* Scheme and host of a URL, and the path it may have. */
+struct place {
+    struct str origin, host, base_path;
+    bool bucket_in_host;
+    struct str signing_region;
+};
+
+static bool dns_bucket(struct str bucket)
+{
+    if (bucket.n < 3 || bucket.n > 63)
+        return false;
+    for (size_t i = 0; i < bucket.n; i++)
+        if (!((bucket.p[i] >= 'a' && bucket.p[i] <= 'z') ||
+              (bucket.p[i] >= '0' && bucket.p[i] <= '9') || bucket.p[i] == '-'))
+            return false;
+    return true;
+}
+
+static void find_place(const struct aws_client *c, const struct operation *op, const void *in,
+                       struct arena *a, struct place *ret)
+{
+    struct str url = aws_client_endpoint(c, op->service, a), scheme, rest;
+    ssize_t colon = str_find(url, S("://"));
+    scheme = str_slice(url, 0, (size_t)colon + 3);
+    rest = str_slice(url, (size_t)colon + 3, url.n);
+    bool path = str_cut(rest, '/', &ret->host, &rest);
+    ret->base_path = path ? str_printf(a, "/%.*s", STR(rest)) : S("");
+    ret->signing_region = c->region;
+    ret->bucket_in_host = false;
+    if (c->options.target == AWS_TARGET_AWS && strcmp(op->service->id, "iam") == 0)
+        ret->signing_region = str_starts(c->region, S("cn-"))       ? S("cn-north-1")
+                              : str_starts(c->region, S("us-gov-")) ? S("us-gov-west-1")
+                                                                    : S("us-east-1");
+    const struct member *bucket = op->input && in ? member_find(op->input, S("Bucket")) : NULL;
+    if (c->options.target == AWS_TARGET_AWS && strcmp(op->service->id, "s3") == 0 && bucket &&
+        bucket->shape->type == SHAPE_STRING) {
+        struct str name = *(const struct str *)wire_slot(bucket, in);
+        if (dns_bucket(name) && strcmp(op->name, "CreateBucket") != 0) {
+            ret->host = str_printf(a, "%.*s.%.*s", STR(name), STR(ret->host));
+            ret->bucket_in_host = true;
+        }
+    }
+    ret->origin = str_printf(a, "%.*s%.*s", STR(scheme), STR(ret->host));
+}
+
+/* ---- sending ---- */
+
+static void pause_ms(int64_t ms)
+{
+    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+    while (nanosleep(&t, &t) < 0 && errno == EINTR)
+        ;
+}
+
+/* Full jitter: between nothing and 50 ms * 2^attempt, at most 20 s. */
+static int64_t backoff_ms(int attempt)
+{
+    uint32_t roll;
+    int64_t most = 50ll << (attempt < 9 ? attempt : 9);
+    random_bytes(&roll, sizeof(roll));
+    return roll % (uint64_t)(most < 20000 ? most : 20000);
+}
+
+/* What a second try may mend, and cannot do twice what was done. */
+static bool may_retry(int r, const struct wire_error *wire)
+{
+    if (r == -ECONNRESET || r == -ETIMEDOUT || r == -EHOSTUNREACH)
+        return true;
+    return r == -EREMOTEIO && wire->retryable;
+}
+
+static void remember(struct aws_client *c, const struct wire_response *response)
+{
+    struct wire_headers h = {0};
+    arena_reset(&c->last_arena);
+    for (size_t i = 0; i < response->n_headers; i++)
+        wire_headers_add(&c->last_arena, &h, str_copy(&c->last_arena, response->headers[i].name),
+                         str_copy(&c->last_arena, response->headers[i].value));
+    c->last =
+        (struct wire_response){.status = response->status, .headers = h.items, .n_headers = h.n};
+}
+
+static int attempt(struct aws_client *c, struct arena *a, const struct operation *op,
+                   const struct wire_request *plain, const struct place *place, int fd,
+                   void **ret_out, int64_t *ret_written, struct wire_error *wire,
+                   struct aws_error *err)
+{
+    struct wire_request req = *plain;
+    struct wire_response response;
+    struct sigv4_signer signer = {.credentials = &c->credentials,
+                                  .region = place->signing_region,
+                                  .service = str_from(op->service->signing_name),
+                                  .now_ms = clock_now_ms()};
+    if (c->credentials.access_key.n) {
+        int r = sigv4_sign(&signer, &req, a);
+        if (r < 0)
+            return fail(err, r, str_printf(a, "signing %s: %s", op->name, strerror(-r)));
+    }
+    struct transport_limits limits = {
+        .connect_timeout_ms = c->options.connect_timeout_ms ? c->options.connect_timeout_ms : 5000,
+        .timeout_ms = c->options.timeout_ms ? c->options.timeout_ms : 60000,
+        .max_bytes = ANSWER_MAX,
+        .out_fd = fd};
+    int r =
+        transport_send(c->transport, place->origin, &req, &limits, a, &response, ret_written, err);
+    if (r < 0)
+        return r;
+    remember(c, &response);
+    void *out = NULL;
+    if (wire_decode_output(op, &response, a, &out, wire) < 0) {
+        *err = (struct aws_error){.r = -EREMOTEIO,
+                                  .code = wire->code,
+                                  .message = wire->message,
+                                  .status = wire->status,
+                                  .request_id = wire->request_id};
+        return -EREMOTEIO;
+    }
+    if (ret_out)
+        *ret_out = out;
+    return 0;
+}
+
+static int send_signed(struct aws_client *c, struct arena *a, const struct operation *op,
+                       const void *in, int fd, void **ret_out, struct aws_error *err)
+{
+    struct place place;
+    struct wire_request req;
+    struct wire_error wire = {0};
+    find_place(c, op, in, a, &place);
+    struct wire_encode_options encode = {.base_path = place.base_path,
+                                         .bucket_in_host = place.bucket_in_host};
+    int r = wire_encode_input(op, in, &encode, a, &req, &wire);
+    if (r < 0)
+        return fail(err, r, wire.message);
+    struct wire_headers h = {0};
+    wire_headers_add(a, &h, S("Host"), place.host);
+    for (size_t i = 0; i < req.n_headers; i++)
+        wire_headers_add(a, &h, req.headers[i].name, req.headers[i].value);
+    req.headers = h.items;
+    req.n_headers = h.n;
+    int attempts = c->options.attempts ? c->options.attempts : 4;
+    for (int i = 0;; i++) {
+        int64_t written = 0;
+        wire = (struct wire_error){0};
+        r = attempt(c, a, op, &req, &place, fd, ret_out, &written, &wire, err);
+        if (r == 0 || i + 1 >= attempts || written || !may_retry(r, &wire))
+            return r;
+        pause_ms(backoff_ms(i));
+    }
+}
+
+/* ---- roles ---- */
+
+static int assume(struct aws_client *c, struct aws_error *err)
+{
+    struct arena *a = c->arena;
+    struct sts_assume_role_input in = {
+        .role_arn = c->plan.role_arn,
+        .external_id = c->plan.external_id,
+        .role_session_name =
+            c->plan.session_name.n
+                ? c->plan.session_name
+                : str_printf(a, "lamina-%lld", (long long)(clock_now_ms() / 1000))};
+    struct sts_assume_role_output *out;
+    c->credentials = c->plan.keys;
+    int r = send_signed(c, a, &sts_assume_role_op, &in, -1, (void **)&out, err);
+    if (r < 0) {
+        err->message =
+            str_printf(a, "assuming %.*s: %.*s", STR(c->plan.role_arn), STR(err->message));
+        return r;
+    }
+    if (!out->credentials)
+        return fail(err, -EPROTO, S("AssumeRole answered no credentials"));
+    c->credentials = (struct sigv4_credentials){out->credentials->access_key_id,
+                                                out->credentials->secret_access_key,
+                                                out->credentials->session_token};
+    c->expires_ms = out->credentials->expiration.ms;
+    return 0;
+}
+
+static int resolve(struct aws_client *c, struct aws_error *err)
+{
+    bool fresh = c->resolved && (!c->expires_ms || clock_now_ms() < c->expires_ms - 60000);
+    int r = 0;
+    if (fresh)
+        return 0;
+    switch (c->plan.kind) {
+    case CREDENTIAL_KEYS:
+        c->credentials = c->plan.keys;
+        break;
+    case CREDENTIAL_ROLE:
+        r = assume(c, err);
+        break;
+    case CREDENTIAL_WEB_IDENTITY:
+        r = fail(err, -ENOTSUP,
+                 S("credentials by a web identity token (AssumeRoleWithWebIdentity) are not "
+                   "supported yet"));
+        break;
+    }
+    c->resolved = r == 0;
+    return r;
+}
+
+int aws_call_to_fd(struct aws_client *client, struct arena *a, const struct operation *op,
+                   const void *in, int fd, void **ret_out, struct aws_error *err)
+{
+    int r = resolve(client, err);
+    return r < 0 ? r : send_signed(client, a, op, in, fd, ret_out, err);
+}
+
+int aws_call(struct aws_client *client, struct arena *a, const struct operation *op, const void *in,
+             void **ret_out, struct aws_error *err)
+{
+    return aws_call_to_fd(client, a, op, in, -1, ret_out, err);
+}
+
+int aws_presign(struct aws_client *client, struct arena *a, const struct operation *op,
+                const void *in, int64_t expires_s, struct str *ret_url, struct aws_error *err)
+{
+    struct place place;
+    struct wire_request req;
+    struct wire_error wire = {0};
+    int r = resolve(client, err);
+    if (r < 0)
+        return r;
+    find_place(client, op, in, a, &place);
+    struct wire_encode_options encode = {.base_path = place.base_path,
+                                         .bucket_in_host = place.bucket_in_host};
+    r = wire_encode_input(op, in, &encode, a, &req, &wire);
+    if (r < 0)
+        return fail(err, r, wire.message);
+    struct wire_header host = {S("Host"), place.host};
+    req.headers = &host;
+    req.n_headers = 1;
+    struct sigv4_signer signer = {.credentials = &client->credentials,
+                                  .region = place.signing_region,
+                                  .service = str_from(op->service->signing_name),
+                                  .now_ms = clock_now_ms()};
+    struct str query;
+    r = sigv4_presign(&signer, &req, expires_s, a, &query);
+    if (r < 0)
+        return fail(err, r, str_printf(a, "signing %s: %s", op->name, strerror(-r)));
+    *ret_url = str_printf(a, "%.*s%.*s?%.*s", STR(place.origin), STR(req.path), STR(query));
+    return 0;
+}
