@@ -228,14 +228,36 @@ static enum policy_verdict identity_says(struct question *q)
     return verdict;
 }
 
+/* IAM names its things by kind and name, "role R" or "policy arn:...", but not what it would create
+ * or pass on. */
+static struct str iam_words(struct question *q, struct str resource)
+{
+    struct arena *a = q->call->arena;
+    ssize_t role = str_find(resource, S(":role/"));
+    if (!str_starts(resource, S("arn:aws:iam::")) || str_is(q->action, "iam:PassRole") ||
+        str_is(q->action, "iam:CreateRole") || str_is(q->action, "iam:ListRoles"))
+        return resource;
+    if (role > 0)
+        return str_printf(a, "role %.*s", STR(str_slice(resource, (size_t)role + 6, resource.n)));
+    if (str_is(q->action, "iam:CreatePolicy"))
+        return str_printf(
+            a, "policy %.*s",
+            STR(str_slice(resource, (size_t)str_find_last_byte(resource, '/') + 1, resource.n)));
+    if (str_find(resource, S(":policy/")) > 0 && !str_is(q->action, "iam:ListPolicies"))
+        return str_printf(a, "policy %.*s", STR(resource));
+    return resource;
+}
+
 /* Denials, in AWS's sentences. S3 puts the resource in quotes. */
 static int deny(struct question *q, const char *because, bool names_action, struct str *ret_why)
 {
     struct arena *a = q->call->arena;
     const char *quote = str_is(action_vendor(q->action), "s3") ? "\"" : "";
+    struct str resource =
+        str_is(action_vendor(q->action), "iam") ? iam_words(q, q->resource) : q->resource;
     struct str why =
         str_printf(a, "User: %.*s is not authorized to perform: %.*s on resource: %s%.*s%s%s",
-                   STR(q->who->arn), STR(q->action), quote, STR(q->resource), quote, because);
+                   STR(q->who->arn), STR(q->action), quote, STR(resource), quote, because);
     if (names_action)
         why = str_printf(a, "%.*s %.*s action", STR(why), STR(q->action));
     *ret_why = why;
