@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include "store/store.h"
 #include "base/cleanup.h"
@@ -76,6 +77,9 @@ static void test_values(void **state)
 {
     struct store *s = open_dir();
     struct str v;
+    struct stat st;
+    assert_int_equal(stat(str_printf(&arena, "%s/lamina.db", dir).p, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
     assert_int_equal(store_get(s, S("k"), &arena, &v), -ENOENT);
     put(s, "k", "1");
     put(s, "k", "2");
