@@ -54,7 +54,8 @@ struct spawner_options {
     bool without_overlay;  /* do as where overlayfs is missing */
 };
 
-/* Call first thing in main(): forks. Returns at once; the spawner prepares itself meanwhile. */
+/* Call first thing in main(), in the process and thread that stay (after detaching): forks, and ends
+ * with its caller. Returns at once; the spawner prepares itself meanwhile. */
 int spawner_start(const struct spawner_options *options, struct spawner **ret);
 /* Waits until the spawner has looked at the machine (a few ms after its start). */
 int spawner_abilities(struct spawner *s, struct sandbox_abilities *ret);
