@@ -98,23 +98,69 @@ static int check_environment(struct call *call, const struct lambda_environment_
     return r;
 }
 
-/* Runtimes that functions may be made with now; the model's enum also lists retired ones. */
-static const char *const retired_runtimes[] = {
-    "nodejs",        "nodejs4.3",     "nodejs6.10",    "nodejs8.10",    "nodejs10.x",
-    "nodejs12.x",    "nodejs14.x",    "python2.7",     "python3.6",     "python3.7",
-    "dotnetcore1.0", "dotnetcore2.0", "dotnetcore2.1", "dotnetcore3.1", "nodejs4.3-edge",
-    "go1.x",         "ruby2.5",       "ruby2.7",       "provided",      NULL,
+/* Runtimes that functions may be made with now, and those that no longer may. */
+static const char *const runtimes[] = {
+    "nodejs20.x", "provided.al2023", "python3.12",   "java17",     "nodejs16.x",
+    "dotnet8",    "python3.10",      "java11",       "python3.11", "dotnet6",
+    "java21",     "nodejs18.x",      "provided.al2", "ruby3.3",    "java8.al2",
+    "ruby3.2",    "python3.8",       "python3.9",    "python3.13", "nodejs22.x",
+    "ruby3.4",    "nodejs24.x",      "python3.14",   "java25",     "dotnet10",
+    NULL,
 };
+static const char *const retired_runtimes[] = {
+    "nodejs",        "nodejs4.3",     "nodejs6.10",
+    "nodejs8.10",    "nodejs10.x",    "nodejs12.x",
+    "nodejs14.x",    "python2.7",     "python3.6",
+    "python3.7",     "dotnetcore1.0", "dotnetcore2.0",
+    "dotnetcore2.1", "dotnetcore3.1", "nodejs4.3-edge",
+    "go1.x",         "ruby2.5",       "ruby2.7",
+    "provided",      "java8",         NULL,
+};
+
+static bool is_one_of(struct str name, const char *const *list)
+{
+    for (; *list; list++)
+        if (str_is(name, *list))
+            return true;
+    return false;
+}
+
+static struct str all_of(struct arena *a, const char *const *list)
+{
+    struct buf b;
+    buf_init(&b, 4096);
+    for (; *list; list++)
+        buf_printf(&b, "%s%s", b.n ? ", " : "", *list);
+    struct str text = buf_copy(&b, a);
+    buf_done(&b);
+    return text;
+}
 
 static int check_runtime(struct call *call, struct str runtime)
 {
-    for (const char *const *r = retired_runtimes; *r; r++)
-        if (str_is(runtime, *r))
-            return INVALID(
-                "The runtime parameter of %s is no longer supported for creating or "
-                "updating AWS Lambda functions. We recommend you use a supported runtime "
-                "while creating or updating functions.",
-                *r);
+    if (is_one_of(runtime, runtimes))
+        return 0;
+    if (is_one_of(runtime, retired_runtimes))
+        return INVALID("The runtime parameter of %.*s is no longer supported for creating or "
+                       "updating AWS Lambda functions. We recommend you use a supported runtime "
+                       "while creating or updating functions.",
+                       STR(runtime));
+    return INVALID("Value %.*s at 'runtime' failed to satisfy constraint: Member must satisfy enum "
+                   "value set: [%.*s] or be a valid ARN",
+                   STR(runtime), STR(all_of(call->arena, runtimes)));
+}
+
+int configuration_check_layer_runtimes(struct call *call,
+                                       const struct lambda_compatible_runtimes *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (!is_one_of(list->items[i], runtimes) && !is_one_of(list->items[i], retired_runtimes))
+            return call_fail(
+                call, LAMBDA_VALIDATION,
+                "1 validation error detected: Value '[%.*s]' at 'compatibleRuntimes' "
+                "failed to satisfy constraint: Member must satisfy constraint: [Member "
+                "must satisfy enum value set: [%.*s], Member must not be null]",
+                STR(list->items[i]), STR(all_of(call->arena, runtimes)));
     return 0;
 }
 

@@ -110,6 +110,8 @@ int configuration_update(struct call *call,
                          struct lambda_version_record *v);
 int configuration_check_layers(struct call *call, struct lambda_version_record *v,
                                const struct lambda_layer_list *layers, struct str runtime);
+int configuration_check_layer_runtimes(struct call *call,
+                                       const struct lambda_compatible_runtimes *list);
 int configuration_check_size(struct call *call, const struct lambda_version_record *v);
 void configuration_touch(struct call *call, struct lambda_version_record *v);
 /* What goes out: qualified: the ARN carries this qualifier (absent: none). */

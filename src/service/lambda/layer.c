@@ -111,6 +111,9 @@ static int publish(struct call *call, const struct lambda_publish_layer_version_
     int r = layer_ref_get(call, in->layer_name, &p->name);
     if (r < 0)
         return r;
+    r = configuration_check_layer_runtimes(call, &in->compatible_runtimes);
+    if (r < 0)
+        return r;
     const struct lambda_layer_version_content_input *c = in->content;
     r = code_check_source(call, c->zip_file, c->s3_bucket, c->s3_key);
     if (r < 0)
