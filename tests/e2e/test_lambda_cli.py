@@ -15,9 +15,9 @@ def test_a_script(cloud, tmp_path):
     r = cloud.aws(
         "lambda", "create-function", "--function-name", name, "--runtime", RUNTIME, "--handler",
         "app.handler", "--role", cloud.lambda_role(), "--zip-file", "fileb://code.zip",
-        "--environment", "Variables={A=1,B=2}", cwd=tmp_path,
+        "--environment", "Variables={AA=1,BB=2}", cwd=tmp_path,
     )
-    assert json.loads(r.stdout)["Environment"] == {"Variables": {"A": "1", "B": "2"}}
+    assert json.loads(r.stdout)["Environment"] == {"Variables": {"AA": "1", "BB": "2"}}
     cloud.aws("lambda", "wait", "function-active-v2", "--function-name", name)
     r = cloud.aws(
         "lambda", "invoke", "--function-name", name, "--payload", '{"n": 1}', "--log-type", "Tail",
