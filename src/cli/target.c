@@ -138,7 +138,7 @@ static int preset_one(struct verb_run *run, const char *file, struct str key, co
     int r = 0;
     if (v->type == JSON_ARRAY) {
         JSON_EACH(v, item)
-        r = r < 0 ? r : options_preset(a, run->sets, run->n_sets, name, text_of(a, item), &err);
+            r = r < 0 ? r : options_preset(a, run->sets, run->n_sets, name, text_of(a, item), &err);
     } else {
         r = options_preset(a, run->sets, run->n_sets, name, text_of(a, v), &err);
     }
@@ -195,14 +195,12 @@ int target_preset(struct verb_run *run)
     const struct json *own =
         json_get(json_find(section, section_name(a, run->verb->name)), "parameters");
     const struct json *global = json_get(json_get(section, "global"), "parameters");
-    JSON_EACH(global, v)
-    {
+    JSON_EACH(global, v) {
         int e = json_find(own, v->key) ? 0 : preset_one(run, file, v->key, v);
         if (e)
             return e;
     }
-    JSON_EACH(own, v)
-    {
+    JSON_EACH(own, v) {
         int e = preset_one(run, file, v->key, v);
         if (e)
             return e;

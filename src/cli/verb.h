@@ -5,8 +5,8 @@
  * values in a struct. Exit codes: 0 done, 1 failed (verb_fail), 2 wrong usage (verb_usage).
  *
  *     static const struct option_row rows[] = {
- *         {OPTION(struct status_options, json), .name = "json", .type = OPTION_FLAG, .help = "..."},
- *         {0},
+ *         {OPTION(struct status_options, json), .name = "json", .type = OPTION_FLAG, .help =
+ * "..."}, {0},
  *     };
  *     static int run(struct verb_run *run)
  *     {
@@ -48,9 +48,11 @@ struct verb_set {
 struct verb {
     const char *name;
     int (*run)(struct verb_run *run); /* the exit code */
-    struct verb_set sets[VERB_SETS];  /* the verb's own options, then tables it shares; rows NULL ends */
+    struct verb_set
+        sets[VERB_SETS]; /* the verb's own options, then tables it shares; rows NULL ends */
     /* Values of lower rank than the command line (configuration files): between options_defaults()
-     * and options_parse(), with options_preset(). NULL: none. 0, or an exit code after a message. */
+     * and options_parse(), with options_preset(). NULL: none. 0, or an exit code after a message.
+     */
     int (*preset)(struct verb_run *run);
     const char *operands; /* "FUNCTION [PAYLOAD]", for the help; NULL: none are taken */
     const char *summary;  /* one line, without a full stop */
@@ -62,7 +64,8 @@ struct verb {
 };
 
 /* "lamina: VERB: message" on stderr. Return 1 and 2. */
-int verb_fail(const struct verb_run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int verb_fail(const struct verb_run *run, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 int verb_usage(const struct verb_run *run, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -1,0 +1,443 @@
+/* deploy - `lamina deploy`: code uploaded, a change set made and executed, events and outputs
+ * shown. */
+#include <errno.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/table.h"
+#include "cli/package.h"
+#include "cli/source.h"
+#include "cli/stacks.h"
+#include "cli/target.h"
+#include "cli/verbs_all.h"
+
+#define BODY_MAX 51200 /* a longer template goes through the bucket */
+
+struct deploy_options {
+    struct str template, stack_name, s3_bucket, s3_prefix, role_arn;
+    struct option_list overrides, capabilities, tags;
+    bool resolve_s3, force_upload, confirm, fail_on_empty, execute, disable_rollback;
+};
+
+static const struct option_row rows[] = {
+    {OPTION(struct deploy_options, template), .name = "template", .letter = 't',
+     .type = OPTION_TEXT, .metavar = "FILE",
+     .help = "the template; .aws-sam/build/template.yaml or template.yaml otherwise"},
+    {OPTION(struct deploy_options, template), .name = "template-file", .type = OPTION_TEXT,
+     .hidden = true, .help = "the same as --template"},
+    {OPTION(struct deploy_options, stack_name), .name = "stack-name", .type = OPTION_TEXT,
+     .metavar = "NAME", .help = "the stack to make or update"},
+    {OPTION(struct deploy_options, overrides), .name = "parameter-overrides", .type = OPTION_LIST,
+     .many = true, .metavar = "NAME=VALUE...",
+     .help =
+         "values of parameters; env:VARIABLE and file://PATH keep secrets off the command line"},
+    {OPTION(struct deploy_options, capabilities), .name = "capabilities", .type = OPTION_LIST,
+     .many = true, .metavar = "CAPABILITY...",
+     .help = "CAPABILITY_IAM, CAPABILITY_NAMED_IAM, CAPABILITY_AUTO_EXPAND"},
+    {OPTION(struct deploy_options, tags), .name = "tags", .type = OPTION_LIST, .many = true,
+     .metavar = "KEY=VALUE...", .help = "tags of the stack and of what it makes"},
+    {OPTION(struct deploy_options, s3_bucket), .name = "s3-bucket", .type = OPTION_TEXT,
+     .metavar = "NAME", .help = "bucket the code is uploaded to"},
+    {OPTION(struct deploy_options, s3_prefix), .name = "s3-prefix", .type = OPTION_TEXT,
+     .metavar = "PREFIX", .help = "in front of the uploaded keys; the stack's name otherwise"},
+    {OPTION(struct deploy_options, resolve_s3), .name = "resolve-s3", .type = OPTION_FLAG,
+     .help = "use SAM's managed bucket, and make it when it is missing"},
+    {OPTION(struct deploy_options, force_upload), .name = "force-upload", .type = OPTION_FLAG,
+     .help = "upload also what is there"},
+    {OPTION(struct deploy_options, role_arn), .name = "role-arn", .type = OPTION_TEXT,
+     .metavar = "ARN", .help = "role that CloudFormation acts as"},
+    {OPTION(struct deploy_options, confirm), .name = "confirm-changeset", .type = OPTION_FLAG,
+     .help = "show the changes and ask before they are made"},
+    {OPTION(struct deploy_options, fail_on_empty), .name = "fail-on-empty-changeset",
+     .type = OPTION_FLAG, .default_value = "true", .help = "fail when there is nothing to change"},
+    {OPTION(struct deploy_options, execute), .name = "execute-changeset", .type = OPTION_FLAG,
+     .default_value = "true", .help = "execute the change set"},
+    {OPTION(struct deploy_options, disable_rollback), .name = "disable-rollback",
+     .type = OPTION_FLAG, .help = "leave what was made when something fails"},
+    {0},
+};
+
+struct deployment {
+    struct verb_run *run;
+    const struct deploy_options *o;
+    struct arena *a;
+    struct aws_client *aws;
+    struct progress progress;
+    struct str stack_name, path;
+    struct json *root;
+    struct template_param *params;
+    size_t n_params;
+    bool exists; /* the stack is there, and not only in review */
+    struct cloudformation_stack *stack;
+    struct package_result package;
+    struct str change_set, stack_id;
+};
+
+/* ---- parameters ---- */
+
+static bool known_value(const struct deployment *d, struct str name)
+{
+    for (size_t i = 0; i < d->n_params; i++)
+        if (str_eq(d->params[i].key, name))
+            return true;
+    for (size_t i = 0; d->exists && i < d->stack->parameters.n; i++)
+        if (str_eq(d->stack->parameters.items[i].parameter_key, name))
+            return true;
+    return false;
+}
+
+/* A missing value is told before anything is sent. */
+static int check_parameters(struct deployment *d)
+{
+    const struct json *declared = json_get(d->root, "Parameters");
+    struct str *missing = ARENA_ARRAY(d->a, struct str, declared ? declared->n + 1 : 1);
+    size_t n = 0;
+    JSON_EACH(declared, p)
+        if (!json_get(p, "Default") && !known_value(d, p->key))
+            missing[n++] = p->key;
+    if (n)
+        return verb_fail(d->run,
+                         "%.*s:%d: %s without a value and without a default: %.*s; give "
+                         "--parameter-overrides %.*s=...",
+                         STR(d->path), json_find(declared, missing[0])->key_line,
+                         n > 1 ? "parameters" : "a parameter",
+                         STR(str_join(d->a, S(", "), missing, n)), STR(missing[0]));
+    for (size_t i = 0; i < d->n_params; i++)
+        if (!json_find(declared, d->params[i].key))
+            fprintf(stderr, "lamina: deploy: %.*s has no parameter %.*s; its value is not used\n",
+                    STR(d->path), STR(d->params[i].key));
+    return 0;
+}
+
+static void fill_parameters(struct deployment *d, struct cloudformation_parameters *ret)
+{
+    const struct json *declared = json_get(d->root, "Parameters");
+    ret->items = ARENA_ARRAY(d->a, struct cloudformation_parameter, declared ? declared->n + 1 : 1);
+    JSON_EACH(declared, p) {
+        struct cloudformation_parameter *out = &ret->items[ret->n];
+        size_t i = 0;
+        while (i < d->n_params && !str_eq(d->params[i].key, p->key))
+            i++;
+        out->parameter_key = p->key;
+        if (i < d->n_params)
+            out->parameter_value = d->params[i].value;
+        else if (d->exists && known_value(d, p->key))
+            out->use_previous_value = opt_bool(true);
+        else
+            continue; /* its default */
+        ret->n++;
+    }
+}
+
+static int fill_tags(struct deployment *d, struct cloudformation_tags *ret)
+{
+    struct str *words;
+    size_t n;
+    source_words(d->a, &d->o->tags, &words, &n);
+    if (!n)
+        return 0;
+    ret->items = ARENA_ARRAY(d->a, struct cloudformation_tag, n);
+    for (size_t i = 0; i < n; i++) {
+        if (!str_cut(words[i], '=', &ret->items[i].key, &ret->items[i].value))
+            return verb_usage(d->run, "tag \"%.*s\" is not of the form KEY=VALUE", STR(words[i]));
+        ret->n++;
+    }
+    return 0;
+}
+
+/* ---- the change set ---- */
+
+static int fill_template(struct deployment *d, struct package_request *q,
+                         struct cloudformation_create_change_set_input *in)
+{
+    struct str text = template_to_json(d->a, d->root, -1);
+    if (text.n <= BODY_MAX) {
+        in->template_body = text;
+        return 0;
+    }
+    char path[] = "/tmp/lamina-template-XXXXXX";
+    int fd = mkstemp(path), e = 0;
+    struct str key;
+    if (fd < 0)
+        return verb_fail(d->run, "/tmp: %s", strerror(errno));
+    if (write(fd, text.p, text.n) != (ssize_t)text.n)
+        e = verb_fail(d->run, "%s: %s", path, strerror(errno));
+    close(fd);
+    if (!e)
+        e = package_put(q, path, ".template", &d->package, &key);
+    unlink(path);
+    if (e)
+        return e;
+    struct str endpoint = aws_client_endpoint(d->aws, &cloudformation_model, d->a);
+    in->template_url =
+        aws_client_is_local(d->aws)
+            ? str_printf(d->a, "%.*s/%.*s/%.*s", STR(endpoint), STR(d->package.bucket), STR(key))
+            : str_printf(d->a, "https://s3.%.*s.amazonaws.com/%.*s/%.*s",
+                         STR(aws_client_region(d->aws)), STR(d->package.bucket), STR(key));
+    return 0;
+}
+
+static int create_change_set(struct deployment *d, struct package_request *q)
+{
+    struct cloudformation_create_change_set_input *in =
+        ARENA_NEW(d->a, struct cloudformation_create_change_set_input);
+    struct cloudformation_create_change_set_output *out;
+    struct aws_error err = {0};
+    *in = (struct cloudformation_create_change_set_input){
+        .stack_name = d->stack_name,
+        .change_set_name = str_printf(d->a, "lamina-deploy-%lld", (long long)clock_now_ms()),
+        .change_set_type = d->exists ? S("UPDATE") : S("CREATE"),
+        .description = S("Created by lamina deploy"),
+        .role_arn = d->o->role_arn,
+    };
+    source_words(d->a, &d->o->capabilities, &in->capabilities.items, &in->capabilities.n);
+    fill_parameters(d, &in->parameters);
+    int e = fill_tags(d, &in->tags);
+    if (!e)
+        e = fill_template(d, q, in);
+    if (e)
+        return e;
+    if (aws_call(d->aws, d->a, &cloudformation_create_change_set_op, in, (void **)&out, &err) < 0) {
+        if (target_error_is(&err, "InsufficientCapabilitiesException"))
+            return verb_fail(
+                d->run,
+                "%.*s; the template makes IAM resources: give --capabilities CAPABILITY_IAM "
+                "(or CAPABILITY_NAMED_IAM)",
+                STR(err.message));
+        return target_fail(d->run, &err, "the change set cannot be made");
+    }
+    d->change_set = out->id;
+    d->stack_id = out->stack_id;
+    return 0;
+}
+
+static int describe(struct deployment *d, struct cloudformation_describe_change_set_output **ret)
+{
+    struct cloudformation_describe_change_set_input in = {.change_set_name = d->change_set,
+                                                          .stack_name = d->stack_id};
+    struct aws_error err = {0};
+    for (int64_t pause_ms = 2;; pause_ms = pause_ms * 2 < 2000 ? pause_ms * 2 : 2000) {
+        if (aws_call(d->aws, d->a, &cloudformation_describe_change_set_op, &in, (void **)ret,
+                     &err) < 0)
+            return target_fail(d->run, &err, "the change set cannot be described");
+        if (!str_ends((*ret)->status, S("_PENDING")) &&
+            !str_ends((*ret)->status, S("_IN_PROGRESS")))
+            return 0;
+        usleep((useconds_t)pause_ms * 1000);
+    }
+}
+
+static void show_changes(struct deployment *d,
+                         const struct cloudformation_describe_change_set_output *set)
+{
+    bool colour = term_colour(stderr);
+    for (size_t i = 0; i < set->changes.n; i++) {
+        const struct cloudformation_resource_change *c = set->changes.items[i].resource_change;
+        if (!c)
+            continue;
+        bool add = str_is(c->action, "Add"), remove = str_is(c->action, "Remove");
+        struct str sign = term_style(d->a, colour,
+                                     add      ? STYLE_GREEN
+                                     : remove ? STYLE_RED
+                                              : STYLE_YELLOW,
+                                     add      ? S("+")
+                                     : remove ? S("-")
+                                              : S("~"));
+        progress_line(&d->progress, "  %.*s %-9.*s %-28.*s %.*s%s", STR(sign), STR(c->action),
+                      STR(c->resource_type), STR(c->logical_resource_id),
+                      str_is(c->replacement, "True")          ? "  (replaced)"
+                      : str_is(c->replacement, "Conditional") ? "  (perhaps replaced)"
+                                                              : "");
+    }
+}
+
+static void drop_change_set(struct deployment *d)
+{
+    struct cloudformation_delete_change_set_input in = {.change_set_name = d->change_set,
+                                                        .stack_name = d->stack_id};
+    struct aws_error err = {0};
+    aws_call(d->aws, d->a, &cloudformation_delete_change_set_op, &in, NULL, &err);
+    if (d->exists)
+        return;
+    /* a stack that only ever was in review leaves with it */
+    struct cloudformation_delete_stack_input gone = {.stack_name = d->stack_id};
+    aws_call(d->aws, d->a, &cloudformation_delete_stack_op, &gone, NULL, &err);
+}
+
+static bool nothing_to_do(struct str reason)
+{
+    return str_find(reason, S("didn't contain changes")) >= 0 ||
+           str_find(reason, S("No updates are to be performed")) >= 0;
+}
+
+static bool asked(void)
+{
+    char line[16];
+    fprintf(stderr, "Deploy this change set? [y/N]: ");
+    return fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y');
+}
+
+/* ---- the whole ---- */
+
+static void report(struct deployment *d, const char *result)
+{
+    struct arena *a = d->a;
+    const struct cloudformation_stack *s = d->stack;
+    if (!target_of(d->run)->json) {
+        for (size_t i = 0; s && i < s->outputs.n; i++)
+            printf("%-24.*s %.*s\n", STR(s->outputs.items[i].output_key),
+                   STR(s->outputs.items[i].output_value));
+        return;
+    }
+    struct json *v = json_new(a, JSON_OBJECT), *outputs = json_new(a, JSON_OBJECT);
+    json_set(a, v, S("stackName"), json_new_str(a, d->stack_name));
+    json_set(a, v, S("result"), json_new_str(a, str_from(result)));
+    if (s) {
+        json_set(a, v, S("stackId"), json_new_str(a, s->stack_id));
+        json_set(a, v, S("status"), json_new_str(a, s->stack_status));
+        for (size_t i = 0; i < s->outputs.n; i++)
+            json_set(a, outputs, s->outputs.items[i].output_key,
+                     json_new_str(a, s->outputs.items[i].output_value));
+    }
+    json_set(a, v, S("outputs"), outputs);
+    json_set(a, v, S("uploaded"), json_new_int(a, (int64_t)d->package.uploaded));
+    json_set(a, v, S("uploadedBytes"), json_new_int(a, d->package.bytes));
+    target_print_json(a, v);
+}
+
+static int execute(struct deployment *d)
+{
+    struct aws_error err = {0};
+    struct stacks_watch watch = {.progress = &d->progress, .quiet = target_of(d->run)->json};
+    struct cloudformation_execute_change_set_input in = {.change_set_name = d->change_set,
+                                                         .stack_name = d->stack_id};
+    if (d->o->disable_rollback)
+        in.disable_rollback = opt_bool(true);
+    stacks_mark(d->run, d->aws, d->stack_id, &watch);
+    if (aws_call(d->aws, d->a, &cloudformation_execute_change_set_op, &in, NULL, &err) < 0)
+        return target_fail(d->run, &err, "the change set cannot be executed");
+    int e = stacks_wait(d->run, d->aws, d->stack_id, &watch, &d->stack);
+    if (e)
+        return e;
+    struct str status = d->stack->stack_status;
+    if (!str_is(status, "CREATE_COMPLETE") && !str_is(status, "UPDATE_COMPLETE"))
+        return verb_fail(d->run,
+                         "the stack %.*s is %.*s%s%.*s; the events above (and \"lamina list "
+                         "resources\") say why",
+                         STR(d->stack_name), STR(status),
+                         str_has(d->stack->stack_status_reason) ? ": " : "",
+                         STR(d->stack->stack_status_reason));
+    progress_line(&d->progress, "%.*s is %.*s", STR(d->stack_name), STR(status));
+    progress_clear(&d->progress);
+    report(d, str_is(status, "CREATE_COMPLETE") ? "created" : "updated");
+    return 0;
+}
+
+static int change(struct deployment *d, struct package_request *q)
+{
+    struct cloudformation_describe_change_set_output *set;
+    int e = create_change_set(d, q);
+    if (!e)
+        e = describe(d, &set);
+    if (e)
+        return e;
+    if (!str_is(set->status, "CREATE_COMPLETE")) {
+        drop_change_set(d);
+        if (!nothing_to_do(set->status_reason))
+            return verb_fail(d->run, "the change set failed: %.*s", STR(set->status_reason));
+        if (d->o->fail_on_empty)
+            return verb_fail(
+                d->run,
+                "nothing to change in %.*s (--no-fail-on-empty-changeset makes this a success)",
+                STR(d->stack_name));
+        progress_line(&d->progress, "%.*s: nothing to change", STR(d->stack_name));
+        report(d, "unchanged");
+        return 0;
+    }
+    if (!target_of(d->run)->json)
+        show_changes(d, set);
+    if (!d->o->execute) {
+        printf("%.*s\n", STR(d->change_set));
+        return 0;
+    }
+    if (d->o->confirm && !asked()) {
+        drop_change_set(d);
+        return verb_fail(d->run, "not deployed");
+    }
+    return execute(d);
+}
+
+static int look(struct deployment *d)
+{
+    struct aws_error err = {0};
+    int r = stacks_describe(d->run, d->aws, d->stack_name, &d->stack, &err);
+    if (r < 0 && r != -ENOENT)
+        return target_fail(d->run, &err, "the stack cannot be described");
+    d->exists = r == 0 && !str_is(d->stack->stack_status, "REVIEW_IN_PROGRESS");
+    if (d->exists && str_is(d->stack->stack_status, "ROLLBACK_COMPLETE"))
+        return verb_fail(
+            d->run,
+            "the stack %.*s is ROLLBACK_COMPLETE: its creation failed and it can only be removed, "
+            "with: lamina delete --stack-name %.*s",
+            STR(d->stack_name), STR(d->stack_name));
+    return 0;
+}
+
+static int deploy(struct deployment *d)
+{
+    const struct deploy_options *o = d->o;
+    struct package_request q = {
+        .run = d->run,
+        .aws = d->aws,
+        .progress = &d->progress,
+        .template_path = d->path,
+        .root = d->root,
+        .s3_bucket = o->s3_bucket,
+        .s3_prefix = o->s3_prefix.n ? o->s3_prefix : d->stack_name,
+        /* the embedded cloud has nobody who would mind the managed bucket */
+        .resolve_s3 = o->resolve_s3 || (aws_client_is_local(d->aws) && !o->s3_bucket.n),
+        .force_upload = o->force_upload,
+    };
+    int e = look(d);
+    if (!e)
+        e = check_parameters(d);
+    if (!e)
+        e = package_run(&q, &d->package);
+    if (!e)
+        e = change(d, &q);
+    progress_clear(&d->progress);
+    return e;
+}
+
+static int run_deploy(struct verb_run *run)
+{
+    struct deployment d = {.run = run, .o = run->values[0], .a = run->arena};
+    struct str text;
+    int e = stacks_name(run, d.o->stack_name, &d.stack_name);
+    if (!e)
+        e = source_find(run, d.o->template, true, &d.path);
+    if (!e)
+        e = source_read(run, d.path, &text, &d.root);
+    if (!e)
+        e = source_parameters(run, &d.o->overrides, &d.params, &d.n_params);
+    if (!e)
+        e = target_open(run, &d.aws);
+    if (e)
+        return e;
+    progress_init(&d.progress, stderr);
+    e = deploy(&d);
+    aws_client_close(d.aws);
+    return e;
+}
+
+const struct verb deploy_verb = {
+    .name = "deploy",
+    .run = run_deploy,
+    .sets = {{rows, sizeof(struct deploy_options)}, TARGET_SET},
+    .preset = target_preset,
+    .summary = "deploy a project: upload its code, make or update its stack",
+    .details = "Goes to the embedded cloud unless --target aws is given. Parameters that need a "
+               "value and have none\n"
+               "are told before anything is sent.\n\n"
+               "    lamina deploy --stack-name app --capabilities CAPABILITY_IAM \\\n"
+               "        --parameter-overrides ApiKey=env:API_KEY Project=demo",
+};

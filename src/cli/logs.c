@@ -1,0 +1,202 @@
+/* logs - `lamina logs`: the log of a function, or of all functions of a stack. */
+#include <errno.h>
+#include <poll.h>
+#include "base/clock.h"
+#include "cli/stacks.h"
+#include "cli/target.h"
+#include "cli/verbs_all.h"
+#include "wire/lambda.h"
+#include "wire/logs.h"
+
+struct logs_options {
+    struct str filter, stack_name;
+    int64_t since_ms;
+    bool tail;
+};
+
+static const struct option_row rows[] = {
+    {OPTION(struct logs_options, tail), .name = "tail", .letter = 't', .type = OPTION_FLAG,
+     .help = "go on with what is written from now on, until Ctrl-C"},
+    {OPTION(struct logs_options, since_ms), .name = "since", .letter = 's', .type = OPTION_DURATION,
+     .unit = "s", .default_value = "10m", .metavar = "TIME",
+     .help = "how far to look back: 30s, 10m, 2h, 1d"},
+    {OPTION(struct logs_options, filter), .name = "filter", .type = OPTION_TEXT,
+     .metavar = "PATTERN", .help = "filter pattern of CloudWatch Logs"},
+    {OPTION(struct logs_options, stack_name), .name = "stack-name", .type = OPTION_TEXT,
+     .metavar = "NAME", .help = "stack in which a logical id is looked up"},
+    {0},
+};
+
+struct source {
+    struct str group, function;
+    struct str *seen; /* event ids of the newest millisecond, not to be shown twice */
+    size_t n_seen, cap_seen;
+    int64_t from_ms;
+};
+
+struct reader {
+    struct verb_run *run;
+    const struct logs_options *o;
+    struct aws_client *aws;
+    struct source *sources;
+    size_t n, cap;
+};
+
+static void add(struct reader *r, struct str function)
+{
+    struct lambda_get_function_configuration_input in = {.function_name = function};
+    struct lambda_function_configuration *out;
+    struct aws_error err = {0};
+    struct source *s = arena_push(r->run->arena, (void **)&r->sources, &r->n, &r->cap, sizeof *s);
+    *s = (struct source){.function = function, .from_ms = clock_now_ms() - r->o->since_ms};
+    s->group = str_starts(function, S("/"))
+                   ? function
+                   : str_printf(r->run->arena, "/aws/lambda/%.*s", STR(function));
+    if (!str_starts(function, S("/")) &&
+        aws_call(r->aws, r->run->arena, &lambda_get_function_configuration_op, &in, (void **)&out,
+                 &err) == 0 &&
+        out->logging_config && str_has(out->logging_config->log_group))
+        s->group = out->logging_config->log_group;
+}
+
+/* A name is a function, a logical id of the stack, or a stack itself: all its functions. */
+static int find(struct reader *r, struct str name)
+{
+    struct lambda_get_function_configuration_input in = {.function_name = name};
+    struct aws_error err = {0};
+    struct str physical = stacks_function(r->run, r->aws, r->o->stack_name, name);
+    in.function_name = physical;
+    if (str_starts(name, S("/")) || !str_eq(physical, name) ||
+        aws_call(r->aws, r->run->arena, &lambda_get_function_configuration_op, &in, NULL, &err) ==
+            0) {
+        add(r, physical);
+        return 0;
+    }
+    if (!str_has(err.code))
+        return target_fail(r->run, &err, NULL);
+    struct cloudformation_stack_resource_summary *items;
+    size_t n;
+    if (stacks_resources(r->run, r->aws, name, &items, &n, &err) == 0) {
+        for (size_t i = 0; i < n; i++)
+            if (str_is(items[i].resource_type, "AWS::Lambda::Function") &&
+                str_has(items[i].physical_resource_id))
+                add(r, items[i].physical_resource_id);
+        return r->n ? 0 : verb_fail(r->run, "the stack %.*s has no functions", STR(name));
+    }
+    /* the function may be gone while its log is not */
+    add(r, name);
+    return 0;
+}
+
+static bool seen(const struct source *s, struct str id)
+{
+    for (size_t i = 0; i < s->n_seen; i++)
+        if (str_eq(s->seen[i], id))
+            return true;
+    return false;
+}
+
+static void print(struct reader *r, const struct source *s, const struct logs_filtered_log_event *e)
+{
+    struct arena *a = r->run->arena;
+    struct str message = e->message;
+    while (str_ends(message, S("\n")))
+        message.n--;
+    if (target_of(r->run)->json) {
+        struct json *v = json_new(a, JSON_OBJECT);
+        json_set(a, v, S("timestamp"), json_new_str(a, clock_iso8601(a, e->timestamp.is)));
+        json_set(a, v, S("logGroup"), json_new_str(a, s->group));
+        json_set(a, v, S("logStream"), json_new_str(a, e->log_stream_name));
+        json_set(a, v, S("message"), json_new_str(a, message));
+        struct str line = json_text(a, v, -1);
+        printf("%.*s\n", STR(line));
+        return;
+    }
+    if (r->n > 1)
+        printf("%-24.*s ", STR(s->function));
+    printf("%.*s  %.*s\n", STR(clock_iso8601(a, e->timestamp.is)), STR(message));
+}
+
+static int read_source(struct reader *r, struct source *s, bool *ret_missing)
+{
+    struct logs_filter_log_events_input in = {.log_group_name = s->group,
+                                              .start_time = opt_int(s->from_ms),
+                                              .filter_pattern = r->o->filter};
+    int64_t newest = s->from_ms;
+    do {
+        struct logs_filter_log_events_output *out;
+        struct aws_error err = {0};
+        if (aws_call(r->aws, r->run->arena, &logs_filter_log_events_op, &in, (void **)&out, &err) <
+            0) {
+            *ret_missing = target_error_is(&err, "ResourceNotFoundException");
+            return *ret_missing ? 0 : target_fail(r->run, &err, str_c(r->run->arena, s->group));
+        }
+        for (size_t i = 0; i < out->events.n; i++) {
+            const struct logs_filtered_log_event *e = &out->events.items[i];
+            if (seen(s, e->event_id))
+                continue;
+            print(r, s, e);
+            if (e->timestamp.is > newest) {
+                newest = e->timestamp.is;
+                s->n_seen = 0;
+            }
+            *(struct str *)arena_push(r->run->arena, (void **)&s->seen, &s->n_seen, &s->cap_seen,
+                                      sizeof(struct str)) = e->event_id;
+        }
+        in.next_token = out->next_token;
+    } while (in.next_token.n);
+    s->from_ms = newest;
+    return 0;
+}
+
+static int follow(struct reader *r)
+{
+    bool any = false;
+    for (;;) {
+        for (size_t i = 0; i < r->n; i++) {
+            bool missing = false;
+            int e = read_source(r, &r->sources[i], &missing);
+            if (e)
+                return e;
+            any = any || !missing;
+        }
+        fflush(stdout);
+        if (!r->o->tail)
+            return any ? 0
+                       : verb_fail(r->run,
+                                   "there is no log group %.*s: the function has not been invoked, "
+                                   "or its role "
+                                   "may not write logs",
+                                   STR(r->sources[0].group));
+        poll(NULL, 0, aws_client_is_local(r->aws) ? 200 : 2000);
+    }
+}
+
+static int run_logs(struct verb_run *run)
+{
+    const struct logs_options *o = run->values[0];
+    struct reader r = {.run = run, .o = o};
+    struct str name = run->parsed.n_operands ? run->parsed.operands[0] : o->stack_name;
+    if (!name.n)
+        return verb_usage(run, "which log? name a function or a stack");
+    int e = target_open(run, &r.aws);
+    if (e)
+        return e;
+    e = find(&r, name);
+    if (!e)
+        e = follow(&r);
+    aws_client_close(r.aws);
+    return e;
+}
+
+const struct verb logs_verb = {
+    .name = "logs",
+    .run = run_logs,
+    .sets = {{rows, sizeof(struct logs_options)}, TARGET_SET},
+    .preset = target_preset,
+    .operands = "FUNCTION|STACK",
+    .max_operands = 1,
+    .summary = "show the log of a function, or of a stack's functions",
+    .details =
+        "    lamina logs MainFunction --since 1h --filter ERROR\n    lamina logs my-stack --tail",
+};

@@ -1,0 +1,138 @@
+#include "cli/stacks.h"
+#include <errno.h>
+#include <poll.h>
+#include "base/clock.h"
+#include "base/table.h"
+#include "cli/target.h"
+
+int stacks_describe(struct verb_run *run, struct aws_client *aws, struct str name,
+                    struct cloudformation_stack **ret, struct aws_error *err)
+{
+    struct cloudformation_describe_stacks_input in = {.stack_name = name};
+    struct cloudformation_describe_stacks_output *out;
+    int r = aws_call(aws, run->arena, &cloudformation_describe_stacks_op, &in, (void **)&out, err);
+    if (r < 0)
+        return target_error_is(err, "ValidationError") &&
+                       str_find(err->message, S("does not exist")) >= 0
+                   ? -ENOENT
+                   : r;
+    if (!out->stacks.n)
+        return -ENOENT;
+    *ret = &out->stacks.items[0];
+    return 0;
+}
+
+static enum style style_of(struct str status)
+{
+    if (str_find(status, S("FAILED")) >= 0 || str_find(status, S("ROLLBACK")) >= 0)
+        return STYLE_RED;
+    return str_ends(status, S("_COMPLETE")) ? STYLE_GREEN : STYLE_NONE;
+}
+
+static void show_event(struct verb_run *run, struct progress *progress,
+                       const struct cloudformation_stack_event *e)
+{
+    bool colour = term_colour(stderr);
+    struct str status = str_printf(run->arena, "%-20.*s", STR(e->resource_status));
+    status = term_style(run->arena, colour, style_of(e->resource_status), status);
+    progress_line(progress, "  %.*s %-28.*s %.*s%s%.*s", STR(status), STR(e->resource_type),
+                  STR(e->logical_resource_id), str_has(e->resource_status_reason) ? "  " : "",
+                  STR(e->resource_status_reason));
+}
+
+/* Newest first, as AWS gives them; shown oldest first. */
+static void show_new(struct verb_run *run, struct aws_client *aws, struct str name,
+                     struct stacks_watch *watch, bool show)
+{
+    struct cloudformation_describe_stack_events_input in = {.stack_name = name};
+    struct cloudformation_describe_stack_events_output *out;
+    struct aws_error err = {0};
+    if (aws_call(aws, run->arena, &cloudformation_describe_stack_events_op, &in, (void **)&out,
+                 &err) < 0)
+        return;
+    size_t n = 0;
+    while (n < out->stack_events.n &&
+           !str_eq(out->stack_events.items[n].event_id, watch->last_event))
+        n++;
+    if (out->stack_events.n)
+        watch->last_event = out->stack_events.items[0].event_id;
+    for (size_t i = n; show && i-- > 0;)
+        show_event(run, watch->progress, &out->stack_events.items[i]);
+}
+
+void stacks_mark(struct verb_run *run, struct aws_client *aws, struct str name,
+                 struct stacks_watch *watch)
+{
+    show_new(run, aws, name, watch, false);
+}
+
+int stacks_wait(struct verb_run *run, struct aws_client *aws, struct str name,
+                struct stacks_watch *watch, struct cloudformation_stack **ret)
+{
+    /* The embedded cloud is done in milliseconds; AWS is asked less and less often, up to every 3
+     * s. */
+    int64_t pause_ms = 2;
+    for (;;) {
+        struct aws_error err = {0};
+        int r = stacks_describe(run, aws, name, ret, &err);
+        if (r == -ENOENT)
+            return verb_fail(run, "the stack %.*s is gone", STR(name));
+        if (r < 0)
+            return target_fail(run, &err, "the stack cannot be described");
+        if (watch && watch->progress && !watch->quiet)
+            show_new(run, aws, name, watch, true);
+        if (!str_ends((*ret)->stack_status, S("_IN_PROGRESS")) ||
+            str_is((*ret)->stack_status, "REVIEW_IN_PROGRESS"))
+            return 0;
+        poll(NULL, 0, (int)pause_ms);
+        pause_ms = pause_ms * 3 / 2 + 1 < 3000 ? pause_ms * 3 / 2 + 1 : 3000;
+    }
+}
+
+int stacks_resources(struct verb_run *run, struct aws_client *aws, struct str name,
+                     struct cloudformation_stack_resource_summary **ret, size_t *ret_n,
+                     struct aws_error *err)
+{
+    struct cloudformation_list_stack_resources_input in = {.stack_name = name};
+    struct cloudformation_stack_resource_summary *items = NULL;
+    size_t n = 0, cap = 0;
+    do {
+        struct cloudformation_list_stack_resources_output *out;
+        int r = aws_call(aws, run->arena, &cloudformation_list_stack_resources_op, &in,
+                         (void **)&out, err);
+        if (r < 0)
+            return r;
+        for (size_t i = 0; i < out->stack_resource_summaries.n; i++)
+            *(struct cloudformation_stack_resource_summary *)arena_push(run->arena, (void **)&items,
+                                                                        &n, &cap, sizeof *items) =
+                out->stack_resource_summaries.items[i];
+        in.next_token = out->next_token;
+    } while (str_has(in.next_token) && in.next_token.n);
+    *ret = items;
+    *ret_n = n;
+    return 0;
+}
+
+int stacks_name(struct verb_run *run, struct str given, struct str *ret)
+{
+    if (!given.n)
+        return verb_usage(run, "which stack? give --stack-name, or stack_name in samconfig.toml");
+    *ret = given;
+    return 0;
+}
+
+struct str stacks_function(struct verb_run *run, struct aws_client *aws, struct str stack,
+                           struct str name)
+{
+    if (!stack.n || str_starts(name, S("arn:")))
+        return name;
+    struct cloudformation_describe_stack_resource_input in = {.stack_name = stack,
+                                                              .logical_resource_id = name};
+    struct cloudformation_describe_stack_resource_output *out;
+    struct aws_error err = {0};
+    if (aws_call(aws, run->arena, &cloudformation_describe_stack_resource_op, &in, (void **)&out,
+                 &err) < 0 ||
+        !out->stack_resource_detail || !str_has(out->stack_resource_detail->physical_resource_id))
+        return name;
+    return out->stack_resource_detail->physical_resource_id;
+}

@@ -1,0 +1,67 @@
+/* template - `lamina template`: the template as CloudFormation will see it. Asks no cloud. */
+#include <errno.h>
+#include "cli/source.h"
+#include "cli/target.h"
+#include "cli/verbs_all.h"
+
+struct template_options {
+    struct str template, stack_name, account;
+    struct option_list overrides;
+};
+
+static const struct option_row rows[] = {
+    {OPTION(struct template_options, template), .name = "template", .letter = 't',
+     .type = OPTION_TEXT, .metavar = "FILE", .help = "the template; template.yaml otherwise"},
+    {OPTION(struct template_options, overrides), .name = "parameter-overrides", .type = OPTION_LIST,
+     .many = true, .metavar = "NAME=VALUE...",
+     .help = "values of parameters (env:NAME and file://PATH too)"},
+    {OPTION(struct template_options, stack_name), .name = "stack-name", .type = OPTION_TEXT,
+     .metavar = "NAME", .default_value = "stack", .help = "what AWS::StackName gives"},
+    {OPTION(struct template_options, account), .name = "account", .type = OPTION_TEXT,
+     .metavar = "ID", .default_value = "000000000000", .help = "what AWS::AccountId gives"},
+    {0},
+};
+
+static int run_template(struct verb_run *run)
+{
+    const struct template_options *o = run->values[0];
+    struct arena *a = run->arena;
+    struct str path, text;
+    struct json *root, *out;
+    struct template_param *params;
+    size_t n;
+    int e = source_find(run, o->template, false, &path);
+    if (!e)
+        e = source_read(run, path, &text, &root);
+    if (!e)
+        e = source_parameters(run, &o->overrides, &params, &n);
+    if (e)
+        return e;
+    struct template_error err = {0};
+    struct str region = target_of(run)->region;
+    out = root;
+    if (template_has_transform(root, S(SAM_TRANSFORM))) {
+        struct sam_input in = {.root = root,
+                               .params = params,
+                               .n_params = n,
+                               .region = str_has(region) ? region : S("us-east-1")};
+        if (sam_transform(a, &in, &out, &err) < 0)
+            return verb_fail(run, "%.*s: %.*s", STR(path), STR(err.message));
+    }
+    struct template *view;
+    if (template_open(a, out, &view, &err) < 0)
+        return verb_fail(run, "%.*s:%d:%d: %.*s", STR(path), err.line, err.column,
+                         STR(err.message));
+    target_print_json(a, out);
+    return 0;
+}
+
+const struct verb template_verb = {
+    .name = "template",
+    .run = run_template,
+    .sets = {{rows, sizeof(struct template_options)}, TARGET_SET},
+    .preset = target_preset,
+    .summary = "print the template as CloudFormation will see it, the SAM transform done",
+    .details =
+        "Asks no cloud. Local paths stand as they are.\n\n    lamina template -t template.yaml",
+};
