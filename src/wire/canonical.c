@@ -26,6 +26,8 @@ static struct str normalize(struct arena *a, struct str path)
                 *to++ = '/';
         }
     }
+    if (to > out + 1 && to[-1] == '/' && !str_ends(path, S("/")))
+        to--; /* as botocore does with a path that ends in "/." */
     return str_of(out, (size_t)(to - out));
 }
 

@@ -1,5 +1,5 @@
-/* test_aws_client - profiles, endpoints, errors of a connection, and typed calls against a server that
- * nobody here wrote (moto's; skipped where it is not installed). */
+/* test_aws_client - profiles, endpoints, errors of a connection, and typed calls against a server
+ * that nobody here wrote (moto's; skipped where it is not installed). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,10 +29,16 @@ extern char **environ;
 
 static void clear_environment(void)
 {
-    static const char *const names[] = {
-        "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE",
-        "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3",
-        "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"};
+    static const char *const names[] = {"AWS_ACCESS_KEY_ID",
+                                        "AWS_SECRET_ACCESS_KEY",
+                                        "AWS_SESSION_TOKEN",
+                                        "AWS_PROFILE",
+                                        "AWS_REGION",
+                                        "AWS_DEFAULT_REGION",
+                                        "AWS_ENDPOINT_URL",
+                                        "AWS_ENDPOINT_URL_S3",
+                                        "AWS_WEB_IDENTITY_TOKEN_FILE",
+                                        "AWS_ROLE_ARN"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         unsetenv(names[i]);
     setenv("AWS_CONFIG_FILE", "/nonexistent/config", 1);
@@ -193,8 +199,12 @@ static int start_moto(void **state)
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, out[1], 1);
     posix_spawn_file_actions_adddup2(&actions, out[1], 2);
-    char *argv[] = {(char *)(uintptr_t) "moto_server", (char *)(uintptr_t) "-H",
-                    (char *)(uintptr_t) "127.0.0.1",   (char *)(uintptr_t) "-p", port, NULL};
+    char *argv[] = {(char *)(uintptr_t) "moto_server",
+                    (char *)(uintptr_t) "-H",
+                    (char *)(uintptr_t) "127.0.0.1",
+                    (char *)(uintptr_t) "-p",
+                    port,
+                    NULL};
     int r = posix_spawnp(&moto.pid, "moto_server", &actions, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     close(out[1]);
@@ -263,10 +273,10 @@ static void moto_query(void **state)
     assert_true(str_is(who->account, "123456789012"));
 
     struct iam_tag tags[] = {{.key = S("a"), .value = S("b & <c>")}};
-    struct iam_create_role_input role = {
-        .role_name = S("r1"),
-        .assume_role_policy_document = S("{\"Version\":\"2012-10-17\",\"Statement\":[]}"),
-        .tags = {tags, 1}};
+    struct iam_create_role_input role = {.role_name = S("r1"),
+                                         .assume_role_policy_document =
+                                             S("{\"Version\":\"2012-10-17\",\"Statement\":[]}"),
+                                         .tags = {tags, 1}};
     struct iam_create_role_output *made;
     CALL(iam_create_role_op, &role, &made);
     assert_true(str_is(made->role->role_name, "r1"));
