@@ -235,6 +235,8 @@ int store_open(const struct store_options *o, struct store **ret, struct store_e
         if (rc != SQLITE_OK)
             r = fail(err, store_error_of(s, rc), "cannot open %s: %s", path,
                      s->db ? sqlite3_errmsg(s->db) : "out of memory");
+        else if (!s->ephemeral && chmod(path, 0600) < 0) /* its other files get the same mode */
+            r = fail(err, -errno, "cannot own %s: %s", path, strerror(errno));
     }
     if (r == 0) {
         sqlite3_extended_result_codes(s->db, 1);
