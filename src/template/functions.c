@@ -85,8 +85,7 @@ static int evaluate_many(struct resolving *rs, const struct json *arg, bool all,
                              "at most 10 boolean parameters.",
                              STR(arg->key));
     bool result = all;
-    JSON_EACH(arg, item)
-    {
+    JSON_EACH(arg, item) {
         bool one;
         int r = evaluate(rs, item, &one);
         if (r < 0)
@@ -145,7 +144,11 @@ int template_condition_holds(struct template *t, struct str name, bool *ret,
                              STR(name));
     if (c->state == CONDITION_UNKNOWN) {
         c->state = CONDITION_BUSY;
-        struct resolving rs = {.t = t, .arena = t->arena, .err = err, .block = "Conditions"};
+        struct resolving rs = {.t = t,
+                               .arena = t->arena,
+                               .err = err,
+                               .block = "Conditions",
+                               .used_before = t->arena->used};
         bool holds;
         int r = evaluate(&rs, c->expression, &holds);
         if (r < 0) {

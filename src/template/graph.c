@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#define MAX_NAMED 100 /* in one message */
+
 static void note(struct references *list, struct str name, struct str attribute,
                  const struct json *node)
 {
@@ -83,8 +85,7 @@ static int collect_sub(struct template *t, const struct json *arg, enum branches
         bool dotted = str_cut(var, '.', &head, &rest);
         note(list, head, dotted ? rest : (struct str){0}, text);
     }
-    JSON_EACH(locals, local)
-    {
+    JSON_EACH(locals, local) {
         int r = references_collect(t, local, which, list, err);
         if (r < 0)
             return r;
@@ -154,8 +155,7 @@ int references_collect(struct template *t, const struct json *value, enum branch
         if (str_eq(arg->key, S("Fn::If")))
             return collect_if(t, arg, which, list, err);
     }
-    JSON_EACH(value, child)
-    {
+    JSON_EACH(value, child) {
         int r = references_collect(t, child, which, list, err);
         if (r < 0)
             return r;
@@ -185,7 +185,7 @@ static bool contains(const struct str *names, size_t n, struct str name)
 static int unresolved(struct template *t, const struct references *list, const char *block,
                       bool active_only, struct template_error *err)
 {
-    struct str *bad = ARENA_ARRAY(t->arena, struct str, list->n + 1);
+    struct str bad[MAX_NAMED];
     const struct json *node = NULL;
     size_t n = 0;
     for (size_t i = 0; i < list->n; i++) {
@@ -202,7 +202,7 @@ static int unresolved(struct template *t, const struct references *list, const c
                                  STR(ref->name));
         if (!node)
             node = ref->node;
-        if (!contains(bad, n, ref->name))
+        if (n < MAX_NAMED && !contains(bad, n, ref->name))
             bad[n++] = ref->name;
     }
     if (!n)
@@ -238,8 +238,7 @@ static int collect_depends_on(struct template *t, const struct template_resource
         return 0;
     }
     if (v->type == JSON_ARRAY) {
-        JSON_EACH(v, item)
-        {
+        JSON_EACH(v, item) {
             if (item->type != JSON_STRING)
                 break;
             note(list, item->text, S("DependsOn"), item);
@@ -264,8 +263,7 @@ static int condition_names(struct template *t, const struct json *v, struct temp
                                  "Resources block of the template",
                                  STR(v->first->first->text));
     }
-    JSON_EACH(v, child)
-    {
+    JSON_EACH(v, child) {
         int r = condition_names(t, child, err);
         if (r < 0)
             return r;

@@ -68,8 +68,7 @@ static int open_one(struct template *t, const struct json *declaration, struct t
         return template_fail(
             a, err, declaration,
             "Template format error: Every Parameters object must contain a Type member.");
-    JSON_EACH(declaration, member)
-    {
+    JSON_EACH(declaration, member) {
         bool found = false;
         for (const char *const *k = known; *k && !found; k++)
             found = str_is(member->key, *k);
@@ -102,8 +101,7 @@ int parameters_open(struct template *t, const struct json *section, struct templ
                              "maximum allowed, 200",
                              section->n);
     t->parameters = ARENA_ARRAY(t->arena, struct template_parameter, section->n + 1);
-    JSON_EACH(section, declaration)
-    {
+    JSON_EACH(section, declaration) {
         int r = open_one(t, declaration, err);
         if (r < 0)
             return r;
@@ -226,7 +224,7 @@ static int check_one(struct template *t, const struct template_parameter *p, str
     const struct json *allowed = json_get(p->declaration, "AllowedValues");
     bool found = !allowed;
     JSON_EACH(allowed, item)
-    found = found || str_eq(scalar_text(item), value);
+        found = found || str_eq(scalar_text(item), value);
     if (!found)
         return violated(t, p, err, S("must be one of AllowedValues"));
     if (p->kind == PARAM_NUMBER || p->kind == PARAM_NUMBER_LIST)

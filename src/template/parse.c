@@ -28,8 +28,7 @@ static int check_keys(struct arena *a, const struct json *v, struct template_err
     if (v->type == JSON_OBJECT && v->n > 1) {
         struct map seen;
         map_init(&seen);
-        JSON_EACH(v, member)
-        {
+        JSON_EACH(v, member) {
             if (map_put(&seen, member->key, member)) {
                 r = template_fail(
                     a, err, member,
@@ -104,8 +103,7 @@ static void write_canonical(struct buf *b, const struct json *v)
 {
     if (v->type == JSON_ARRAY) {
         buf_byte(b, '[');
-        JSON_EACH(v, item)
-        {
+        JSON_EACH(v, item) {
             write_canonical(b, item);
             if (item->next)
                 buf_byte(b, ',');
@@ -122,7 +120,7 @@ static void write_canonical(struct buf *b, const struct json *v)
         abort();
     size_t n = 0;
     JSON_EACH(v, member)
-    members[n++] = member;
+        members[n++] = member;
     qsort(members, n, sizeof *members, by_key);
     buf_byte(b, '{');
     for (size_t i = 0; i < n; i++) {

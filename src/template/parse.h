@@ -14,6 +14,9 @@
 #define TEMPLATE_MAX_DEPTH JSON_DEPTH
 #define TEMPLATE_MAX_NODES 200000
 
+/* A small template can ask for large copies (aliases, Globals, maps): no step may take more. */
+#define TEMPLATE_MAX_WORK_BYTES ((size_t)256 * 1024 * 1024)
+
 /* What is wrong with a template: one per failing call. Everywhere in this room a function that
  * takes one returns -EBADMSG with it filled, and 0 otherwise. */
 struct template_error {

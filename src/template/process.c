@@ -31,8 +31,7 @@ static struct template_param *known_values(struct arena *a, const struct templat
                 values[n].value = request->previous[k].value;
         n++;
     }
-    JSON_EACH(section, p)
-    {
+    JSON_EACH(section, p) {
         bool given = false;
         for (size_t i = 0; i < request->n_params && !given; i++)
             given = str_eq(request->params[i].key, p->key);

@@ -9,8 +9,8 @@
 struct reader {
     struct arena *arena;
     yaml_parser_t parser;
-    struct map anchors; /* name -> struct json, whole once its node has ended */
-    size_t nodes;
+    struct map anchors;        /* name -> struct json, whole once its node has ended */
+    size_t nodes, used_before; /* of the arena */
     struct template_error *err;
 };
 
@@ -196,8 +196,7 @@ static int count_copy(struct reader *rd, const struct json *v, int depth)
 {
     if (depth > TEMPLATE_MAX_DEPTH || ++rd->nodes > TEMPLATE_MAX_NODES)
         return -E2BIG;
-    JSON_EACH(v, child)
-    {
+    JSON_EACH(v, child) {
         int r = count_copy(rd, child, depth + 1);
         if (r < 0)
             return r;
@@ -212,7 +211,8 @@ static int read_alias(struct reader *rd, const yaml_event_t *event, int depth, s
     if (!target)
         return fail_at(rd, event->start_mark, "Unknown alias");
     /* Counted before anything is copied: a few nested aliases can stand for billions of values. */
-    if (count_copy(rd, target, depth) < 0)
+    if (rd->arena->used - rd->used_before > TEMPLATE_MAX_WORK_BYTES / 2 ||
+        count_copy(rd, target, depth) < 0)
         return fail_at(rd, event->start_mark, "Too many values or too deeply nested");
     *ret = json_copy(rd->arena, target);
     (*ret)->line = (int)event->start_mark.line + 1;
@@ -245,8 +245,7 @@ static int merge(struct reader *rd, struct json *object, struct map *seen, const
                  yaml_mark_t mark)
 {
     if (from->type == JSON_ARRAY) {
-        JSON_EACH(from, one)
-        {
+        JSON_EACH(from, one) {
             if (one->type != JSON_OBJECT)
                 return fail_at(rd, mark, "Only mappings can be merged");
             int r = merge(rd, object, seen, one, mark);
@@ -257,8 +256,7 @@ static int merge(struct reader *rd, struct json *object, struct map *seen, const
     }
     if (from->type != JSON_OBJECT)
         return fail_at(rd, mark, "Only mappings can be merged");
-    JSON_EACH(from, member)
-    {
+    JSON_EACH(from, member) {
         if (map_find(seen, member->key))
             continue;
         struct json *copy = json_copy(rd->arena, member);
@@ -405,7 +403,7 @@ static int read_stream(struct reader *rd, struct json **ret)
 
 int read_yaml(struct arena *a, struct str text, struct json **ret, struct template_error *err)
 {
-    struct reader rd = {.arena = a, .err = err};
+    struct reader rd = {.arena = a, .used_before = a->used, .err = err};
     if (!yaml_parser_initialize(&rd.parser))
         abort();
     map_init(&rd.anchors);

@@ -29,7 +29,9 @@ int resolve_value(struct resolving *rs, const struct json *v, struct json **ret)
         return template_fail(rs->arena, rs->err, v, "Template error: too deeply nested");
     }
     int r = 0;
-    if (v->type == JSON_OBJECT) {
+    if (rs->arena->used - rs->used_before > TEMPLATE_MAX_WORK_BYTES) {
+        r = template_fail(rs->arena, rs->err, v, "Template error: the values are too long");
+    } else if (v->type == JSON_OBJECT) {
         r = v->n == 1 && template_is_intrinsic(v) ? resolve_function(rs, v->first, ret)
                                                   : resolve_object(rs, v, ret);
     } else if (v->type == JSON_ARRAY) {
@@ -51,8 +53,7 @@ int resolve_value(struct resolving *rs, const struct json *v, struct json **ret)
 static int resolve_object(struct resolving *rs, const struct json *v, struct json **ret)
 {
     struct json *object = placed(json_new(rs->arena, JSON_OBJECT), v);
-    JSON_EACH(v, member)
-    {
+    JSON_EACH(v, member) {
         struct json *one = NULL;
         int r = resolve_value(rs, member, &one);
         if (r < 0)
@@ -272,8 +273,7 @@ static int fn_join(struct resolving *rs, const struct json *arg, struct json **r
     size_t bytes = 0;
     struct str *parts = ARENA_ARRAY(rs->arena, struct str, list->n + 1);
     size_t n = 0;
-    JSON_EACH(list, item)
-    {
+    JSON_EACH(list, item) {
         parts[n] = scalar_text(item);
         if (!str_has(parts[n]))
             return template_fail(rs->arena, rs->err, item, wrong);
@@ -443,7 +443,12 @@ int resolve_function(struct resolving *rs, const struct json *arg, struct json *
 int template_resolve(struct template *t, struct arena *a, const struct template_source *source,
                      const struct json *value, struct json **ret, struct template_error *err)
 {
-    struct resolving rs = {.t = t, .arena = a, .source = source, .err = err, .block = "Resources"};
+    struct resolving rs = {.t = t,
+                           .arena = a,
+                           .source = source,
+                           .err = err,
+                           .block = "Resources",
+                           .used_before = a->used};
     struct json *result = NULL;
     int r = resolve_value(&rs, value, &result);
     if (r == 0)
@@ -478,7 +483,12 @@ int template_resolve_output(struct template *t, struct arena *a,
                             const struct template_output *output, struct str *ret_value,
                             struct str *ret_export_name, struct template_error *err)
 {
-    struct resolving rs = {.t = t, .arena = a, .source = source, .err = err, .block = "Outputs"};
+    struct resolving rs = {.t = t,
+                           .arena = a,
+                           .source = source,
+                           .err = err,
+                           .block = "Outputs",
+                           .used_before = a->used};
     struct str value, name = {0};
     int r = resolve_text(&rs, output->value,
                          "Template format error: The Value field of every Outputs member must "

@@ -9,7 +9,8 @@ struct resolving {
     struct arena *arena;
     const struct template_source *source; /* NULL: nothing but parameters */
     struct template_error *err;
-    const char *block; /* for messages: Resources, Outputs, Conditions */
+    const char *block;  /* for messages: Resources, Outputs, Conditions */
+    size_t used_before; /* of the arena, when the run began */
     int depth;
 };
 

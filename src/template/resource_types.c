@@ -58,8 +58,8 @@ static bool same(const struct json *a, const struct json *b)
         if (a->n != b->n)
             return false;
         JSON_EACH(a, member)
-        if (!same(member, json_find(b, member->key)))
-            return false;
+            if (!same(member, json_find(b, member->key)))
+                return false;
         return true;
     }
     if (json_equal(a, b))
@@ -95,15 +95,14 @@ enum resource_change resource_type_compare(struct arena *a, const struct resourc
     enum resource_change change = CHANGE_NONE;
     struct property_change *list = NULL;
     size_t n = 0, cap = 0;
-    JSON_EACH(before, old)
-    {
+    JSON_EACH(before, old) {
         const struct json *new = json_find(after, old->key);
         if (!same(old, new))
             note(a, type, old, new, &list, &n, &cap, &change);
     }
     JSON_EACH(after, new)
-    if (!json_find(before, new->key))
-        note(a, type, NULL, new, &list, &n, &cap, &change);
+        if (!json_find(before, new->key))
+            note(a, type, NULL, new, &list, &n, &cap, &change);
     *ret = list;
     *ret_n = n;
     return change;
@@ -165,8 +164,7 @@ static int check_kind(struct arena *a, const struct property_type *p, enum prope
     if (kind != PROPERTY_LIST && kind != PROPERTY_MAP)
         return 0;
     int i = 0;
-    JSON_EACH(v, item)
-    {
+    JSON_EACH(v, item) {
         struct str below = kind == PROPERTY_LIST
                                ? str_printf(a, "%.*s/%d", STR(path), i++)
                                : str_printf(a, "%.*s/%.*s", STR(path), STR(item->key));
@@ -180,8 +178,7 @@ static int check_kind(struct arena *a, const struct property_type *p, enum prope
 static int check_table(struct arena *a, const struct property_type *table, const struct json *v,
                        struct str path, struct template_error *err)
 {
-    JSON_EACH(v, member)
-    {
+    JSON_EACH(v, member) {
         const struct property_type *p = property_type_find(table, member->key);
         if (!p)
             return template_fail(a, err, member, "Encountered unsupported property %.*s",

@@ -47,6 +47,14 @@ static int structure(struct sam *s, const char *what)
     return sam_fatal(s, (struct str){0}, "Structure of the SAM template is invalid. %s", what);
 }
 
+bool too_large(struct sam *s)
+{
+    if (s->arena->used - s->used_before <= TEMPLATE_MAX_WORK_BYTES)
+        return false;
+    structure(s, "It becomes too large when its Globals are merged.");
+    return true;
+}
+
 static const char *const supported[] = {"AWS::Serverless::Function",
                                         "AWS::Serverless::LayerVersion", NULL};
 static const char *const refused[] = {"AWS::Serverless::Api",
@@ -73,12 +81,16 @@ static int check_structure(struct sam *s)
     const struct json *resources = json_get(s->root, "Resources");
     if (!json_is(resources, JSON_OBJECT) || !resources->n)
         return structure(s, "'Resources' section is required");
+    if (resources->n > 500)
+        return sam_fatal(s, (struct str){0},
+                         "Template format error: Number of resources, %zu, is greater than maximum "
+                         "allowed, 500",
+                         resources->n);
     JSON_EACH(resources, resource)
-    if (resource->type != JSON_OBJECT)
-        return structure(s, "All 'Resources' must be Objects. If you're using YAML, this may "
-                            "be an indentation issue.");
-    JSON_EACH(resources, resource)
-    {
+        if (resource->type != JSON_OBJECT)
+            return structure(s, "All 'Resources' must be Objects. If you're using YAML, this may "
+                                "be an indentation issue.");
+    JSON_EACH(resources, resource) {
         struct str type = json_get_str(resource, "Type");
         const struct json *condition = json_get(resource, "Condition");
         if (truthy(condition) && !json_is(condition, JSON_STRING))
@@ -103,8 +115,7 @@ static void read_parameters(struct sam *s, const struct sam_input *in)
                      json_new_str(s->arena, in->params[i].value));
     const struct json *section = json_get(in->root, "Parameters");
     if (json_is(section, JSON_OBJECT)) {
-        JSON_EACH(section, p)
-        {
+        JSON_EACH(section, p) {
             const struct json *value = json_get(p, "Default");
             if (value && !json_find(s->params, p->key))
                 json_set(s->arena, s->params, p->key, json_copy(s->arena, value));
@@ -173,11 +184,10 @@ static void transform_all(struct sam *s)
 {
     /* Functions first, as the translator does: layers still have their old shape then. */
     for (int pass = 0; pass < 2 && !s->fatal; pass++) {
-        JSON_EACH(s->source, declaration)
-        {
+        JSON_EACH(s->source, declaration) {
             struct str type = json_get_str(declaration, "Type");
             bool function = str_is(type, supported[0]);
-            if (s->fatal || function != (pass == 0) ||
+            if (s->fatal || too_large(s) || function != (pass == 0) ||
                 !(among(type, supported) || among(type, refused)))
                 continue;
             struct json *copy = json_copy(s->arena, declaration);
@@ -229,8 +239,8 @@ static void remove_transform(struct sam *s)
     if (json_is(section, JSON_ARRAY)) {
         struct json *others = json_new(s->arena, JSON_ARRAY);
         JSON_EACH(section, name)
-        if (!str_is(json_str(name), SAM_TRANSFORM))
-            json_add(others, json_copy(s->arena, name));
+            if (!str_is(json_str(name), SAM_TRANSFORM))
+                json_add(others, json_copy(s->arena, name));
         if (others->n) {
             json_set(s->arena, s->root, S("Transform"), others);
             return;
@@ -248,17 +258,17 @@ static void rename_depends_on(struct sam *s, struct json *v)
             on->text = to->text;
         if (json_is(on, JSON_ARRAY))
             JSON_EACH(on, item)
-        if (item->type == JSON_STRING && (to = json_find(s->changed, item->text)))
-            item->text = to->text;
+                if (item->type == JSON_STRING && (to = json_find(s->changed, item->text)))
+                    item->text = to->text;
     }
     JSON_EACH(v, child)
-    rename_depends_on(s, child);
+        rename_depends_on(s, child);
 }
 
 int sam_transform(struct arena *a, const struct sam_input *in, struct json **ret,
                   struct template_error *err)
 {
-    struct sam s = {.arena = a, .region = in->region};
+    struct sam s = {.arena = a, .region = in->region, .used_before = a->used};
     if (!str_has(s.region))
         s.region = S("us-east-1");
     s.partition = template_partition(s.region);
@@ -270,8 +280,8 @@ int sam_transform(struct arena *a, const struct sam_input *in, struct json **ret
         return report(&s, err);
     s.source = json_copy(a, json_get(s.root, "Resources"));
     JSON_EACH(s.source, resource)
-    if (json_get(resource, "Connectors"))
-        sam_invalid(&s, resource->key, "Attribute 'Connectors' is not supported yet.");
+        if (json_get(resource, "Connectors"))
+            sam_invalid(&s, resource->key, "Attribute 'Connectors' is not supported yet.");
     transform_all(&s);
     if (s.n_problems)
         return report(&s, err);

@@ -97,7 +97,7 @@ struct json *generate(struct sam *s, struct str id, const char *type, const stru
     resource->column = s->resource->column;
     put_text(s, resource, "Type", str_from(type));
     JSON_EACH(attributes, attribute)
-    json_set(s->arena, resource, attribute->key, json_copy(s->arena, attribute));
+        json_set(s->arena, resource, attribute->key, json_copy(s->arena, attribute));
     struct json *properties = json_new(s->arena, JSON_OBJECT);
     json_set(s->arena, resource, S("Properties"), properties);
     json_set(s->arena, s->generated, id, resource);
@@ -112,8 +112,7 @@ struct json *tag_list(struct sam *s, const struct json *tags, bool with_sam)
     struct json *list = json_new(s->arena, JSON_ARRAY);
     if (with_sam)
         json_add(list, from_text(s, "{'Key':'lambda:createdBy','Value':'SAM'}"));
-    JSON_EACH(tags, tag)
-    {
+    JSON_EACH(tags, tag) {
         struct json *one = put_text(s, json_new(s->arena, JSON_OBJECT), "Key", tag->key);
         if (is_none(tag))
             put_text(s, one, "Value", S(""));
@@ -201,8 +200,7 @@ static void dump(struct sam *s, struct buf *b, const struct json *v)
         break;
     case JSON_ARRAY:
         buf_byte(b, '[');
-        JSON_EACH(v, item)
-        {
+        JSON_EACH(v, item) {
             dump(s, b, item);
             if (item->next)
                 buf_byte(b, ',');
@@ -212,7 +210,7 @@ static void dump(struct sam *s, struct buf *b, const struct json *v)
     case JSON_OBJECT:
         members = ARENA_ARRAY(s->arena, const struct json *, v->n + 1);
         JSON_EACH(v, member)
-        members[n++] = member;
+            members[n++] = member;
         qsort(members, n, sizeof *members, by_key);
         buf_byte(b, '{');
         for (size_t i = 0; i < n; i++) {

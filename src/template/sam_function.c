@@ -226,8 +226,7 @@ static struct json *version_content(struct sam *s, const struct json *p,
 {
     if (truthy(json_get(p, "AutoPublishAliasAllProperties"))) {
         struct json *all = json_copy(s->arena, function);
-        JSON_EACH(json_get(function, "Layers"), layer)
-        {
+        JSON_EACH(json_get(function, "Layers"), layer) {
             struct str id = layer_of(layer);
             const struct json *properties =
                 str_has(id) ? json_get(json_find(s->source, id), "Properties") : NULL;
@@ -239,7 +238,7 @@ static struct json *version_content(struct sam *s, const struct json *p,
     struct json *content = json_copy(s->arena, json_get(function, "Code"));
     const struct json *environment = json_get(function, "Environment");
     JSON_EACH(environment, member)
-    json_set(s->arena, content, member->key, json_copy(s->arena, member));
+        json_set(s->arena, content, member->key, json_copy(s->arena, member));
     if (truthy(json_get(function, "MemorySize")))
         put(s, content, "MemorySize", json_get(function, "MemorySize"));
     const struct json *snap = json_get(function, "SnapStart"), *apply = json_get(snap, "ApplyOn");
@@ -375,8 +374,7 @@ static int check_cors(struct sam *s, struct str id, const struct json *cors)
         return 0;
     if (cors->type != JSON_OBJECT)
         return sam_invalid(s, id, "Property 'FunctionUrlConfig.Cors' should be a map.");
-    JSON_EACH(cors, v)
-    {
+    JSON_EACH(cors, v) {
         size_t i = 0, n = sizeof rows / sizeof *rows;
         while (i < n && !str_is(v->key, rows[i].name))
             i++;
@@ -497,8 +495,7 @@ static void propagate_tags(struct sam *s, const struct json *p)
     const struct json *tags = json_get(p, "Tags");
     if (!truthy(json_get(p, "PropagateTags")) || !truthy(tags))
         return;
-    JSON_EACH(s->generated, resource)
-    {
+    JSON_EACH(s->generated, resource) {
         struct str type = json_get_str(resource, "Type");
         if (str_is(type, "AWS::Lambda::Function") || str_is(type, "AWS::IAM::Role"))
             json_set(s->arena, json_get(resource, "Properties"), S("Tags"),

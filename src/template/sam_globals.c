@@ -94,13 +94,13 @@ static int check_section(struct sam *s, const struct json *section)
     if (section->type != JSON_OBJECT)
         return invalid(s, S("Value of ${section} must be a dictionary"));
     JSON_EACH(section, property)
-    if (!has_word(sections[i].properties, property->key))
-        return invalid(s,
-                       str_printf(s->arena,
-                                  "'%.*s' is not a supported property of '%s'. Must be one of the "
-                                  "following values - %.*s",
-                                  STR(property->key), sections[i].section,
-                                  STR(python_list(s, sections[i].properties))));
+        if (!has_word(sections[i].properties, property->key))
+            return invalid(
+                s, str_printf(s->arena,
+                              "'%.*s' is not a supported property of '%s'. Must be one of the "
+                              "following values - %.*s",
+                              STR(property->key), sections[i].section,
+                              STR(python_list(s, sections[i].properties))));
     return 0;
 }
 
@@ -112,8 +112,7 @@ static struct json *merge(struct sam *s, const struct json *global, const struct
                 !template_is_intrinsic(global) && !template_is_intrinsic(local);
     if (maps) {
         struct json *result = json_copy(s->arena, global);
-        JSON_EACH(local, member)
-        {
+        JSON_EACH(local, member) {
             const struct json *same = json_find(global, member->key);
             struct json *value = same ? merge(s, same, member) : json_copy(s->arena, member);
             json_set(s->arena, result, member->key, value);
@@ -125,7 +124,7 @@ static struct json *merge(struct sam *s, const struct json *global, const struct
     if (global->type == JSON_ARRAY && local->type == JSON_ARRAY) {
         struct json *result = json_copy(s->arena, global);
         JSON_EACH(local, item)
-        json_add(result, json_copy(s->arena, item));
+            json_add(result, json_copy(s->arena, item));
         return result;
     }
     return json_copy(s->arena, local);
@@ -151,11 +150,11 @@ static int applicable(struct sam *s, const struct json *resource, const struct j
                          STR(id), STR(id));
     struct json *left = json_copy(s->arena, section);
     JSON_EACH(ignore, name)
-    if (!json_remove(left, scalar_text(name)))
-        return sam_fatal(s, id,
-                         "Resource with id [%.*s] is invalid. Resource %.*s has invalid "
-                         "resource attribute 'IgnoreGlobals' on item '%.*s'.",
-                         STR(id), STR(id), STR(scalar_text(name)));
+        if (!json_remove(left, scalar_text(name)))
+            return sam_fatal(s, id,
+                             "Resource with id [%.*s] is invalid. Resource %.*s has invalid "
+                             "resource attribute 'IgnoreGlobals' on item '%.*s'.",
+                             STR(id), STR(id), STR(scalar_text(name)));
     *ret = left;
     return 0;
 }
@@ -169,16 +168,17 @@ int merge_globals(struct sam *s)
         return invalid(s, S("It must be a non-empty dictionary"));
     int r;
     JSON_EACH(globals, section)
-    if ((r = check_section(s, section)) < 0)
-        return r;
-    JSON_EACH(json_get(s->root, "Resources"), resource)
-    {
+        if ((r = check_section(s, section)) < 0)
+            return r;
+    JSON_EACH(json_get(s->root, "Resources"), resource) {
         struct str type = json_get_str(resource, "Type"), prefix = S("AWS::Serverless::");
         if (!str_starts(type, prefix))
             continue;
         const struct json *section = json_find(globals, str_slice(type, prefix.n, type.n));
         if (!section)
             continue;
+        if (too_large(s))
+            return -EBADMSG;
         if ((r = applicable(s, resource, section, &section)) < 0)
             return r;
         const struct json *own = json_get(resource, "Properties");

@@ -17,6 +17,7 @@ struct sam {
     struct str region, partition;
     struct sam_problem *problems;
     size_t n_problems, cap_problems;
+    size_t used_before;     /* of the arena, when the transform began */
     bool fatal;             /* the last problem says all */
     struct json *changed;   /* object: logical id -> new logical id */
     struct json *derived;   /* object: logical id -> {Alias, Version: logical id} */
@@ -30,6 +31,9 @@ int sam_invalid(struct sam *s, struct str id, const char *fmt, ...)
 /* A message without frame, for structure errors; ends the transform. */
 int sam_fatal(struct sam *s, struct str id, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* True, with the error noted, when the transform has grown beyond all measure. */
+bool too_large(struct sam *s);
 
 /* Python's idea of true: not null, false, 0, "", [] or {}. Absent is false. */
 bool truthy(const struct json *v);
@@ -70,7 +74,7 @@ int convert_policy_templates(struct sam *s, struct json *properties,
                              struct str id); /* sam_role.c */
 int build_role(struct sam *s, struct str id, struct json *properties, struct json **ret);
 int sam_code_location(struct sam *s, struct str id, const char *property, const struct json *uri,
-                  struct json **ret); /* sam_code.c */
+                      struct json **ret); /* sam_code.c */
 int function_code(struct sam *s, struct str id, struct json *properties, struct json **ret);
 int transform_function(struct sam *s, struct str id, struct json *properties);
 int transform_layer(struct sam *s, struct str id, struct json *properties);

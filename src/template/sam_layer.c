@@ -62,8 +62,8 @@ static struct str hashed_id(struct sam *s, struct str id, const struct json *pro
                      json_copy(s->arena, json_get(s->resource, *c)));
     struct json *kept = json_new(s->arena, JSON_OBJECT);
     JSON_EACH(properties, v)
-    if (v->type != JSON_NULL)
-        json_set(s->arena, kept, v->key, json_copy(s->arena, v));
+        if (v->type != JSON_NULL)
+            json_set(s->arena, kept, v->key, json_copy(s->arena, v));
     json_set(s->arena, resource, S("Properties"), kept);
     struct json *whole = json_new(s->arena, JSON_OBJECT);
     json_set(s->arena, whole, id, resource);
@@ -75,10 +75,10 @@ static int check_architectures(struct sam *s, struct str id, const struct json *
     if (!truthy(list) || template_is_intrinsic(list))
         return 0;
     JSON_EACH(list, item)
-    if (!template_is_intrinsic(item) && !str_is(json_str(item), "x86_64") &&
-        !str_is(json_str(item), "arm64"))
-        return sam_invalid(s, id,
-                           "CompatibleArchitectures needs to be a list of 'x86_64' or 'arm64'");
+        if (!template_is_intrinsic(item) && !str_is(json_str(item), "x86_64") &&
+            !str_is(json_str(item), "arm64"))
+            return sam_invalid(s, id,
+                               "CompatibleArchitectures needs to be a list of 'x86_64' or 'arm64'");
     return 0;
 }
 

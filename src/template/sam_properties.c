@@ -113,8 +113,8 @@ static bool fits(const struct json *v, enum check check)
         if (v->type != JSON_OBJECT)
             return false;
         JSON_EACH(v, member)
-        if (member->type != JSON_OBJECT)
-            return false;
+            if (member->type != JSON_OBJECT)
+                return false;
         return true;
     case POLICIES:
         if (text_or_map(v))
@@ -124,8 +124,8 @@ static bool fits(const struct json *v, enum check check)
         if (v->type != JSON_ARRAY)
             return false;
         JSON_EACH(v, item)
-        if (!text_or_map(item))
-            return false;
+            if (!text_or_map(item))
+                return false;
         return true;
     case DELETE_RETAIN:
         return v->type == JSON_STRING && (str_is(v->text, "Delete") || str_is(v->text, "Retain"));
@@ -140,8 +140,7 @@ int check_properties(struct sam *s, struct str id, enum sam_kind kind,
         kind == SAM_FUNCTION ? function_properties : layer_properties;
     const char *type =
         kind == SAM_FUNCTION ? "AWS::Serverless::Function" : "AWS::Serverless::LayerVersion";
-    JSON_EACH(properties, v)
-    {
+    JSON_EACH(properties, v) {
         const struct sam_property *p = table;
         while (p->name && !str_is(v->key, p->name))
             p++;

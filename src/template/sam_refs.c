@@ -161,8 +161,7 @@ static struct str *att_parts(struct sam *s, const struct json *arg, size_t *ret_
         return NULL;
     struct str *texts = ARENA_ARRAY(s->arena, struct str, arg->n);
     size_t n = 0, dots = 0;
-    JSON_EACH(arg, item)
-    {
+    JSON_EACH(arg, item) {
         if (item->type != JSON_STRING)
             return NULL;
         for (size_t i = 0; i < item->text.n; i++)
@@ -213,7 +212,7 @@ static void rename_walk(struct sam *s, struct json *v)
         (to = json_find(s->changed, parts[0])))
         set_att(s, arg, to->text, parts + 1, n - 1);
     JSON_EACH(v, child)
-    rename_walk(s, child);
+        rename_walk(s, child);
 }
 
 void rename_resources(struct sam *s, struct json *v)
@@ -259,7 +258,7 @@ static void derive_walk(struct sam *s, struct json *v)
         (to = derived(s, parts[0], parts[1])))
         set_att(s, arg, to->text, parts + 2, n - 2);
     JSON_EACH(v, child)
-    derive_walk(s, child);
+        derive_walk(s, child);
 }
 
 void resolve_derived(struct sam *s, struct json *v)

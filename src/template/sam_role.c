@@ -86,8 +86,7 @@ static struct json *fill(struct sam *s, const struct sam_policy_template *t, con
         return copy;
     copy->first = copy->last = NULL;
     copy->n = 0;
-    JSON_EACH(v, child)
-    {
+    JSON_EACH(v, child) {
         struct json *one = fill(s, t, child, values);
         one->key = child->key;
         json_add(copy, one);
@@ -161,11 +160,10 @@ int convert_policy_templates(struct sam *s, struct json *properties, struct str 
     if (!list)
         return 0;
     JSON_EACH(list, policy)
-    if (type_of(s, policy, true) == POLICY_ERROR)
-        return -EBADMSG;
+        if (type_of(s, policy, true) == POLICY_ERROR)
+            return -EBADMSG;
     struct json *result = json_new(s->arena, JSON_ARRAY);
-    JSON_EACH(list, policy)
-    {
+    JSON_EACH(list, policy) {
         struct json *one = NULL;
         int r = 0;
         if (type_of(s, policy, true) != POLICY_TEMPLATE)
@@ -215,8 +213,8 @@ static void add_managed(struct sam *s, struct json *arns, struct json *policy)
         to_arn(s, policy);
     }
     JSON_EACH(arns, known)
-    if (json_equal(known, policy))
-        return;
+        if (json_equal(known, policy))
+            return;
     json_add(arns, json_copy(s->arena, policy));
 }
 
@@ -271,8 +269,7 @@ static int add_policies(struct sam *s, struct str id, struct str role, const str
                         struct json *arns, struct json *documents)
 {
     int index = 0;
-    JSON_EACH(list, policy)
-    {
+    JSON_EACH(list, policy) {
         switch (type_of(s, policy, false)) {
         case POLICY_STATEMENT:
             add_statement(s, documents, role, index, policy);
@@ -321,7 +318,7 @@ int build_role(struct sam *s, struct str id, struct json *properties, struct jso
     put_text(s, resource, "Type", S("AWS::IAM::Role"));
     const struct json *attributes = passed_attributes(s);
     JSON_EACH(attributes, attribute)
-    json_set(s->arena, resource, attribute->key, json_copy(s->arena, attribute));
+        json_set(s->arena, resource, attribute->key, json_copy(s->arena, attribute));
     json_set(s->arena, resource, S("Properties"), out);
     const struct json *trust = json_get(properties, "AssumeRolePolicyDocument");
     if (is_none(trust))

@@ -80,8 +80,7 @@ int template_transforms(struct arena *a, const struct json *root, struct str **r
     if (json_is(section, JSON_STRING)) {
         names[n++] = section->text;
     } else if (json_is(section, JSON_ARRAY)) {
-        JSON_EACH(section, item)
-        {
+        JSON_EACH(section, item) {
             struct str name = json_str(item);
             if (!str_has(name))
                 name = json_get_str(item, "Name");
@@ -112,32 +111,52 @@ bool template_has_transform(const struct json *root, struct str name)
         return str_eq(json_get_str(section, "Name"), name);
     if (json_is(section, JSON_ARRAY))
         JSON_EACH(section, item)
-    if (str_eq(json_is(item, JSON_OBJECT) ? json_get_str(item, "Name") : json_str(item), name))
-        return true;
+            if (str_eq(json_is(item, JSON_OBJECT) ? json_get_str(item, "Name") : json_str(item),
+                       name))
+                return true;
     return false;
 }
 
-static int check_nulls(struct template *t, const struct json *v, struct str path,
+/* Where a walk stands: built on the stack, written out only for a message. */
+struct step {
+    const struct step *above;
+    const struct json *v; /* NULL: the root */
+    size_t index;         /* in a list */
+};
+
+static void write_path(struct buf *b, const struct step *step)
+{
+    if (!step->v)
+        return;
+    write_path(b, step->above);
+    if (str_has(step->v->key))
+        buf_printf(b, "/%.*s", STR(step->v->key));
+    else
+        buf_printf(b, "/%zu", step->index);
+}
+
+static int null_found(struct template *t, const struct step *step, struct template_error *err)
+{
+    struct buf b;
+    buf_init(&b, TEMPLATE_MAX_BYTES);
+    write_path(&b, step);
+    struct str path = buf_copy(&b, t->arena);
+    buf_done(&b);
+    return template_fail(t->arena, err, step->v,
+                         "Template format error: [%.*s] 'null' values are not allowed in templates",
+                         STR(path));
+}
+
+static int check_nulls(struct template *t, const struct json *v, const struct step *above,
                        struct template_error *err)
 {
-    int i = 0;
-    JSON_EACH(v, child)
-    {
-        struct str below;
-        if (v->type == JSON_OBJECT)
-            below = str_printf(t->arena, "%.*s/%.*s", STR(path), STR(child->key));
-        else
-            below = str_printf(t->arena, "%.*s/%d", STR(path), i++);
-        if (child->type == JSON_NULL)
-            return template_fail(
-                t->arena, err, child,
-                "Template format error: [%.*s] 'null' values are not allowed in templates",
-                STR(below));
-        if (child->n) {
-            int r = check_nulls(t, child, below, err);
-            if (r < 0)
-                return r;
-        }
+    struct step step = {.above = above};
+    for (const struct json *child = v->first; child; child = child->next, step.index++) {
+        step.v = child;
+        int r = child->type == JSON_NULL ? null_found(t, &step, err)
+                                         : check_nulls(t, child, &step, err);
+        if (r < 0)
+            return r;
     }
     return 0;
 }
@@ -158,8 +177,7 @@ static int check_sections(struct template *t, struct template_error *err)
     struct str *bad = ARENA_ARRAY(t->arena, struct str, t->root->n + 1);
     const struct json *first = NULL;
     size_t n = 0;
-    JSON_EACH(t->root, section)
-    {
+    JSON_EACH(t->root, section) {
         bool found = false;
         for (const char *const *k = known; *k && !found; k++)
             found = str_is(section->key, *k);
@@ -242,8 +260,7 @@ static int open_resource(struct template *t, const struct json *declaration,
                              "Template format error: [/Resources/%.*s] resource definition is "
                              "malformed",
                              STR(id));
-    JSON_EACH(declaration, member)
-    {
+    JSON_EACH(declaration, member) {
         bool found = false;
         for (const char *const *k = known; *k && !found; k++)
             found = str_is(member->key, *k);
@@ -295,8 +312,7 @@ static int open_resources(struct template *t, struct template_error *err)
                              "maximum allowed, 500",
                              section->n);
     t->resources = ARENA_ARRAY(t->arena, struct template_resource, section->n);
-    JSON_EACH(section, declaration)
-    {
+    JSON_EACH(section, declaration) {
         r = open_resource(t, declaration, &t->resources[t->n_resources], err);
         if (r < 0)
             return r;
@@ -350,8 +366,7 @@ static int open_outputs(struct template *t, struct template_error *err)
     if (r < 0 || !section)
         return r;
     t->outputs = ARENA_ARRAY(t->arena, struct template_output, section->n + 1);
-    JSON_EACH(section, declaration)
-    {
+    JSON_EACH(section, declaration) {
         r = open_output(t, declaration, &t->outputs[t->n_outputs], err);
         if (r < 0)
             return r;
@@ -367,8 +382,7 @@ static int open_conditions(struct template *t, struct template_error *err)
     if (r < 0 || !section)
         return r;
     t->conditions = ARENA_ARRAY(t->arena, struct template_condition, section->n + 1);
-    JSON_EACH(section, expression)
-    {
+    JSON_EACH(section, expression) {
         struct template_condition *c = &t->conditions[t->n_conditions++];
         c->name = expression->key;
         c->expression = expression;
@@ -385,14 +399,12 @@ static int open_mappings(struct template *t, struct template_error *err)
     int r = object_section(t, "Mappings", &t->mappings, err);
     if (r < 0)
         return r;
-    JSON_EACH(t->mappings, map)
-    {
+    JSON_EACH(t->mappings, map) {
         if (map->type != JSON_OBJECT)
             return template_fail(t->arena, err, map,
                                  "Template format error: Every Mappings member %.*s must be a map",
                                  STR(map->key));
-        JSON_EACH(map, row)
-        {
+        JSON_EACH(map, row) {
             if (str_eq(row->key, S("Fn::Transform")))
                 return template_fail(t->arena, err, row, "Fn::Transform is not supported");
             if (row->type != JSON_OBJECT)
@@ -414,7 +426,8 @@ int template_open(struct arena *a, const struct json *root, struct template **re
         return template_fail(a, err, root, "Template format error: unsupported structure.");
     int r;
     const struct json *parameters = NULL;
-    if ((r = check_sections(t, err)) < 0 || (r = check_nulls(t, root, S(""), err)) < 0 ||
+    if ((r = check_sections(t, err)) < 0 ||
+        (r = check_nulls(t, root, &(struct step){0}, err)) < 0 ||
         (r = object_section(t, "Parameters", &parameters, err)) < 0 ||
         (r = object_section(t, "Metadata", &t->metadata, err)) < 0)
         return r;
@@ -501,8 +514,7 @@ int template_capabilities(struct arena *a, const struct json *root, struct str *
     struct str *types = ARENA_ARRAY(a, struct str, resources ? resources->n + 1 : 1);
     size_t n = 0;
     int found = 0;
-    JSON_EACH(resources, resource)
-    {
+    JSON_EACH(resources, resource) {
         struct str type = json_get_str(resource, "Type");
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
             if (!str_eq(type, rows[i].type))

@@ -94,9 +94,9 @@ static const char *const *keys_of(struct lint *l, const struct json *a, const st
     size_t n = 0;
     const char **names = ARENA_ARRAY(l->arena, const char *, (a ? a->n : 0) + (b ? b->n : 0) + 1);
     JSON_EACH(a, member)
-    names[n++] = str_c(l->arena, member->key);
+        names[n++] = str_c(l->arena, member->key);
     JSON_EACH(b, member)
-    names[n++] = str_c(l->arena, member->key);
+        names[n++] = str_c(l->arena, member->key);
     return names;
 }
 
@@ -144,9 +144,9 @@ static bool may_be_made(struct lint *l, struct str name)
     if (!l->serverless)
         return false;
     JSON_EACH(l->resources, resource)
-    if (str_starts(json_get_str(resource, "Type"), S("AWS::Serverless::")) &&
-        str_starts(name, resource->key))
-        return true;
+        if (str_starts(json_get_str(resource, "Type"), S("AWS::Serverless::")) &&
+            str_starts(name, resource->key))
+            return true;
     return false;
 }
 
@@ -263,7 +263,7 @@ static void check_functions(struct lint *l, const struct json *v)
                   hint(l, arg->first->text, keys_of(l, l->mappings, NULL)));
     }
     JSON_EACH(v, child)
-    check_functions(l, child);
+        check_functions(l, child);
 }
 
 /* ---- properties ---- */
@@ -335,14 +335,13 @@ static void check_value(struct lint *l, const struct property_type *p, enum prop
         check_object(l, p->object, v, name, complete);
     if (kind == PROPERTY_LIST || kind == PROPERTY_MAP)
         JSON_EACH(v, item)
-    check_value(l, p, p->item, item, owner, complete);
+            check_value(l, p, p->item, item, owner, complete);
 }
 
 static void check_object(struct lint *l, const struct property_type *table, const struct json *v,
                          struct str owner, bool complete)
 {
-    JSON_EACH(v, member)
-    {
+    JSON_EACH(v, member) {
         const struct property_type *p = property_type_find(table, member->key);
         if (str_starts(member->key, S("Fn::")))
             continue;
@@ -396,9 +395,9 @@ static void check_resource(struct lint *l, const struct json *resource)
         wrong_key(l, resource, "resource name \"%.*s\" may have letters and digits only",
                   STR(resource->key));
     JSON_EACH(resource, member)
-    if (!listed(member->key, known) && !(l->serverless && listed(member->key, sam_only)))
-        wrong_key(l, member, "unknown attribute \"%.*s\" of resource \"%.*s\"%s", STR(member->key),
-                  STR(resource->key), hint(l, member->key, known));
+        if (!listed(member->key, known) && !(l->serverless && listed(member->key, sam_only)))
+            wrong_key(l, member, "unknown attribute \"%.*s\" of resource \"%.*s\"%s",
+                      STR(member->key), STR(resource->key), hint(l, member->key, known));
     const struct json *type = json_get(resource, "Type"), *v;
     if (!json_is(type, JSON_STRING))
         wrong_key(l, resource, "resource \"%.*s\" needs a Type", STR(resource->key));
@@ -408,10 +407,10 @@ static void check_resource(struct lint *l, const struct json *resource)
         check_condition_name(l, v);
     const struct json *on = json_get(resource, "DependsOn");
     JSON_EACH(on, item)
-    if (json_is(item, JSON_STRING) && !json_find(l->resources, item->text) &&
-        !may_be_made(l, item->text))
-        wrong(l, item, "DependsOn \"%.*s\", which is no resource%s", STR(item->text),
-              hint(l, item->text, keys_of(l, l->resources, NULL)));
+        if (json_is(item, JSON_STRING) && !json_find(l->resources, item->text) &&
+            !may_be_made(l, item->text))
+            wrong(l, item, "DependsOn \"%.*s\", which is no resource%s", STR(item->text),
+                  hint(l, item->text, keys_of(l, l->resources, NULL)));
     if (json_is(on, JSON_STRING) && !json_find(l->resources, on->text) && !may_be_made(l, on->text))
         wrong(l, on, "DependsOn \"%.*s\", which is no resource%s", STR(on->text),
               hint(l, on->text, keys_of(l, l->resources, NULL)));
@@ -432,8 +431,7 @@ static void check_top(struct lint *l)
                                         "Outputs",
                                         "Globals",
                                         NULL};
-    JSON_EACH(l->root, section)
-    {
+    JSON_EACH(l->root, section) {
         if (!listed(section->key, known))
             wrong_key(l, section, "unknown section \"%.*s\"%s", STR(section->key),
                       hint(l, section->key, known));
@@ -443,8 +441,7 @@ static void check_top(struct lint *l)
     const struct json *globals = json_get(l->root, "Globals");
     if (!json_is(globals, JSON_OBJECT))
         return;
-    JSON_EACH(globals, section)
-    {
+    JSON_EACH(globals, section) {
         const struct resource_type *type =
             resource_type_find(str_printf(l->arena, "AWS::Serverless::%.*s", STR(section->key)));
         if (type && section->type == JSON_OBJECT)
@@ -457,9 +454,9 @@ static void check_top(struct lint *l)
 static void check_unused(struct lint *l)
 {
     JSON_EACH(l->parameters, p)
-    if (!json_find(l->used, p->key))
-        report(l, TEMPLATE_WARNING, p->key_line, p->key_column, "parameter \"%.*s\" is not used",
-               STR(p->key));
+        if (!json_find(l->used, p->key))
+            report(l, TEMPLATE_WARNING, p->key_line, p->key_column,
+                   "parameter \"%.*s\" is not used", STR(p->key));
 }
 
 /* Local code is what `package` will have uploaded. */
@@ -479,8 +476,7 @@ static struct template_param *some_values(struct lint *l, size_t *ret_n)
     size_t n = 0;
     struct template_param *values =
         ARENA_ARRAY(l->arena, struct template_param, l->parameters ? l->parameters->n + 1 : 1);
-    JSON_EACH(l->parameters, p)
-    {
+    JSON_EACH(l->parameters, p) {
         struct str value = scalar_text(json_get(p, "Default"));
         values[n++] = (struct template_param){p->key, str_has(value) ? value : S("value"), false};
     }
@@ -497,7 +493,7 @@ static void try_open(struct lint *l)
     int r = 0;
     if (l->serverless) {
         JSON_EACH(json_get(tree, "Resources"), resource)
-        pretend_packaged(json_get(resource, "Properties"));
+            pretend_packaged(json_get(resource, "Properties"));
         pretend_packaged(json_get(json_get(tree, "Globals"), "Function"));
         struct sam_input in = {.root = tree};
         in.params = some_values(l, &in.n_params);
@@ -538,13 +534,13 @@ int template_validate(struct arena *a, const struct json *root, struct template_
     if (!l.resources)
         report(&l, TEMPLATE_ERROR, 0, 0, "the template has no Resources");
     JSON_EACH(l.resources, resource)
-    check_resource(&l, resource);
+        check_resource(&l, resource);
     check_functions(&l, l.conditions);
     const struct json *outputs = json_get(root, "Outputs");
     check_functions(&l, outputs);
     JSON_EACH(outputs, output)
-    if (json_get(output, "Condition"))
-        check_condition_name(&l, json_get(output, "Condition"));
+        if (json_get(output, "Condition"))
+            check_condition_name(&l, json_get(output, "Condition"));
     if (!l.errors)
         try_open(&l);
     check_unused(&l);

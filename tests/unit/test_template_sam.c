@@ -21,7 +21,7 @@ static size_t read_params(struct arena *a, const char *path, struct template_par
     struct template_param *params = ARENA_ARRAY(a, struct template_param, object->n + 1);
     size_t n = 0;
     JSON_EACH(object, member)
-    params[n++] = (struct template_param){.key = member->key, .value = member->text};
+        params[n++] = (struct template_param){.key = member->key, .value = member->text};
     *ret = params;
     return n;
 }

@@ -407,6 +407,57 @@ static void capabilities_are_asked_for(void **state)
     assert_true(str_is(types[0], "AWS::IAM::Role"));
 }
 
+/* Each of these is under 1 MB and stands for gigabytes. */
+static void small_templates_stay_small(void **state)
+{
+    struct buf b;
+    buf_init(&b, TEMPLATE_MAX_BYTES);
+    char *long_text = malloc(100001);
+    memset(long_text, 'x', 100000);
+    long_text[100000] = '\0';
+    for (int kind = 0; kind < 3; kind++) {
+        auto_arena struct arena a;
+        arena_init(&a);
+        buf_clear(&b);
+        if (kind == 0) { /* aliases to a long text */
+            buf_printf(&b, "Metadata: {A: &a '%s', L: [", long_text);
+            for (int i = 0; i < 20000; i++)
+                buf_text(&b, "*a ,");
+            buf_text(&b, "]}\n" BUCKET);
+        } else if (kind == 1) { /* Globals for many functions */
+            buf_printf(&b,
+                       "Transform: " SAM_TRANSFORM "\nGlobals: {Function: {Description: '%s%s'}}\n"
+                       "Resources:\n",
+                       long_text, long_text);
+            for (int i = 0; i < 499; i++)
+                buf_printf(&b,
+                           "  F%d: {Type: AWS::Serverless::Function, Properties: {Handler: h, "
+                           "Runtime: r, CodeUri: s3://b/k, Role: r}}\n",
+                           i);
+        } else { /* many reads of a long mapping */
+            buf_printf(&b,
+                       "Mappings: {M: {a: {b: '%s'}}}\nResources:\n  B:\n    Type: T\n    "
+                       "Properties:\n      L:\n",
+                       long_text);
+            for (int i = 0; i < 10000; i++)
+                buf_text(&b, "      - !FindInMap [M, a, b]\n");
+        }
+        assert_false(buf_failed(&b));
+        struct template_processed out;
+        struct template_error err = {0};
+        struct json *properties;
+        int r = process(&a, buf_copy(&b, &a).p, NULL, &out, &err);
+        if (r == 0)
+            r = template_resolve_properties(out.view, &a, &source, &out.view->resources[0],
+                                            &properties, &err);
+        assert_int_equal(r, -EBADMSG);
+        assert_true(err.message.n > 0);
+        assert_true(a.used < 4 * TEMPLATE_MAX_WORK_BYTES);
+    }
+    free(long_text);
+    buf_done(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,6 +468,7 @@ int main(void)
         cmocka_unit_test(outputs_are_text_and_may_be_exported),
         cmocka_unit_test(previous_values_are_kept),
         cmocka_unit_test(capabilities_are_asked_for),
+        cmocka_unit_test(small_templates_stay_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
