@@ -78,7 +78,9 @@ static int build_python(struct arena *a, const struct artifact *art, const char 
         /* beside requirements.txt a layer's folder may hold modules of its own */
         if (fs_mkdirs(target.p, 0755) < 0)
             return fail(a, why, "%.*s cannot be made", STR(target));
-        return copy_source(a, art, target.p, why);
+        int r = copy_source(a, art, target.p, why);
+        unlink(str_printf(a, "%.*s/requirements.txt", STR(target)).p);
+        return r;
     }
     if (art->layer && !str_has(source)) {
         if (fs_mkdirs(target.p, 0755) < 0)

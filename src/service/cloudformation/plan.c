@@ -147,7 +147,9 @@ static void plan_delete(struct worker *w)
     w->tasks = ARENA_ARRAY(w->call->arena, struct task, w->resources.n + 1);
     for (size_t i = 0; i < w->resources.n; i++) {
         struct cloudformation_resource_record *rec = &w->resources.items[i];
-        if (str_eq(rec->status, CLOUDFORMATION_RESOURCE_STATUS_DELETE_COMPLETE) ||
+        /* never begun, or gone */
+        if (!str_has(rec->status) ||
+            str_eq(rec->status, CLOUDFORMATION_RESOURCE_STATUS_DELETE_COMPLETE) ||
             str_eq(rec->status, CLOUDFORMATION_RESOURCE_STATUS_DELETE_SKIPPED))
             continue;
         struct task *t = add(w, ACTION_DELETE, rec);

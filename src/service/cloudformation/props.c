@@ -44,8 +44,7 @@ static int fill_list(struct arena *a, const struct shape *shape, const struct js
         return wrong(a, name, "a List", why);
     char *items = arena_alloc(a, shape->stride * (v->n + 1));
     size_t n = 0;
-    JSON_EACH(v, item)
-    {
+    JSON_EACH(v, item) {
         int r = fill(a, shape->element, item, name, true, items + shape->stride * n++, why);
         if (r < 0)
             return r;
@@ -61,8 +60,7 @@ static int fill_map(struct arena *a, const struct shape *shape, const struct jso
         return wrong(a, name, "an object", why);
     char *items = arena_alloc(a, shape->stride * (v->n + 1));
     size_t n = 0;
-    JSON_EACH(v, item)
-    {
+    JSON_EACH(v, item) {
         char *entry = items + shape->stride * n++;
         *(struct str *)(void *)entry = item->key;
         int r = fill(a, shape->element, item, item->key, false, entry + shape->value_offset, why);
@@ -136,8 +134,7 @@ int props_fill(struct arena *a, const struct shape *shape, const struct json *ob
 {
     if (!json_is(object, JSON_OBJECT))
         return 0;
-    JSON_EACH(object, v)
-    {
+    JSON_EACH(object, v) {
         const struct member *m = member_find(shape, v->key);
         if (!m)
             continue;

@@ -41,16 +41,16 @@ static void detach(struct task *t, struct str role, struct str arn)
 static bool holds(struct arena *a, const struct json *list, struct str value)
 {
     JSON_EACH(list, v)
-    if (str_eq(props_text(a, v), value))
-        return true;
+        if (str_eq(props_text(a, v), value))
+            return true;
     return false;
 }
 
 static const struct json *policy_named(struct arena *a, const struct json *list, struct str name)
 {
     JSON_EACH(list, v)
-    if (str_eq(props_get(a, v, "PolicyName"), name))
-        return v;
+        if (str_eq(props_get(a, v, "PolicyName"), name))
+            return v;
     return NULL;
 }
 
@@ -74,17 +74,17 @@ static int role_create(struct task *t)
     in->role_name = task_name_or(t, "RoleName", 64, false);
     const struct json *tags = task_tags(t, "Tags");
     in->tags.items = ARENA_ARRAY(t->arena, struct iam_tag, tags->n + 1);
-    JSON_EACH(tags, tag)
-    {
+    in->tags.n = 0;
+    JSON_EACH(tags, tag) {
         struct str key = json_get_str(tag, "Key");
         if (!str_starts(key, S("aws:"))) /* CloudFormation's own tags are not settable by clients */
             in->tags.items[in->tags.n++] = (struct iam_tag){key, json_get_str(tag, "Value")};
     }
     task_step(t, &iam_create_role_op, in)->result = role_made;
     JSON_EACH(json_get(t->props, "ManagedPolicyArns"), arn)
-    attach(t, in->role_name, props_text(t->arena, arn));
+        attach(t, in->role_name, props_text(t->arena, arn));
     JSON_EACH(json_get(t->props, "Policies"), policy)
-    put_policy(t, in->role_name, policy);
+        put_policy(t, in->role_name, policy);
     return 0;
 }
 
@@ -116,16 +116,15 @@ static int role_update(struct task *t)
                       *policies = json_get(t->props, "Policies"),
                       *old_policies = json_get(t->old_props, "Policies");
     JSON_EACH(old_arns, arn)
-    if (!holds(a, arns, props_text(a, arn)))
-        detach(t, role, props_text(a, arn));
+        if (!holds(a, arns, props_text(a, arn)))
+            detach(t, role, props_text(a, arn));
     JSON_EACH(arns, arn)
-    if (!holds(a, old_arns, props_text(a, arn)))
-        attach(t, role, props_text(a, arn));
+        if (!holds(a, old_arns, props_text(a, arn)))
+            attach(t, role, props_text(a, arn));
     JSON_EACH(old_policies, policy)
-    if (!policy_named(a, policies, props_get(a, policy, "PolicyName")))
-        drop_policy(t, role, props_get(a, policy, "PolicyName"));
-    JSON_EACH(policies, policy)
-    {
+        if (!policy_named(a, policies, props_get(a, policy, "PolicyName")))
+            drop_policy(t, role, props_get(a, policy, "PolicyName"));
+    JSON_EACH(policies, policy) {
         const struct json *old = policy_named(a, old_policies, props_get(a, policy, "PolicyName"));
         if (!old || !json_equal(old, policy))
             put_policy(t, role, policy);
@@ -153,10 +152,10 @@ static int role_update(struct task *t)
         un->tag_keys.items = ARENA_ARRAY(a, struct str, old ? old->n + 1 : 1);
         in->tags.items = ARENA_ARRAY(a, struct iam_tag, now ? now->n + 1 : 1);
         JSON_EACH(old, tag)
-        un->tag_keys.items[un->tag_keys.n++] = props_get(a, tag, "Key");
+            un->tag_keys.items[un->tag_keys.n++] = props_get(a, tag, "Key");
         JSON_EACH(now, tag)
-        in->tags.items[in->tags.n++] =
-            (struct iam_tag){props_get(a, tag, "Key"), props_get(a, tag, "Value")};
+            in->tags.items[in->tags.n++] =
+                (struct iam_tag){props_get(a, tag, "Key"), props_get(a, tag, "Value")};
         if (un->tag_keys.n)
             task_step(t, &iam_untag_role_op, un);
         if (in->tags.n)
@@ -169,9 +168,9 @@ static int role_remove(struct task *t)
 {
     struct str role = t->physical_id;
     JSON_EACH(json_get(t->old_props, "ManagedPolicyArns"), arn)
-    detach(t, role, props_text(t->arena, arn));
+        detach(t, role, props_text(t->arena, arn));
     JSON_EACH(json_get(t->old_props, "Policies"), policy)
-    drop_policy(t, role, props_get(t->arena, policy, "PolicyName"));
+        drop_policy(t, role, props_get(t->arena, policy, "PolicyName"));
     struct iam_delete_role_input *in = TASK_IN(t, iam_delete_role_input);
     in->role_name = role;
     task_step(t, &iam_delete_role_op, in)->ignore = MISSING;
@@ -197,7 +196,7 @@ static int inline_create(struct task *t)
     if (!roles || !roles->n)
         return task_fail(t, "At least one of [Groups,Roles,Users] must be non-empty.");
     JSON_EACH(roles, role)
-    put_policy(t, props_text(t->arena, role), t->props);
+        put_policy(t, props_text(t->arena, role), t->props);
     t->physical_id = task_name(t, 128, false);
     return 0;
 }
@@ -209,18 +208,18 @@ static int inline_update(struct task *t)
         return r;
     struct str name = task_prop(t, "PolicyName"), old_name = task_old_prop(t, "PolicyName");
     JSON_EACH(json_get(t->old_props, "Roles"), role)
-    if (!str_eq(name, old_name) ||
-        !holds(t->arena, json_get(t->props, "Roles"), props_text(t->arena, role)))
-        drop_policy(t, props_text(t->arena, role), old_name);
+        if (!str_eq(name, old_name) ||
+            !holds(t->arena, json_get(t->props, "Roles"), props_text(t->arena, role)))
+            drop_policy(t, props_text(t->arena, role), old_name);
     JSON_EACH(json_get(t->props, "Roles"), role)
-    put_policy(t, props_text(t->arena, role), t->props);
+        put_policy(t, props_text(t->arena, role), t->props);
     return 0;
 }
 
 static int inline_remove(struct task *t)
 {
     JSON_EACH(json_get(t->old_props, "Roles"), role)
-    drop_policy(t, props_text(t->arena, role), task_old_prop(t, "PolicyName"));
+        drop_policy(t, props_text(t->arena, role), task_old_prop(t, "PolicyName"));
     return 0;
 }
 
@@ -249,7 +248,7 @@ static int managed_create(struct task *t)
     struct str arn = str_printf(t->arena, "arn:aws:iam::%.*s:policy%.*s%.*s", STR(t->call->account),
                                 STR(path), STR(in->policy_name));
     JSON_EACH(json_get(t->props, "Roles"), role)
-    attach(t, props_text(t->arena, role), arn);
+        attach(t, props_text(t->arena, role), arn);
     return 0;
 }
 
@@ -268,11 +267,11 @@ static int managed_update(struct task *t)
         task_step(t, &iam_create_policy_version_op, in);
     }
     JSON_EACH(old, role)
-    if (!holds(a, roles, props_text(a, role)))
-        detach(t, props_text(a, role), t->physical_id);
+        if (!holds(a, roles, props_text(a, role)))
+            detach(t, props_text(a, role), t->physical_id);
     JSON_EACH(roles, role)
-    if (!holds(a, old, props_text(a, role)))
-        attach(t, props_text(a, role), t->physical_id);
+        if (!holds(a, old, props_text(a, role)))
+            attach(t, props_text(a, role), t->physical_id);
     return 0;
 }
 
@@ -300,7 +299,7 @@ static int versions_listed(struct task *t, struct call *answer)
 static int managed_remove(struct task *t)
 {
     JSON_EACH(json_get(t->old_props, "Roles"), role)
-    detach(t, props_text(t->arena, role), t->physical_id);
+        detach(t, props_text(t->arena, role), t->physical_id);
     struct iam_list_policy_versions_input *list = TASK_IN(t, iam_list_policy_versions_input);
     list->policy_arn = t->physical_id;
     struct step *s = task_step(t, &iam_list_policy_versions_op, list);

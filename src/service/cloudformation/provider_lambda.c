@@ -96,8 +96,8 @@ static void fill_tags(struct task *t, struct lambda_tags *ret)
     const struct json *tags = task_tags(t, "Tags");
     ret->items = ARENA_ARRAY(t->arena, struct lambda_tags_entry, tags->n + 1);
     JSON_EACH(tags, tag)
-    ret->items[ret->n++] =
-        (struct lambda_tags_entry){json_get_str(tag, "Key"), json_get_str(tag, "Value")};
+        ret->items[ret->n++] =
+            (struct lambda_tags_entry){json_get_str(tag, "Key"), json_get_str(tag, "Value")};
 }
 
 /* The properties that have the API's names and shapes: all but Code and Tags. */
@@ -134,8 +134,7 @@ static int update_tags(struct task *t, struct str arn)
     un->resource = in->resource = arn;
     fill_tags(t, &in->tags);
     un->tag_keys.items = ARENA_ARRAY(t->arena, struct str, old ? old->n + 1 : 1);
-    JSON_EACH(old, tag)
-    {
+    JSON_EACH(old, tag) {
         struct str key = props_get(t->arena, tag, "Key");
         size_t k = 0;
         while (k < in->tags.n && !str_eq(in->tags.items[k].key, key))
@@ -203,11 +202,11 @@ static int function_update(struct task *t)
     }
     bool configuration = false;
     JSON_EACH(t->props, p)
-    configuration = configuration || (!str_is(p->key, "Code") && !str_is(p->key, "Tags") &&
-                                      task_changed(t, str_c(t->arena, p->key)));
+        configuration = configuration || (!str_is(p->key, "Code") && !str_is(p->key, "Tags") &&
+                                          task_changed(t, str_c(t->arena, p->key)));
     JSON_EACH(t->old_props, p)
-    configuration = configuration || (!str_is(p->key, "Code") && !str_is(p->key, "Tags") &&
-                                      !json_find(t->props, p->key));
+        configuration = configuration || (!str_is(p->key, "Code") && !str_is(p->key, "Tags") &&
+                                          !json_find(t->props, p->key));
     if (configuration) {
         struct lambda_update_function_configuration_input *in =
             TASK_IN(t, lambda_update_function_configuration_input);
@@ -278,8 +277,7 @@ static int routing(struct task *t, struct lambda_alias_routing_configuration **r
     struct lambda_alias_routing_configuration *c = TASK_IN(t, lambda_alias_routing_configuration);
     c->additional_version_weights.items = ARENA_ARRAY(
         t->arena, struct lambda_additional_version_weights_entry, list ? list->n + 1 : 1);
-    JSON_EACH(list, w)
-    {
+    JSON_EACH(list, w) {
         struct str weight = props_get(t->arena, w, "FunctionWeight");
         c->additional_version_weights.items[c->additional_version_weights.n++] =
             (struct lambda_additional_version_weights_entry){

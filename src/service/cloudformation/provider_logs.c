@@ -45,8 +45,8 @@ static int group_create(struct task *t)
     if (tags && tags->n) {
         in->tags.items = ARENA_ARRAY(t->arena, struct logs_tags_entry, tags->n);
         JSON_EACH(tags, tag)
-        in->tags.items[in->tags.n++] = (struct logs_tags_entry){props_get(t->arena, tag, "Key"),
-                                                                props_get(t->arena, tag, "Value")};
+            in->tags.items[in->tags.n++] = (struct logs_tags_entry){
+                props_get(t->arena, tag, "Key"), props_get(t->arena, tag, "Value")};
     }
     task_step(t, &logs_create_log_group_op, in)->result = group_made;
     attributes(t, in->log_group_name);
@@ -72,10 +72,10 @@ static int group_update(struct task *t)
         un->tag_keys.items = ARENA_ARRAY(a, struct str, old ? old->n + 1 : 1);
         in->tags.items = ARENA_ARRAY(a, struct logs_tags_entry, now ? now->n + 1 : 1);
         JSON_EACH(old, tag)
-        un->tag_keys.items[un->tag_keys.n++] = props_get(a, tag, "Key");
+            un->tag_keys.items[un->tag_keys.n++] = props_get(a, tag, "Key");
         JSON_EACH(now, tag)
-        in->tags.items[in->tags.n++] =
-            (struct logs_tags_entry){props_get(a, tag, "Key"), props_get(a, tag, "Value")};
+            in->tags.items[in->tags.n++] =
+                (struct logs_tags_entry){props_get(a, tag, "Key"), props_get(a, tag, "Value")};
         if (un->tag_keys.n)
             task_step(t, &logs_untag_resource_op, un);
         if (in->tags.n)

@@ -49,8 +49,7 @@ static int encryption(struct task *t, struct str bucket)
     in->bucket = bucket;
     in->server_side_encryption_configuration = TASK_IN(t, s3_server_side_encryption_configuration);
     struct json *rules = json_new(t->arena, JSON_ARRAY);
-    JSON_EACH(json_get(p, "ServerSideEncryptionConfiguration"), from)
-    {
+    JSON_EACH(json_get(p, "ServerSideEncryptionConfiguration"), from) {
         struct json *rule = json_add(rules, json_new(t->arena, JSON_OBJECT));
         const struct json *by = json_get(from, "ServerSideEncryptionByDefault");
         if (by)
@@ -111,8 +110,7 @@ static int tags(struct task *t, struct str bucket)
     in->tagging = TASK_IN(t, s3_tagging);
     const struct json *all = task_tags(t, "Tags");
     in->tagging->tag_set.items = ARENA_ARRAY(t->arena, struct s3_tag, all->n + 1);
-    JSON_EACH(all, tag)
-    {
+    JSON_EACH(all, tag) {
         struct str key = json_get_str(tag, "Key");
         if (!str_starts(key, S("aws:")))
             in->tagging->tag_set.items[in->tagging->tag_set.n++] =
@@ -148,8 +146,7 @@ static int lifecycle(struct task *t, struct str bucket)
         return 0;
     }
     struct json *rules = json_new(t->arena, JSON_ARRAY);
-    JSON_EACH(json_get(p, "Rules"), from)
-    {
+    JSON_EACH(json_get(p, "Rules"), from) {
         struct json *rule = json_add(rules, json_copy(t->arena, from));
         if (json_get(rule, "Id"))
             json_set(t->arena, rule, S("ID"), json_copy(t->arena, json_get(rule, "Id")));
@@ -215,8 +212,7 @@ static const struct setting {
 
 static int check(struct task *t)
 {
-    JSON_EACH(t->props, p)
-    {
+    JSON_EACH(t->props, p) {
         bool known = str_is(p->key, "BucketName") || str_is(p->key, "Tags");
         for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
             known = known || str_is(p->key, settings[i].property);

@@ -99,8 +99,7 @@ struct str task_policy_text(struct task *task, const struct json *document)
 static void tag_add(struct task *task, struct json *tags, struct str key, struct str value)
 {
     struct arena *a = task->arena;
-    JSON_EACH(tags, t)
-    {
+    JSON_EACH(tags, t) {
         if (str_eq(json_get_str(t, "Key"), key)) {
             json_set(a, t, S("Value"), json_new_str(a, value));
             return;
@@ -119,8 +118,7 @@ struct json *task_tags(struct task *task, const char *property)
     for (size_t i = 0; i < of_stack->n; i++)
         tag_add(task, tags, of_stack->items[i].key, of_stack->items[i].value);
     const struct json *own = json_get(task->props, property);
-    JSON_EACH(own, t)
-    {
+    JSON_EACH(own, t) {
         if (own->type == JSON_OBJECT)
             tag_add(task, tags, t->key, props_text(task->arena, t));
         else

@@ -103,8 +103,7 @@ static int summary_ready(struct request *q)
                       *resources = json_get(f.root, "Resources");
     out->parameters.items =
         ARENA_ARRAY(a, struct cloudformation_parameter_declaration, params ? params->n + 1 : 1);
-    JSON_EACH(params, p)
-    {
+    JSON_EACH(params, p) {
         struct cloudformation_parameter_declaration *d =
             &out->parameters.items[out->parameters.n++];
         *d = (struct cloudformation_parameter_declaration){
@@ -120,13 +119,12 @@ static int summary_ready(struct request *q)
             d->parameter_constraints->allowed_values.items =
                 ARENA_ARRAY(a, struct str, allowed->n + 1);
             JSON_EACH(allowed, v)
-            d->parameter_constraints->allowed_values
-                .items[d->parameter_constraints->allowed_values.n++] = props_text(a, v);
+                d->parameter_constraints->allowed_values
+                    .items[d->parameter_constraints->allowed_values.n++] = props_text(a, v);
         }
     }
     out->resource_types.items = ARENA_ARRAY(a, struct str, resources->n + 1);
-    JSON_EACH(resources, res)
-    {
+    JSON_EACH(resources, res) {
         struct str type = json_get_str(res, "Type");
         size_t k = 0;
         while (k < out->resource_types.n && !str_eq(out->resource_types.items[k], type))
@@ -188,12 +186,12 @@ static int validated(struct request *q)
     out->parameters.items =
         ARENA_ARRAY(a, struct cloudformation_template_parameter, params ? params->n + 1 : 1);
     JSON_EACH(params, p)
-    out->parameters.items[out->parameters.n++] = (struct cloudformation_template_parameter){
-        .parameter_key = p->key,
-        .default_value = props_get(a, p, "Default"),
-        .no_echo = opt_bool(props_bool(p, "NoEcho", false)),
-        .description = json_get_str(p, "Description"),
-    };
+        out->parameters.items[out->parameters.n++] = (struct cloudformation_template_parameter){
+            .parameter_key = p->key,
+            .default_value = props_get(a, p, "Default"),
+            .no_echo = opt_bool(props_bool(p, "NoEcho", false)),
+            .description = json_get_str(p, "Description"),
+        };
     out->description = f.description;
     out->capabilities.items = f.n_capabilities ? f.capabilities : NULL;
     out->capabilities.n = f.n_capabilities;
