@@ -86,18 +86,19 @@ static int read_page(struct page *page)
     auto_arena struct arena scratch;
     arena_init(&scratch);
     struct store *store = page->call->store;
+    size_t batch = page->limit < BATCH ? page->limit : BATCH;
     struct str prefix = logs_event_prefix(page->call->arena, page->stream_id), at = first_key(page);
     for (;;) {
         struct store_row *rows;
         size_t n;
-        int r = page->forward ? store_scan(store, prefix, at, BATCH, &scratch, &rows, &n)
-                              : store_scan_back(store, prefix, at, BATCH, &scratch, &rows, &n);
+        int r = page->forward ? store_scan(store, prefix, at, batch, &scratch, &rows, &n)
+                              : store_scan_back(store, prefix, at, batch, &scratch, &rows, &n);
         if (r < 0)
             return r;
         for (size_t i = 0; i < n; i++)
             if (!add_event(page, &rows[i], &scratch))
                 return 0;
-        if (n < BATCH)
+        if (n < batch || page->n == page->limit)
             return 0;
         at = str_copy(page->call->arena, rows[n - 1].key);
         arena_reset(&scratch);
