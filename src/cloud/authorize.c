@@ -283,7 +283,20 @@ static int assume(struct question *q, struct str *ret_why)
                      (trust == POLICY_ALLOWS && q->has_access && !str_eq(account, q->who->account));
     if (trust == POLICY_DENIES || trust == POLICY_SILENT || (needs_own && own != POLICY_ALLOWS))
         return deny(q, "", false, ret_why);
+    if (q->who->session_policy.n &&
+        says(q, POLICY_IDENTITY, q->who->session_policy) != POLICY_ALLOWS)
+        return deny(q, " because no session policy allows the", true, ret_why);
+    if (q->has_access && str_has(q->access.boundary) &&
+        says(q, POLICY_IDENTITY, q->access.boundary) != POLICY_ALLOWS)
+        return deny(q, " because no permissions boundary allows the", true, ret_why);
     return 0;
+}
+
+/* A bucket's policy may shut everybody out, but the account's root can always take it back. */
+static bool root_always_may(struct str action)
+{
+    return str_is(action, "s3:GetBucketPolicy") || str_is(action, "s3:PutBucketPolicy") ||
+           str_is(action, "s3:DeleteBucketPolicy");
 }
 
 static int resource_says(struct question *q)
@@ -311,6 +324,8 @@ static int decide(struct question *q, struct str *ret_why)
     if (str_is(q->action, "sts:AssumeRole"))
         return assume(q, ret_why);
     if (who->type == PRINCIPAL_SERVICE)
+        return 0;
+    if (who->type == PRINCIPAL_ROOT && root_always_may(q->action))
         return 0;
     int resource = resource_says(q);
     if (resource == -EACCES)

@@ -355,6 +355,7 @@ static void dispatch_frame(struct frame *f, struct str rie_function)
     call->service = f->mounted->service;
     call->state = f->mounted->state;
     if (f->mounted->model->protocol == PROTOCOL_REST_XML) {
+        call->request_id = random_text(call->arena, "0123456789ABCDEFGHJKMNPQRSTVWXYZ", 16);
         struct str bucket = route_bucket(call->arena, call->host);
         if (bucket.n)
             f->routed.path = str_printf(call->arena, "/%.*s%.*s", STR(bucket), STR(f->wire.path));

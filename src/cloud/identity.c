@@ -110,6 +110,12 @@ int identity_verify(struct frame *f, struct wire_error *err)
     if (f->trusted) {
         principal_root(call->arena, DEFAULT_ACCOUNT, &f->who);
         f->auth = (struct sigv4_result){.anonymous = true, .region = S("us-east-1")};
+    } else if (f->mounted->model->protocol == PROTOCOL_REST_XML &&
+               presigned_v2(call->arena, &f->wire)) {
+        int r = presigned_v2_verify(f, lookup, err);
+        if (r < 0)
+            return r;
+        f->who.access_key = f->auth.access_key;
     } else {
         int r = sigv4_verify(&v, f->mounted->model, &f->wire, call->arena, &f->auth, err);
         if (r < 0)

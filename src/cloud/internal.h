@@ -106,6 +106,10 @@ bool guard_region_known(struct str region);
 int identity_verify(struct frame *f, struct wire_error *err);
 void principal_root(struct arena *a, struct str account, struct principal *ret);
 
+/* presigned_v2.c: URLs that boto3 signs for S3 by default. */
+bool presigned_v2(struct arena *a, const struct wire_request *req);
+int presigned_v2_verify(struct frame *f, sigv4_lookup_fn *lookup, struct wire_error *err);
+
 /* authorize.c */
 /* May frame->who do this operation with these inputs? 0, or -EACCES with *err. */
 int authorize_call(struct frame *f, struct wire_error *err);
