@@ -176,6 +176,63 @@ static void dump_number(struct buf *b, struct str spelling)
         buf_text(b, ".0");
 }
 
+static void print(struct buf *b, const struct json *v)
+{
+    char quote;
+    switch (v->type) {
+    case JSON_NULL:
+        buf_text(b, "None");
+        break;
+    case JSON_BOOL:
+        buf_text(b, v->boolean ? "True" : "False");
+        break;
+    case JSON_NUMBER:
+        dump_number(b, v->text);
+        break;
+    case JSON_STRING:
+        quote = str_find_byte(v->text, '\'') >= 0 && str_find_byte(v->text, '"') < 0 ? '"' : '\'';
+        buf_byte(b, quote);
+        for (size_t i = 0; i < v->text.n; i++) {
+            char c = v->text.p[i];
+            if (c == quote || c == '\\')
+                buf_byte(b, '\\');
+            if (c == '\n')
+                buf_text(b, "\\n");
+            else
+                buf_byte(b, c);
+        }
+        buf_byte(b, quote);
+        break;
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        buf_byte(b, v->type == JSON_ARRAY ? '[' : '{');
+        JSON_EACH(v, child) {
+            if (v->type == JSON_OBJECT) {
+                struct json key = {.type = JSON_STRING, .text = child->key};
+                print(b, &key);
+                buf_text(b, ": ");
+            }
+            print(b, child);
+            if (child->next)
+                buf_text(b, ", ");
+        }
+        buf_byte(b, v->type == JSON_ARRAY ? ']' : '}');
+        break;
+    }
+}
+
+struct str python_text(struct sam *s, const struct json *v)
+{
+    if (v->type == JSON_STRING)
+        return v->text;
+    struct buf b;
+    buf_init(&b, SIZE_MAX / 2);
+    print(&b, v);
+    struct str text = buf_copy(&b, s->arena);
+    buf_done(&b);
+    return text;
+}
+
 static int by_key(const void *x, const void *y)
 {
     return str_cmp((*(const struct json *const *)x)->key, (*(const struct json *const *)y)->key);

@@ -122,9 +122,7 @@ int function_code(struct sam *s, struct str id, struct json *properties, struct 
     const struct json *image = json_get(properties, "ImageUri");
     bool zip = !truthy(type) || str_is(json_str(type), "Zip");
     if (!zip && !str_is(json_str(type), "Image"))
-        return sam_invalid(
-            s, id, "invalid 'PackageType' : %.*s",
-            STR(json_is(type, JSON_STRING) ? type->text : json_text(s->arena, type, -1)));
+        return sam_invalid(s, id, "invalid 'PackageType' : %.*s", STR(python_text(s, type)));
     if (zip && is_none(inline_code) && is_none(uri))
         return sam_invalid(s, id, "Only one of 'InlineCode' or 'CodeUri' can be set.");
     if (!zip && is_none(image))

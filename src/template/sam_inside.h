@@ -42,6 +42,9 @@ bool is_none(const struct json *v);
 bool is_no_value(const struct json *v); /* {"Ref": "AWS::NoValue"} */
 bool is_if(const struct json *v);       /* {"Fn::If": ...} */
 
+/* As Python prints it inside of a message: {'a': [1, True]}; a text by itself stands bare. */
+struct str python_text(struct sam *s, const struct json *v);
+
 /* Building. put() copies v and ignores an absent or null one; all return the object. */
 struct json *put(struct sam *s, struct json *object, const char *key, const struct json *v);
 struct json *put_text(struct sam *s, struct json *object, const char *key, struct str text);

@@ -104,8 +104,7 @@ static int sub_parameter(struct sam *s, struct str name, struct buf *out)
         return sam_fatal(s, (struct str){0},
                          "Structure of the SAM template is invalid. Invalid Fn::Sub variable value "
                          "%.*s. Fn::Sub expects all variables to be strings.",
-                         STR(value->type == JSON_BOOL ? (value->boolean ? S("True") : S("False"))
-                                                      : json_text(s->arena, value, -1)));
+                         STR(python_text(s, value)));
     buf_str(out, value->text);
     return 0;
 }
