@@ -237,13 +237,17 @@ static struct str iam_words(struct question *q, struct str resource)
     if (!str_starts(resource, S("arn:aws:iam::")) || str_is(q->action, "iam:PassRole") ||
         str_is(q->action, "iam:CreateRole") || str_is(q->action, "iam:ListRoles"))
         return resource;
-    if (role > 0)
-        return str_printf(a, "role %.*s", STR(str_slice(resource, (size_t)role + 6, resource.n)));
+    if (role > 0) {
+        size_t slash = (size_t)str_find_last_byte(resource, '/');
+        return str_printf(a, "role %.*s", STR(str_slice(resource, slash + 1, resource.n)));
+    }
     if (str_is(q->action, "iam:CreatePolicy"))
         return str_printf(
             a, "policy %.*s",
             STR(str_slice(resource, (size_t)str_find_last_byte(resource, '/') + 1, resource.n)));
-    if (str_find(resource, S(":policy/")) > 0 && !str_is(q->action, "iam:ListPolicies"))
+    if (str_is(q->action, "iam:ListPolicies"))
+        return S("policy path /");
+    if (str_find(resource, S(":policy/")) > 0)
         return str_printf(a, "policy %.*s", STR(resource));
     return resource;
 }
@@ -311,6 +315,17 @@ static int resource_says(struct question *q)
     return q->service->resource_policy(&as, q->action, q->resource);
 }
 
+/* A role's ARN has its path, which requests do not tell. */
+static void complete_role_arn(struct question *q)
+{
+    struct str account, name;
+    struct iam_role_record role;
+    if (str_is(action_vendor(q->action), "iam") &&
+        iam_role_arn_parse(q->resource, &account, &name) == 0 &&
+        iam_role_find(q->call->store, q->call->arena, account, name, &role) == 0)
+        q->resource = role.arn;
+}
+
 static int decide(struct question *q, struct str *ret_why)
 {
     const struct principal *who = q->who;
@@ -320,6 +335,8 @@ static int decide(struct question *q, struct str *ret_why)
         if (r < 0 && r != -ENOENT)
             return r;
         q->has_access = r == 0;
+        if (!str_is(q->action, "iam:PassRole"))
+            complete_role_arn(q);
     }
     if (str_is(q->action, "sts:AssumeRole"))
         return assume(q, ret_why);
@@ -405,6 +422,9 @@ static struct str input_text(const struct frame *f, struct str name)
 {
     const struct shape *input = f->call.op->input;
     const struct member *m = input && f->call.in ? member_find(input, name) : NULL;
+    const struct opt_int *number = m ? (const void *)((const char *)f->call.in + m->offset) : NULL;
+    if (m && m->shape->type == SHAPE_INTEGER && number->has)
+        return str_printf(f->call.arena, "%lld", (long long)number->is);
     if (!m || m->shape->type != SHAPE_STRING)
         return (struct str){0};
     return *(const struct str *)((const char *)f->call.in + m->offset);

@@ -231,7 +231,7 @@ const struct handler iam_policy_handlers[] = {
     {iam_create_policy_run(create_policy), .resource = "policy/{PolicyName}"},
     {iam_get_policy_run(get_policy), .resource = "{PolicyArn}"},
     {iam_delete_policy_run(delete_policy), .resource = "{PolicyArn}"},
-    {iam_list_policies_run(list_policies), .resource = "policy/*"},
+    {iam_list_policies_run(list_policies), .resource = "policy/"},
     {iam_list_entities_for_policy_run(list_entities_for_policy), .resource = "{PolicyArn}"},
     {0},
 };
