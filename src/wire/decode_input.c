@@ -28,20 +28,20 @@ static const char *java_type(const struct shape *shape)
 {
     switch (shape->type) {
     case SHAPE_STRING:
-        return "String";
+        return "a String";
     case SHAPE_BLOB:
     case SHAPE_STREAM:
-        return "ByteBuffer";
+        return "a ByteBuffer";
     case SHAPE_BOOLEAN:
-        return "Boolean";
+        return "a Boolean";
     case SHAPE_INTEGER:
-        return shape->has_max && shape->max <= INT32_MAX ? "Integer" : "Long";
+        return shape->has_max && shape->max <= INT32_MAX ? "an Integer" : "a Long";
     case SHAPE_DOUBLE:
-        return "Double";
+        return "a Double";
     case SHAPE_TIMESTAMP:
-        return "Timestamp";
+        return "a Timestamp";
     default:
-        return "structure";
+        return "a structure";
     }
 }
 
@@ -66,9 +66,7 @@ static int json_refused(const struct wire_route *route, struct arena *a,
     else if (e->shape->type == SHAPE_STRUCTURE)
         text = S("Expected null");
     else
-        text = str_printf(a, "%s can not be converted to %s %s", e->found,
-                          e->shape->type == SHAPE_INTEGER && e->shape->has_max ? "an" : "a",
-                          java_type(e->shape));
+        text = str_printf(a, "%s can not be converted to %s", e->found, java_type(e->shape));
     wire_error_set(err, route->service, S("SerializationException"), text);
     return -EBADMSG;
 }
@@ -86,10 +84,9 @@ static int scalar_refused(const struct wire_route *route, struct arena *a,
         wire_error_set(
             err, s,
             route->protocol == PROTOCOL_QUERY ? S("MalformedInput") : S("SerializationException"),
-            found.p
-                ? str_printf(a, "%.*s can not be converted to a %s", STR(found), java_type(shape))
-                : str_printf(a, "STRING_VALUE of %.*s can not be converted to a %s", STR(name),
-                             java_type(shape)));
+            found.p ? str_printf(a, "%.*s can not be converted to %s", STR(found), java_type(shape))
+                    : str_printf(a, "STRING_VALUE of %.*s can not be converted to %s", STR(name),
+                                 java_type(shape)));
     return -EBADMSG;
 }
 

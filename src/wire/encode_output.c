@@ -12,6 +12,15 @@ static void put(struct arena *a, struct wire_headers *h, const char *name, struc
         wire_headers_add(a, h, str_from(name), value);
 }
 
+static void drop(struct wire_headers *h, const char *name)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < h->n; i++)
+        if (!str_eq_nocase(h->items[i].name, str_from(name)))
+            h->items[kept++] = h->items[i];
+    h->n = kept;
+}
+
 static const char *json_type(enum protocol protocol)
 {
     return protocol == PROTOCOL_JSON_1_0   ? "application/x-amz-json-1.0"
@@ -145,6 +154,8 @@ void wire_encode_output(const struct wire_route *route, const void *out, struct 
         ret->body = taken(a, &b);
     }
     put_request_id(route->protocol, a, request_id, &h);
+    if (ret->body.has)
+        drop(&h, "Content-Length"); /* the body has its own */
     ret->headers = h.items;
     ret->n_headers = h.n;
 }

@@ -23,8 +23,8 @@ struct wire_request {
 
 struct wire_response {
     int status;
-    const struct wire_header
-        *headers; /* without Content-Length, Date, Connection: HTTP's business */
+    const struct wire_header *headers; /* no Date, no Connection; Content-Length only when there
+                                        * is no body (HEAD): otherwise it is the body's size */
     size_t n_headers;
     struct body body; /* !has: none */
 };

@@ -189,6 +189,15 @@ static bool required_there(const struct template *t, const struct asked *q)
     return true;
 }
 
+static bool required_query_there(const struct template *t, const struct asked *q)
+{
+    for (size_t i = 0; i < t->n_required; i++)
+        if (t->required[i]->location == LOCATION_QUERY &&
+            !key_find(q, str_from(t->required[i]->wire_name)))
+            return false;
+    return true;
+}
+
 /* How well a template that fits describes the request: literal path segments first, then the
  * query's literals, then whether all that it requires is there and how much that is. */
 static size_t score(const struct template *t, const struct asked *q)
@@ -222,6 +231,9 @@ static int route_rest(const struct wire_router *router, const struct wire_reques
     for (size_t i = 0; i < router->n; i++) {
         const struct template *t = &router->templates[i];
         if (!path_fits(t, q) || !literals_fit(t, q))
+            continue;
+        /* S3: ?uploadId is what makes POST on a key an operation at all. */
+        if (router->service->protocol == PROTOCOL_REST_XML && !required_query_there(t, q))
             continue;
         size_t s = score(t, q);
         if (s > best_score) {
