@@ -50,16 +50,18 @@ static void a_cold_start(void **state)
     struct buf b;
     buf_init(&b, 4096);
     struct report r = figures(3.01, 110.10, 128, 36);
-    report_init_start(&b, &text_format, S("python:3.13.v60"), S("arn:aws:lambda:us-east-1::runtime:ab"),
-                      S("f"), S("$LATEST"), S("stream"), 128);
+    report_init_start(&b, &text_format, S("python:3.13.v60"),
+                      S("arn:aws:lambda:us-east-1::runtime:ab"), S("f"), S("$LATEST"), S("stream"),
+                      128);
     report_start(&b, &text_format, r.request_id, r.version);
     report_end(&b, &text_format, &r);
-    same(&b, "INIT_START Runtime Version: python:3.13.v60\tRuntime Version ARN: "
-             "arn:aws:lambda:us-east-1::runtime:ab\n"
-             "START RequestId: " ID " Version: $LATEST\n"
-             "END RequestId: " ID "\n"
-             "REPORT RequestId: " ID "\tDuration: 3.01 ms\tBilled Duration: 114 ms\tMemory Size: 128 "
-             "MB\tMax Memory Used: 36 MB\tInit Duration: 110.10 ms\t\n");
+    same(&b,
+         "INIT_START Runtime Version: python:3.13.v60\tRuntime Version ARN: "
+         "arn:aws:lambda:us-east-1::runtime:ab\n"
+         "START RequestId: " ID " Version: $LATEST\n"
+         "END RequestId: " ID "\n"
+         "REPORT RequestId: " ID "\tDuration: 3.01 ms\tBilled Duration: 114 ms\tMemory Size: 128 "
+         "MB\tMax Memory Used: 36 MB\tInit Duration: 110.10 ms\t\n");
 }
 
 static void a_warm_invocation(void **state)
@@ -110,12 +112,13 @@ static void json_has_one_object_a_line_and_no_end(void **state)
     struct report r = figures(1233.96, 463.512, 128, 36);
     report_start(&b, &json_format, r.request_id, r.version);
     report_end(&b, &json_format, &r);
-    same(&b, "{\"time\":\"2025-11-24T23:11:20.123Z\",\"type\":\"platform.start\",\"record\":"
-             "{\"requestId\":\"" ID "\",\"version\":\"$LATEST\"}}\n"
-             "{\"time\":\"2025-11-24T23:11:20.123Z\",\"type\":\"platform.report\",\"record\":"
-             "{\"requestId\":\"" ID "\",\"metrics\":{\"durationMs\":1233.96,\"billedDurationMs\":1698,"
-             "\"memorySizeMB\":128,\"maxMemoryUsedMB\":36,\"initDurationMs\":463.512},"
-             "\"status\":\"success\"}}\n");
+    same(&b,
+         "{\"time\":\"2025-11-24T23:11:20.123Z\",\"type\":\"platform.start\",\"record\":"
+         "{\"requestId\":\"" ID "\",\"version\":\"$LATEST\"}}\n"
+         "{\"time\":\"2025-11-24T23:11:20.123Z\",\"type\":\"platform.report\",\"record\":"
+         "{\"requestId\":\"" ID "\",\"metrics\":{\"durationMs\":1233.96,\"billedDurationMs\":1698,"
+         "\"memorySizeMB\":128,\"maxMemoryUsedMB\":36,\"initDurationMs\":463.512},"
+         "\"status\":\"success\"}}\n");
 }
 
 int main(void)

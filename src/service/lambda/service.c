@@ -70,7 +70,6 @@ int lambda_resource_policy(struct call *call, struct str action, struct str reso
 {
     struct layer_name layer;
     struct function_name f;
-    struct str policy;
     if (layer_name_parse(resource, &layer) && layer.account.n && layer.version) {
         struct lambda_layer_version_record record = {0};
         int r = record_get(
@@ -78,17 +77,21 @@ int lambda_resource_policy(struct call *call, struct str action, struct str reso
             &lambda_layer_version_record_shape, &record);
         if (r < 0)
             return r == -ENOENT ? 0 : r;
-        policy = record.policy;
-    } else {
-        if (!function_name_parse(resource, &f))
-            return 0;
-        struct lambda_policy_record record = {0};
-        int r = policy_load(call, f.name, f.qualifier, &record);
-        if (r < 0)
-            return r == -ENOENT ? 0 : r;
-        policy = record.policy;
+        return record.policy.n ? call_policy_says(call, record.policy, action, resource) : 0;
     }
-    return policy.n ? call_policy_says(call, policy, action, resource) : 0;
+    if (!function_name_parse(resource, &f))
+        return 0;
+    if (!f.qualifier.n && call->op == &lambda_invoke_op && call->in) {
+        /* Each qualifier has a policy of its own. */
+        const struct lambda_invoke_input *in = call->in;
+        f.qualifier = in->qualifier;
+        resource = function_arn(call, f.name, f.qualifier);
+    }
+    struct lambda_policy_record record = {0};
+    int r = policy_load(call, f.name, f.qualifier, &record);
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
+    return call_policy_says(call, record.policy, action, resource);
 }
 
 const struct service lambda_service = {

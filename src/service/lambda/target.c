@@ -12,7 +12,7 @@ struct entry {
 
 struct targets {
     struct map entries; /* account/region/name:qualifier */
-    uv_check_t check;
+    uv_timer_t timer;
     uv_loop_t *loop;
     int turns_blocked; /* a turn that writes may still be taken back: nothing is kept meanwhile */
     void (*on_change)(void *user);
@@ -39,12 +39,12 @@ static void entry_free(struct entry *e)
     free(e);
 }
 
-static void on_check(uv_check_t *check)
+static void on_timer(uv_timer_t *timer)
 {
-    struct targets *t = check->data;
+    struct targets *t = timer->data;
     if (--t->turns_blocked > 0)
         return;
-    uv_check_stop(check);
+    uv_timer_stop(timer);
     t->on_change(t->user);
 }
 
@@ -55,9 +55,9 @@ struct targets *targets_new(uv_loop_t *loop, void (*on_change)(void *user), void
     t->loop = loop;
     t->on_change = on_change;
     t->user = user;
-    uv_check_init(loop, &t->check);
-    t->check.data = t;
-    uv_unref((uv_handle_t *)&t->check);
+    uv_timer_init(loop, &t->timer);
+    t->timer.data = t;
+    uv_unref((uv_handle_t *)&t->timer);
     return t;
 }
 
@@ -82,14 +82,14 @@ void targets_free(struct targets *t)
         return;
     clear(t);
     map_done(&t->entries);
-    uv_close((uv_handle_t *)&t->check, closed);
+    uv_close((uv_handle_t *)&t->timer, closed);
 }
 
 void targets_drop(struct targets *t)
 {
     clear(t);
-    t->turns_blocked = 2; /* this turn's check phase may come before its commit */
-    uv_check_start(&t->check, on_check);
+    t->turns_blocked = 2; /* the first time may still come before the turn's commit */
+    uv_timer_start(&t->timer, on_timer, 1, 1);
 }
 
 static struct target *target_new(struct call *call, const struct lambda_version_record *record)
