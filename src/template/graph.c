@@ -1,10 +1,15 @@
 /* template/graph - who uses whose value: names that do not exist, circles, and the order of
  * creation. */
 #include "template/inside.h"
+#include "template/resource_types.h"
 
 #include <errno.h>
 
 #define MAX_NAMED 100 /* in one message */
+
+/* In place of an attribute: what makes it is a function; it is no attribute at all. */
+#define NOT_KNOWN S("?")
+#define DEPENDS_ON S("!")
 
 static void note(struct references *list, struct str name, struct str attribute,
                  const struct json *node)
@@ -110,8 +115,10 @@ static int collect_getatt(struct template *t, const struct json *arg, enum branc
                              "parameters, the resource name and the resource attribute");
     /* ["A.B", "c"] and ["A", "B.c"] mean the same. */
     bool dotted = str_cut(arg->first->text, '.', &name, &attribute);
-    note(list, dotted ? name : arg->first->text,
-         json_is(second, JSON_STRING) ? second->text : S("?"), arg);
+    struct str last = json_is(second, JSON_STRING) ? second->text : NOT_KNOWN;
+    if (dotted && json_is(second, JSON_STRING))
+        last = str_printf(t->arena, "%.*s.%.*s", STR(attribute), STR(last));
+    note(list, dotted ? name : arg->first->text, last, arg);
     return json_is(second, JSON_STRING) ? 0 : references_collect(t, second, which, list, err);
 }
 
@@ -213,6 +220,25 @@ static int unresolved(struct template *t, const struct references *list, const c
                          STR(bracketed(t->arena, bad, n)), block);
 }
 
+static int check_attributes(struct template *t, const struct references *list,
+                            struct template_error *err)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        const struct reference *ref = &list->items[i];
+        const struct template_resource *resource = template_resource_find(t, ref->name);
+        const struct resource_type *type = resource ? resource_type_find(resource->type) : NULL;
+        if (!type || !str_has(ref->attribute) || str_eq(ref->attribute, NOT_KNOWN) ||
+            str_eq(ref->attribute, DEPENDS_ON) || resource_type_has_attribute(type, ref->attribute))
+            continue;
+        return template_fail(
+            t->arena, err, ref->node,
+            "Template error: resource %.*s does not support attribute type %.*s in "
+            "Fn::GetAtt",
+            STR(ref->name), STR(ref->attribute));
+    }
+    return 0;
+}
+
 /* What a resource uses outside of DependsOn. */
 static int collect_resource(struct template *t, const struct template_resource *resource,
                             enum branches which, struct references *list,
@@ -234,14 +260,14 @@ static int collect_depends_on(struct template *t, const struct template_resource
     if (!v)
         return 0;
     if (v->type == JSON_STRING) {
-        note(list, v->text, S("DependsOn"), v);
+        note(list, v->text, DEPENDS_ON, v);
         return 0;
     }
     if (v->type == JSON_ARRAY) {
         JSON_EACH(v, item) {
             if (item->type != JSON_STRING)
                 break;
-            note(list, item->text, S("DependsOn"), item);
+            note(list, item->text, DEPENDS_ON, item);
         }
         if (list->n == v->n)
             return 0;
@@ -324,7 +350,8 @@ int graph_check_names(struct template *t, struct template_error *err)
         for (size_t k = 0; k < depends.n; k++)
             note(&list, depends.items[k].name, depends.items[k].attribute, depends.items[k].node);
     }
-    if ((r = unresolved(t, &list, "Resources", false, err)) < 0)
+    if ((r = unresolved(t, &list, "Resources", false, err)) < 0 ||
+        (r = check_attributes(t, &list, err)) < 0)
         return r;
     struct references out = {.arena = t->arena};
     for (size_t i = 0; i < t->n_outputs; i++) {
@@ -335,7 +362,8 @@ int graph_check_names(struct template *t, struct template_error *err)
             (r = references_collect(t, o->export_name, BRANCHES_ALL, &out, err)) < 0)
             return r;
     }
-    return unresolved(t, &out, "Outputs", false, err);
+    r = unresolved(t, &out, "Outputs", false, err);
+    return r < 0 ? r : check_attributes(t, &out, err);
 }
 
 /* The caller has made room. */

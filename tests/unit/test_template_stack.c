@@ -120,6 +120,10 @@ static const struct {
      NULL, "Circular dependency between resources: [A, B, C]"},
     {"Resources:\n  A: {Type: T, Properties: {P: !Ref A}}\n", NULL,
      "Circular dependency between resources: [A]"},
+    {BUCKET "Outputs: {O: {Value: !GetAtt B.Colour}}", NULL,
+     "Template error: resource B does not support attribute type Colour in Fn::GetAtt"},
+    {BUCKET "  C: {Type: T, Properties: {P: !Sub '${B.Colour.X}'}}", NULL,
+     "Template error: resource B does not support attribute type Colour.X in Fn::GetAtt"},
     /* conditions */
     {"Conditions: {C: !Equals [!Ref B, x]}\n" BUCKET, NULL,
      "Template format error: Unresolved dependencies [B]. Cannot reference resources in the "
@@ -277,8 +281,6 @@ static const struct {
     {"!FindInMap [X, x, k]",
      "Template error: Mapping named 'X' is not present in the 'Mappings' section of template."},
     {"!ImportValue gone", "No export named gone found."},
-    {"!GetAtt B.Colour",
-     "Template error: resource B does not support attribute type Colour in Fn::GetAtt"},
     {"!Join [a]",
      "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and "
      "(2) "
