@@ -218,7 +218,14 @@ static void joined(struct call *call, void *user, int result)
 {
     struct join *join = user;
     struct store_mark mark = store_mark(call->store);
-    int r = result < 0 ? result : store_object(join);
+    struct s3_upload_record upload;
+    const struct s3_complete_multipart_upload_input *in = join->in;
+    int r = result;
+    if (r == -ENOENT) /* a part's file went away: the upload was aborted meanwhile */
+        r = s3_upload_get(call, in->bucket, in->key, in->upload_id, &upload) < 0 ? CALL_FAILED
+                                                                                 : -EIO;
+    else if (r == 0)
+        r = store_object(join);
     if (r < 0) {
         store_undo_to(call->store, mark);
         unlink(join->tmp.p);
