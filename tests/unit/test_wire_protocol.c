@@ -202,6 +202,14 @@ static void encode(struct vector *v, struct str text)
     void *out = undump(v->a, v->op->output, text), *got;
     wire_encode_output(&route, out, S(REQUEST_ID), v->a, &response);
     print_response(v, &response);
+    struct wire_headers h = {0};
+    for (size_t i = 0; i < response.n_headers; i++)
+        wire_headers_add(v->a, &h, response.headers[i].name, response.headers[i].value);
+    if (response.body.has) /* what the HTTP server adds */
+        wire_headers_add(v->a, &h, S("Content-Length"),
+                         str_printf(v->a, "%lld", (long long)response.body.size));
+    response.headers = h.items;
+    response.n_headers = h.n;
     if (wire_decode_output(v->op, &response, v->a, &got, &err) < 0)
         fail_msg("%.*s: %.*s", STR(v->dir), STR(err.message));
     struct str back = dump(v->a, v->op->output, got), sent = dump(v->a, v->op->output, out);
