@@ -383,8 +383,6 @@ static int check_statement(struct parse *p, const struct policy_statement *s)
 static int check_document(struct parse *p)
 {
     struct policy *policy = p->policy;
-    if (p->kind == POLICY_IDENTITY && !policy->variables)
-        return wrong(p, "Policy document must be version 2012-10-17 or greater.");
     for (size_t i = 0; i < policy->n; i++)
         for (size_t j = 0; j < i; j++)
             if (policy->statements[i].sid.n &&

@@ -220,8 +220,6 @@ static void malformed_documents(void **state)
         {POLICY_IDENTITY, DOC("[]"), "Syntax errors in policy."},
         {POLICY_IDENTITY, DOC("{\"Effect\":\"Allow\",\"Acton\":\"*\",\"Resource\":\"*\"}"),
          "Syntax errors in policy."},
-        {POLICY_IDENTITY, "{\"Statement\":" ALLOW("\"Action\":\"*\",\"Resource\":\"*\"") "}",
-         "Policy document must be version 2012-10-17 or greater."},
         {POLICY_IDENTITY, DOC(ALLOW("\"Resource\":\"*\"")),
          "Policy statement must contain actions."},
         {POLICY_IDENTITY, DOC(ALLOW("\"Action\":\"*\"")),

@@ -89,6 +89,22 @@ static int check_capabilities(struct request *q)
     return 0;
 }
 
+static int check_types(struct request *q)
+{
+    struct arena *a = q->call->arena;
+    const struct template *view = q->processed.view;
+    struct str *unknown = ARENA_ARRAY(a, struct str, view->n_resources + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < view->n_resources; i++)
+        if (!provider_find(view->resources[i].type))
+            unknown[n++] = view->resources[i].type;
+    if (!n)
+        return 0;
+    struct str names = str_join(a, S(", "), unknown, n);
+    return call_fail(q->call, CLOUDFORMATION_VALIDATION_ERROR,
+                     "Template format error: Unrecognized resource types: [%.*s]", STR(names));
+}
+
 static int process(struct request *q, struct str text)
 {
     struct call *call = q->call;
@@ -119,7 +135,9 @@ static int process(struct request *q, struct str text)
     if (prepare_source(call, &q->source, previous, q->stack_name, q->stack_id, q->stack,
                        &q->processed, &err) < 0)
         return invalid(call, err.message);
-    int r = check_capabilities(q);
+    int r = check_types(q);
+    if (r == 0)
+        r = check_capabilities(q);
     if (r < 0)
         return r;
     settle(q);

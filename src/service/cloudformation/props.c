@@ -129,13 +129,24 @@ static int fill(struct arena *a, const struct shape *shape, const struct json *v
     }
 }
 
+/* Some services spell their members with a small first letter: RetentionInDays, retentionInDays. */
+static const struct member *member_of(struct arena *a, const struct shape *shape, struct str name)
+{
+    const struct member *m = member_find(shape, name);
+    if (m || !name.n)
+        return m;
+    struct str small = str_copy(a, name);
+    *(char *)(uintptr_t)small.p |= 0x20;
+    return member_find(shape, small);
+}
+
 int props_fill(struct arena *a, const struct shape *shape, const struct json *object, void *ret,
                struct str *why)
 {
     if (!json_is(object, JSON_OBJECT))
         return 0;
     JSON_EACH(object, v) {
-        const struct member *m = member_find(shape, v->key);
+        const struct member *m = member_of(a, shape, v->key);
         if (!m)
             continue;
         int r = fill(a, m->shape, v, v->key, false, (char *)ret + m->offset, why);

@@ -209,8 +209,15 @@ static void next_step(struct task *task)
     /* What exists must be known to whoever cleans up after a crash. */
     if (task->at > 0 && str_has(task->physical_id) && task->action != ACTION_DELETE &&
         task->action != ACTION_DELETE_OLD && task->action != ACTION_DELETE_NEW) {
+        bool fresh = !str_eq(task->record->physical_id, task->physical_id);
         task->record->physical_id = task->physical_id;
         stack_resource_save(task->call, stack_uuid(w->stack.stack_id), task->record);
+        if (fresh)
+            worker_resource_event(w, task->record,
+                                  task->action == ACTION_CREATE
+                                      ? CLOUDFORMATION_RESOURCE_STATUS_CREATE_IN_PROGRESS
+                                      : CLOUDFORMATION_RESOURCE_STATUS_UPDATE_IN_PROGRESS,
+                                  S("Resource creation Initiated"), false);
     }
     if (task->at == task->n_steps) {
         end(task, true);
@@ -262,6 +269,10 @@ static int plan_update(struct task *task)
             rec->old_attributes = rec->attributes;
         }
         task->replacing = true;
+        worker_resource_event(task->worker, rec, CLOUDFORMATION_RESOURCE_STATUS_UPDATE_IN_PROGRESS,
+                              S("Requested update requires the creation of a new physical "
+                                "resource; hence creating one."),
+                              false);
         return plan_create(task);
     }
     task->physical_id = rec->physical_id;

@@ -34,6 +34,7 @@ struct iam_policy *policy_show_aws(struct call *call, const struct managed_polic
 struct str iam_id(struct call *call, const char *prefix);            /* AROA and 17 characters */
 struct str iam_document_out(struct call *call, struct str document); /* percent-encoded */
 int iam_document_check(struct call *call, enum policy_kind kind, struct str document);
+int policy_document_check(struct call *call, struct str document); /* of a managed policy */
 size_t iam_document_size(struct str document); /* without blanks, as quotas count it */
 struct str iam_use_key(struct call *call, const char *what, struct str arn, struct str role);
 struct str iam_use_prefix(struct call *call, const char *what, struct str arn);

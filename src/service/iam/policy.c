@@ -6,10 +6,23 @@
 #define POLICIES_MAX 1500
 #define DOCUMENT_MAX 6144
 
+/* Inline policies may be of the old version, or name none; managed ones may not. */
+int policy_document_check(struct call *call, struct str document)
+{
+    struct json *root;
+    int r = iam_document_check(call, POLICY_IDENTITY, document);
+    if (r < 0 || json_parse(call->arena, document, &root, NULL) < 0)
+        return r;
+    if (!str_is(json_get_str(root, "Version"), "2012-10-17"))
+        return call_fail(call, IAM_MALFORMED_POLICY_DOCUMENT,
+                         "Policy document must be version 2012-10-17 or greater.");
+    return 0;
+}
+
 static int create_policy_check(struct call *call, const struct iam_create_policy_input *in)
 {
     int64_t n = 0;
-    int r = iam_document_check(call, POLICY_IDENTITY, in->policy_document);
+    int r = policy_document_check(call, in->policy_document);
     if (r == 0)
         r = tags_check(call, &in->tags);
     if (r < 0)

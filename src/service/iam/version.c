@@ -54,7 +54,7 @@ static int create_policy_version(struct call *call,
     struct iam_policy_record policy;
     int r = policy_get_own(call, in->policy_arn, &policy);
     if (r == 0)
-        r = iam_document_check(call, POLICY_IDENTITY, in->policy_document);
+        r = policy_document_check(call, in->policy_document);
     if (r < 0)
         return r;
     if (iam_document_size(in->policy_document) > DOCUMENT_MAX)
