@@ -10,8 +10,7 @@
  * A folder appears by rename before the record that names it is committed, and goes after the
  * commit that removed the last record: a kill in between leaves a folder without record, never the
  * other way round. */
-#include "service/lambda/lambda.h"
-#include <dirent.h>
+#include "service/lambda/code_keeper.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -19,23 +18,11 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/fs.h"
-#include "base/list.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "build/zip.h"
 #include "http/server.h"
 #include "wire/request.h"
 #include "wire/s3.h"
-
-struct code_keeper {
-    struct arena arena;
-    struct str root;
-    struct map uses;   /* digest -> number of environments, as a pointer */
-    struct map doomed; /* digests whose last record is gone */
-    uv_timer_t timer;
-    struct lambda_state *state;
-    char secret[32]; /* signs download links; new at every start */
-};
 
 struct fetch {
     struct call *call;
@@ -54,7 +41,7 @@ struct str code_dir(struct cloud *cloud, struct arena *a, struct str digest)
     return str_printf(a, "%.*s/code/%.*s", STR(cloud_data_dir(cloud)), STR(digest));
 }
 
-static struct str key_code(struct arena *a, struct str digest)
+struct str key_code(struct arena *a, struct str digest)
 {
     return store_key(a, 3, S("lambda"), S("code"), digest);
 }
@@ -273,138 +260,8 @@ int code_release(struct call *call, struct str digest)
         r = blob_delete(call->store, c.blob);
     if (r < 0)
         return r;
-    map_put(&k->doomed, digest, k);
+    code_doom(k, digest);
     return 0;
-}
-
-/* ---- removing ---- */
-
-struct removal {
-    uv_work_t work;
-    char *path;
-};
-
-static void remove_work(uv_work_t *work)
-{
-    struct removal *r = work->data;
-    fs_remove_tree(r->path);
-}
-
-static void removed(uv_work_t *work, int status)
-{
-    struct removal *r = work->data;
-    free(r->path);
-    free(r);
-}
-
-static void remove_dir(struct code_keeper *k, const char *from)
-{
-    auto_arena struct arena a;
-    arena_init(&a);
-    struct str trash = str_printf(&a, "%.*s/.trash-%.*s", STR(k->root), STR(random_hex(&a, 16)));
-    if (rename(from, trash.p) < 0)
-        return;
-    struct removal *r = MEM_NEW(struct removal);
-    r->path = mem_dup_text(trash.p);
-    r->work.data = r;
-    uv_queue_work(k->state->loop, &r->work, remove_work, removed);
-}
-
-/* Folders go a while after their records: by then the turn is committed or taken back. */
-static void sweep_doomed(uv_timer_t *timer)
-{
-    struct code_keeper *k = timer->data;
-    auto_arena struct arena a;
-    arena_init(&a);
-    struct str *gone = ARENA_ARRAY(&a, struct str, k->doomed.n + 1);
-    size_t n = 0, pos = 0;
-    struct str digest;
-    void *value;
-    while (map_next(&k->doomed, &pos, &digest, &value)) {
-        if (store_has(k->state->store, key_code(&a, digest))) {
-            gone[n++] = str_copy(&a, digest); /* back in use */
-        } else if (!map_find(&k->uses, digest)) {
-            remove_dir(k, code_dir(k->state->cloud, &a, digest).p);
-            gone[n++] = str_copy(&a, digest);
-        }
-    }
-    for (size_t i = 0; i < n; i++)
-        map_remove(&k->doomed, gone[i]);
-}
-
-void code_use(struct lambda_state *state, struct str digest)
-{
-    struct map *m = &state->codes->uses;
-    map_put(m, digest, (void *)((uintptr_t)map_find(m, digest) + 1));
-}
-
-void code_unuse(struct lambda_state *state, struct str digest)
-{
-    struct map *m = &state->codes->uses;
-    uintptr_t n = (uintptr_t)map_find(m, digest);
-    if (n > 1)
-        map_put(m, digest, (void *)(n - 1));
-    else
-        map_remove(m, digest);
-}
-
-/* ---- start and end ---- */
-
-static void sweep_folders(struct code_keeper *k)
-{
-    DIR *dir = opendir(k->root.p);
-    if (!dir)
-        return;
-    auto_arena struct arena a;
-    arena_init(&a);
-    for (struct dirent *e; (e = readdir(dir));) {
-        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-            continue;
-        struct str path = str_printf(&a, "%.*s/%s", STR(k->root), e->d_name);
-        if (e->d_name[0] == '.' || !store_has(k->state->store, key_code(&a, str_from(e->d_name))))
-            fs_remove_tree(path.p);
-    }
-    closedir(dir);
-}
-
-int code_keeper_open(struct lambda_state *state)
-{
-    struct code_keeper *k = MEM_NEW(struct code_keeper);
-    arena_init(&k->arena);
-    k->state = state;
-    k->root = str_printf(&k->arena, "%.*s/code", STR(cloud_data_dir(state->cloud)));
-    int r = fs_mkdirs(k->root.p, 0755);
-    if (r < 0) {
-        arena_done(&k->arena);
-        free(k);
-        return r;
-    }
-    map_init(&k->uses);
-    map_init(&k->doomed);
-    random_bytes(k->secret, sizeof(k->secret));
-    uv_timer_init(state->loop, &k->timer);
-    k->timer.data = k;
-    uv_timer_start(&k->timer, sweep_doomed, 1000, 1000);
-    uv_unref((uv_handle_t *)&k->timer);
-    state->codes = k;
-    sweep_folders(k);
-    return 0;
-}
-
-static void keeper_closed(uv_handle_t *handle)
-{
-    struct code_keeper *k = handle->data;
-    map_done(&k->uses);
-    map_done(&k->doomed);
-    arena_done(&k->arena);
-    free(k);
-}
-
-void code_keeper_close(struct lambda_state *state)
-{
-    struct code_keeper *k = TAKE(state->codes);
-    if (k)
-        uv_close((uv_handle_t *)&k->timer, keeper_closed);
 }
 
 /* ---- downloads ---- */
@@ -431,11 +288,7 @@ struct str code_location(struct call *call, struct str digest)
 static int open_blob(struct lambda_state *state, struct arena *a, struct str digest, int *ret_fd,
                      int64_t *ret_size)
 {
-    static const struct principal lambda_itself = {
-        .type = PRINCIPAL_SERVICE,
-        .service = S_INIT("lambda.amazonaws.com"),
-    };
-    struct call *call = call_open(state->cloud, S("000000000000"), S("us-east-1"), &lambda_itself);
+    struct call *call = lambda_own_call(state);
     struct lambda_code_record c = {0};
     int r = record_get(call, key_code(call->arena, digest), &lambda_code_record_shape, &c);
     if (r == 0)

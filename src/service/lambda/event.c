@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "service/lambda/code_keeper.h"
 #include "service/lambda/pool.h"
 
 #define ATTEMPTS 3
@@ -141,14 +142,7 @@ static void invoked(struct invocation *inv)
 
 static void start(struct event_queue *q, struct str key)
 {
-    static const struct principal lambda_itself = {
-        .type = PRINCIPAL_SERVICE,
-        .service = S_INIT("lambda.amazonaws.com"),
-    };
-    struct call *call =
-        call_open(q->lambda->cloud, S("000000000000"), S("us-east-1"), &lambda_itself);
-    call->service = &lambda_service;
-    call->state = q->lambda;
+    struct call *call = lambda_own_call(q->lambda);
     struct attempt *at = ARENA_NEW(call->arena, struct attempt);
     at->queue = q;
     at->call = call;

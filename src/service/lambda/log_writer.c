@@ -84,8 +84,7 @@ struct log_stream *log_stream_new(struct lambda_state *state, const struct targe
 
 static void drop_events(struct log_stream *s)
 {
-    LIST_EACH(&s->events, struct event, link, e)
-    {
+    LIST_EACH(&s->events, struct event, link, e) {
         list_remove(&e->link);
         free(e);
     }
@@ -200,8 +199,7 @@ static void flush(struct log_stream *s)
     for (struct list *l = s->events.next; l != &s->events && n < BATCH_EVENTS; l = l->next, n++)
         ;
     in->log_events.items = ARENA_ARRAY(a, struct logs_input_log_event, n);
-    LIST_EACH(&s->events, struct event, link, e)
-    {
+    LIST_EACH(&s->events, struct event, link, e) {
         if (in->log_events.n == n || bytes + e->n + 26 > BATCH_BYTES)
             break;
         bytes += e->n + 26;

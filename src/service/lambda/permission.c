@@ -98,11 +98,11 @@ int policy_add(struct call *call, struct str policy, struct json *statement, str
     struct json *root, *list = statements_of(call, policy, &root);
     struct str sid = json_get_str(statement, "Sid");
     JSON_EACH(list, s)
-    if (str_eq(json_get_str(s, "Sid"), sid))
-        return lambda_fail(call, LAMBDA_RESOURCE_CONFLICT,
-                           "The statement id (%.*s) provided already exists. Please provide a "
-                           "new statement id, or remove the existing statement.",
-                           STR(sid));
+        if (str_eq(json_get_str(s, "Sid"), sid))
+            return lambda_fail(call, LAMBDA_RESOURCE_CONFLICT,
+                               "The statement id (%.*s) provided already exists. Please provide a "
+                               "new statement id, or remove the existing statement.",
+                               STR(sid));
     json_add(list, json_copy(call->arena, statement));
     *ret = json_text(call->arena, root, -1);
     if (ret->n > 20480)
@@ -117,8 +117,7 @@ int policy_take_out(struct call *call, struct str policy, struct str sid, struct
     struct json *root, *list = statements_of(call, policy, &root);
     struct json *kept = json_new(call->arena, JSON_ARRAY);
     bool found = false;
-    JSON_EACH(list, s)
-    {
+    JSON_EACH(list, s) {
         if (str_eq(json_get_str(s, "Sid"), sid))
             found = true;
         else

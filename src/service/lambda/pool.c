@@ -65,7 +65,7 @@ void pool_free(struct pool *p)
     while (map_next(&p->groups, &pos, NULL, &value)) {
         struct group *g = value;
         LIST_EACH(&g->all, struct instance, link, in)
-        give_up(in);
+            give_up(in);
         group_free(g);
     }
     map_done(&p->groups);
@@ -135,7 +135,7 @@ static void retire(struct group *g)
 {
     g->stale = true;
     LIST_EACH(&g->idle, struct instance, idle_link, in)
-    give_up(in);
+        give_up(in);
 }
 
 /* What is current is in the store, and the turn that changed it is committed. */
@@ -188,8 +188,8 @@ static void on_sweep(uv_timer_t *timer)
     while (map_next(&p->groups, &pos, NULL, &value)) {
         struct group *g = value;
         LIST_EACH(&g->idle, struct instance, idle_link, in)
-        if (in->idle_since_ms < before)
-            give_up(in);
+            if (in->idle_since_ms < before)
+                give_up(in);
     }
     drop_empty(p);
 }
