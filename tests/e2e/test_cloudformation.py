@@ -653,7 +653,7 @@ def test_list_stacks(cloud, stack):
 SAM = """
 Transform: AWS::Serverless-2016-10-31
 Globals:
-  Function: {Timeout: 7, Runtime: %s, Environment: {Variables: {G: global}}}
+  Function: {Timeout: 7, Runtime: %s, Environment: {Variables: {GLO: global}}}
 Resources:
   Hello:
     Type: AWS::Serverless::Function
@@ -663,8 +663,8 @@ Resources:
       InlineCode: |
         import os
         def handler(event, context):
-            return [os.environ["G"], os.environ["L"]]
-      Environment: {Variables: {L: local}}
+            return [os.environ["GLO"], os.environ["LOC"]]
+      Environment: {Variables: {LOC: local}}
       Policies:
         - S3ReadPolicy: {BucketName: some-bucket}
 Outputs:
