@@ -13,6 +13,7 @@
 #include "wire/iam.h"
 #include "wire/lambda.h"
 #include "wire/logs.h"
+#include "wire/pattern.h"
 #include "wire/s3.h"
 #include "wire/sts.h"
 #include "wire/walk.h"
@@ -311,11 +312,37 @@ static void s3(void **unused)
     every_operation(&s3_model);
 }
 
+/* A pattern that PCRE2 does not understand would check nothing. */
+static void patterns_of(const struct shape *shape, int depth)
+{
+    if (depth > 12)
+        return;
+    if (shape->pattern && !pattern_compiles(shape->pattern))
+        fail_msg("%s: %s", shape->name, shape->pattern);
+    if (shape->element)
+        patterns_of(shape->element, depth + 1);
+    if (shape->key)
+        patterns_of(shape->key, depth + 1);
+    for (uint32_t i = 0; i < shape->n_members; i++)
+        patterns_of(shape->members[i].shape, depth + 1);
+}
+
+static void patterns(void **unused)
+{
+    static const struct service_model *const all[] = {
+        &sts_model, &iam_model, &cloudformation_model, &logs_model, &lambda_model, &s3_model};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        for (uint32_t k = 0; k < all[i]->n_operations; k++)
+            if (all[i]->operations[k].input)
+                patterns_of(all[i]->operations[k].input, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sts),  cmocka_unit_test(iam),    cmocka_unit_test(cloudformation),
-        cmocka_unit_test(logs), cmocka_unit_test(lambda), cmocka_unit_test(s3),
+        cmocka_unit_test(sts),      cmocka_unit_test(iam),    cmocka_unit_test(cloudformation),
+        cmocka_unit_test(logs),     cmocka_unit_test(lambda), cmocka_unit_test(s3),
+        cmocka_unit_test(patterns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
