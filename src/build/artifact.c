@@ -38,9 +38,11 @@ int artifact_digest(struct arena *a, struct artifact *art)
         python_local_requirements(a, requirements.p, &locals, &n);
     struct str *paths = ARENA_ARRAY(a, struct str, n + 1);
     paths[0] = art->source;
+    size_t n_paths = 1;
     for (size_t i = 0; i < n; i++)
-        paths[i + 1] = locals[i];
-    return tree_digest(a, paths, n + 1, salt, &art->digest);
+        if (fs_exists(str_c(a, locals[i]))) /* pip will say what is missing, and better */
+            paths[n_paths++] = locals[i];
+    return tree_digest(a, paths, n_paths, salt, &art->digest);
 }
 
 /* ---- the ways to build ---- */

@@ -332,7 +332,7 @@ static int check_imports(struct arena *a, const struct python_install *what, str
             module;
         struct str code =
             str_printf(a, "import sys; sys.path.insert(0, sys.argv[1]); import %.*s", STR(module));
-        const char *argv[] = {python.p, "-I", "-c", code.p, what->target.p, NULL};
+        const char *argv[] = {python.p, "-I", "-B", "-c", code.p, what->target.p, NULL};
         const char *env[] = {"PYTHONDONTWRITEBYTECODE=1", NULL};
         struct process_result out;
         int r = process_run(a, argv, "/", env, &out);

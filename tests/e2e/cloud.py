@@ -70,10 +70,15 @@ def zipped(files):
     return out.getvalue()
 
 
+_HOME = tempfile.TemporaryDirectory(prefix="lamina-test-home-")
+
+
 def environ(**more):
     """A clean environment for a client: nothing of the user's own AWS settings leaks in."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "LAMINA_", "SAM_"))}
+    foreign = ("AWS_", "LAMINA_", "SAM_", "XDG_")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
     env.update(
+        HOME=_HOME.name,
         AWS_ACCESS_KEY_ID="test",
         AWS_SECRET_ACCESS_KEY="test",
         AWS_DEFAULT_REGION=REGION,

@@ -21,9 +21,12 @@ def lambda_handler(event, context):
     global invocations
     invocations += 1
 
-    with tracer.span("order", request_id=context.aws_request_id) as span:
-        amount = total(event["items"])
-        span.set(amount=amount)
+    try:
+        with tracer.span("order", request_id=context.aws_request_id) as span:
+            amount = total(event["items"])
+            span.set(amount=amount)
+    finally:
+        spans = tracer.flush()  # those of a failure, too
 
     return {
         "statusCode": 200,
@@ -31,7 +34,7 @@ def lambda_handler(event, context):
             "status": "success",
             "total": amount,
             "trace_id": span.trace_id,
-            "spans": tracer.flush(),
+            "spans": spans,
             "project": tracer.project,
             "key": tracer.key_hint,
             "invocations": invocations,
