@@ -6,7 +6,6 @@
 #include <sys/syscall.h>
 #include "base/cleanup.h"
 #include "base/json.h"
-#include "base/table.h"
 #include "cli/daemon.h"
 #include "cli/verb.h"
 
@@ -53,17 +52,13 @@ static int ask(struct verb_run *run, struct str url, struct str *ret_text, struc
     return 0;
 }
 
-static void row(struct table *t, const char *name, struct str value)
+static void row(const char *name, struct str value)
 {
-    table_row(t);
-    table_cell(t, str_from(name));
-    table_cell(t, value);
+    printf("%-9s %.*s\n", name, STR(value));
 }
 
 static int status_run(struct verb_run *run)
 {
-    static const struct table_column columns[] = {
-        {.title = ""}, {.title = "", .shrink = true}, {0}};
     const struct status_options *o = run->values[0];
     struct str url = where(run), text;
     struct json *health;
@@ -78,16 +73,13 @@ static int status_run(struct verb_run *run)
     json_int(json_get(health, "pid"), &pid);
     json_int(json_get(health, "uptime_ms"), &uptime);
     json_int(json_get(health, "requests"), &requests);
-    struct table *t = table_new(run->arena, columns);
     struct str data = json_get_str(health, "data");
-    row(t, "endpoint", json_get_str(health, "endpoint"));
-    row(t, "version", json_get_str(health, "version"));
-    row(t, "data", str_has(data) ? data : S("none is kept (ephemeral)"));
-    row(t, "access", json_get_str(health, "iam"));
-    row(t, "process",
-        str_printf(run->arena, "%d, up for %d s, %d requests", (int)pid, (int)(uptime / 1000),
-                   (int)requests));
-    table_print(stdout, t);
+    row("endpoint", json_get_str(health, "endpoint"));
+    row("version", json_get_str(health, "version"));
+    row("data", str_has(data) ? data : S("none is kept (ephemeral)"));
+    row("access", json_get_str(health, "iam"));
+    row("process", str_printf(run->arena, "%d, up for %d s, %d requests", (int)pid,
+                              (int)(uptime / 1000), (int)requests));
     return 0;
 }
 

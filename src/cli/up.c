@@ -107,6 +107,10 @@ static int serve(struct verb_run *run, struct cloud_options *options, int out)
     int64_t began_ns = clock_mono_ns();
     daemon_prepare(&d, str_c(a, work_dir(a, options, "layers")));
     int r = daemon_start(&d, options, &err);
+    if (r < 0 && out != STDOUT_FILENO) { /* detached: the one who waits tells it to the user */
+        struct str why = str_printf(a, "!%s", err.message);
+        fs_write_all(out, why.p, why.n);
+    }
     if (r < 0)
         return verb_fail(run, "%s", err.message);
     struct daemon_note note = {.pid = (int)getpid(),
@@ -149,19 +153,20 @@ static int detach(struct verb_run *run, struct cloud_options *options)
         auto_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
         setsid();
         close(ends[0]);
-        /* errors of the start still go to the terminal: by the pipe, after '!' */
         dup2(null, STDIN_FILENO);
         dup2(null, STDOUT_FILENO);
         dup2(log_fd, STDERR_FILENO);
         _exit(serve(run, options, ends[1]));
     }
     close(ends[1]);
-    char line[256];
+    char line[600];
     size_t n = 0;
     ssize_t got;
     while (n < sizeof(line) && (got = read(ends[0], line + n, sizeof(line) - n)) > 0)
         n += (size_t)got;
     close(ends[0]);
+    if (n > 0 && line[0] == '!')
+        return verb_fail(run, "%.*s", (int)n - 1, line + 1);
     if (n > 0) {
         fwrite(line, 1, n, stdout);
         return 0;

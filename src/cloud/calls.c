@@ -49,6 +49,7 @@ struct frame *frame_new(struct cloud *cloud, enum frame_kind kind, struct frame 
 static void frame_free(struct frame *f)
 {
     list_remove(&f->link);
+    list_remove(&f->queue_link);
     if (f->body_fd >= 0)
         close(f->body_fd);
     if (f->body_file)
@@ -56,10 +57,25 @@ static void frame_free(struct frame *f)
     arena_give(f->call.cloud, f->call.arena);
 }
 
+/* Freed at the end of the turn: whoever has just ended the call may still be looking at it. */
 static void owner_check(struct frame *owner)
 {
-    if (owner->released && owner->children == 0 && owner->offloads == 0)
-        frame_free(owner);
+    if (!owner->released || owner->children > 0 || owner->offloads > 0)
+        return;
+    list_remove(&owner->queue_link);
+    list_append(&owner->call.cloud->dead, &owner->queue_link);
+}
+
+void frames_bury(struct cloud *cloud)
+{
+    LIST_EACH(&cloud->dead, struct frame, queue_link, f)
+        frame_free(f);
+}
+
+void frames_drop(struct cloud *cloud)
+{
+    LIST_EACH(&cloud->frames, struct frame, link, f)
+        frame_free(f);
 }
 
 /* Children and pool work use the arena: with them unfinished, the end has to wait. */

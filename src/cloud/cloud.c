@@ -92,6 +92,7 @@ static int turn(void *user)
             if (cloud->mounted[i].opened && cloud->mounted[i].service->reset)
                 cloud->mounted[i].service->reset(cloud->mounted[i].state);
     }
+    frames_bury(cloud);
     warn_when_slow(cloud);
     return r;
 }
@@ -209,6 +210,7 @@ int cloud_open(const struct cloud_options *options, uv_loop_t *loop, struct clou
     cloud->started_ms = clock_now_ms();
     arena_init(&cloud->arena);
     list_init(&cloud->queue);
+    list_init(&cloud->dead);
     list_init(&cloud->frames);
     int r = open_store(cloud, err);
     if (r == 0) {
@@ -282,6 +284,7 @@ void cloud_close(struct cloud *cloud)
     /* handles that were closed above need a few turns to be gone */
     for (int i = 0; i < 8 && uv_loop_alive(cloud->loop); i++)
         uv_run(cloud->loop, UV_RUN_NOWAIT);
+    frames_drop(cloud);
     store_close(cloud->store);
     for (size_t i = 0; i < cloud->n_mounted; i++) {
         wire_router_free(cloud->mounted[i].router);

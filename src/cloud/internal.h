@@ -37,6 +37,7 @@ struct cloud {
     size_t n_mounted;
     struct str endpoint;
     struct arena arena; /* lives as long as the cloud */
+    struct list dead;   /* frames to be freed at the end of the turn */
     struct list queue;  /* frames whose run is due, of call_send() */
     struct list frames; /* of requests and background work; closed with the cloud */
     struct arena *spare_arenas[8];
@@ -119,6 +120,8 @@ struct frame *frame_new(struct cloud *cloud, enum frame_kind kind, struct frame 
 void frame_release(struct frame *f);         /* nobody needs it any more */
 void frame_run(struct frame *f);             /* the handler, inside a mark of the store */
 void frame_end(struct frame *f, int result); /* the outcome is there: tell who waits */
+void frames_bury(struct cloud *cloud);       /* at the end of a turn: frees what was released */
+void frames_drop(struct cloud *cloud);       /* at the end of all: frees whatever is left */
 void calls_drain(struct cloud *cloud);       /* all of the queue */
 struct arena *arena_take(struct cloud *cloud);
 void arena_give(struct cloud *cloud, struct arena *a);
