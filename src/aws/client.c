@@ -315,31 +315,51 @@ static int send_signed(struct aws_client *c, struct arena *a, const struct opera
 
 /* ---- roles ---- */
 
-static int assume(struct aws_client *c, struct aws_error *err)
+static int take_credentials(struct aws_client *c, int r, const struct sts_credentials *given,
+                            struct aws_error *err)
 {
-    struct arena *a = c->arena;
-    struct sts_assume_role_input in = {
-        .role_arn = c->plan.role_arn,
-        .external_id = c->plan.external_id,
-        .role_session_name =
-            c->plan.session_name.n
-                ? c->plan.session_name
-                : str_printf(a, "lamina-%lld", (long long)(clock_now_ms() / 1000))};
-    struct sts_assume_role_output *out;
-    c->credentials = c->plan.keys;
-    int r = send_signed(c, a, &sts_assume_role_op, &in, -1, (void **)&out, err);
     if (r < 0) {
         err->message =
-            str_printf(a, "assuming %.*s: %.*s", STR(c->plan.role_arn), STR(err->message));
+            str_printf(c->arena, "assuming %.*s: %.*s", STR(c->plan.role_arn), STR(err->message));
         return r;
     }
-    if (!out->credentials)
-        return fail(err, -EPROTO, S("AssumeRole answered no credentials"));
-    c->credentials = (struct sigv4_credentials){out->credentials->access_key_id,
-                                                out->credentials->secret_access_key,
-                                                out->credentials->session_token};
-    c->expires_ms = out->credentials->expiration.ms;
+    if (!given)
+        return fail(err, -EPROTO, S("STS answered no credentials"));
+    c->credentials = (struct sigv4_credentials){given->access_key_id, given->secret_access_key,
+                                                given->session_token};
+    c->expires_ms = given->expiration.ms;
     return 0;
+}
+
+static struct str session_name(const struct aws_client *c)
+{
+    if (c->plan.session_name.n)
+        return c->plan.session_name;
+    return str_printf(c->arena, "lamina-%lld", (long long)(clock_now_ms() / 1000));
+}
+
+static int assume(struct aws_client *c, struct aws_error *err)
+{
+    struct sts_assume_role_input in = {.role_arn = c->plan.role_arn,
+                                       .external_id = c->plan.external_id,
+                                       .role_session_name = session_name(c)};
+    struct sts_assume_role_output *out = NULL;
+    c->credentials = c->plan.keys;
+    int r = send_signed(c, c->arena, &sts_assume_role_op, &in, -1, (void **)&out, err);
+    return take_credentials(c, r, out ? out->credentials : NULL, err);
+}
+
+/* The token itself is the proof: this request is not signed. */
+static int assume_by_token(struct aws_client *c, struct aws_error *err)
+{
+    struct sts_assume_role_with_web_identity_input in = {.role_arn = c->plan.role_arn,
+                                                         .role_session_name = session_name(c),
+                                                         .web_identity_token = c->plan.web_token};
+    struct sts_assume_role_with_web_identity_output *out = NULL;
+    c->credentials = (struct sigv4_credentials){0};
+    int r = send_signed(c, c->arena, &sts_assume_role_with_web_identity_op, &in, -1, (void **)&out,
+                        err);
+    return take_credentials(c, r, out ? out->credentials : NULL, err);
 }
 
 static int resolve(struct aws_client *c, struct aws_error *err)
@@ -356,9 +376,7 @@ static int resolve(struct aws_client *c, struct aws_error *err)
         r = assume(c, err);
         break;
     case CREDENTIAL_WEB_IDENTITY:
-        r = fail(err, -ENOTSUP,
-                 S("credentials by a web identity token (AssumeRoleWithWebIdentity) are not "
-                   "supported yet"));
+        r = assume_by_token(c, err);
         break;
     }
     c->resolved = r == 0;

@@ -297,6 +297,49 @@ static void moto_query(void **state)
     aws_client_close(c);
 }
 
+/* A role by a web identity token, as on EKS; then another role from a profile's keys. */
+static void moto_roles(void **state)
+{
+    if (!*state)
+        skip();
+    auto_arena struct arena a;
+    arena_init(&a);
+    char token[] = "/tmp/lamina-test-XXXXXX", config[] = "/tmp/lamina-test-XXXXXX";
+    int fd = mkstemp(token), file = mkstemp(config);
+    const char *text = "[profile r]\nrole_arn = arn:aws:iam::123456789012:role/other\n"
+                       "source_profile = keys\nrole_session_name = sess\n"
+                       "[profile keys]\naws_access_key_id = AK\naws_secret_access_key = SK\n";
+    assert_true(write(fd, "a.b.c", 5) == 5);
+    assert_true(write(file, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+    close(file);
+    struct aws_client *c;
+    struct aws_error err;
+    struct sts_get_caller_identity_output *who;
+    struct aws_options options = {
+        .endpoint = str_printf(&a, "http://127.0.0.1:%d", ((struct moto *)*state)->port)};
+    clear_environment();
+    setenv("AWS_WEB_IDENTITY_TOKEN_FILE", token, 1);
+    setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/web", 1);
+    setenv("AWS_ROLE_SESSION_NAME", "from-token", 1);
+    assert_int_equal(aws_client_open(&options, &a, &c, &err), 0);
+    CALL(sts_get_caller_identity_op, NULL, &who);
+    assert_true(str_ends(who->arn, S("assumed-role/web/from-token")));
+    aws_client_close(c);
+
+    clear_environment();
+    unsetenv("AWS_ROLE_SESSION_NAME");
+    setenv("AWS_CONFIG_FILE", config, 1);
+    options.profile = S("r");
+    assert_int_equal(aws_client_open(&options, &a, &c, &err), 0);
+    CALL(sts_get_caller_identity_op, NULL, &who);
+    assert_true(str_ends(who->arn, S("assumed-role/other/sess")));
+    aws_client_close(c);
+    clear_environment();
+    unlink(token);
+    unlink(config);
+}
+
 static void moto_json(void **state)
 {
     if (!*state)
@@ -400,10 +443,11 @@ static void moto_lambda(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(profiles),   cmocka_unit_test(credential_process),
-        cmocka_unit_test(endpoints),  cmocka_unit_test(nobody_listens),
-        cmocka_unit_test(moto_query), cmocka_unit_test(moto_json),
-        cmocka_unit_test(moto_s3),    cmocka_unit_test(moto_lambda),
+        cmocka_unit_test(profiles),    cmocka_unit_test(credential_process),
+        cmocka_unit_test(endpoints),   cmocka_unit_test(nobody_listens),
+        cmocka_unit_test(moto_query),  cmocka_unit_test(moto_roles),
+        cmocka_unit_test(moto_json),   cmocka_unit_test(moto_s3),
+        cmocka_unit_test(moto_lambda),
     };
     return cmocka_run_group_tests(tests, start_moto, stop_moto);
 }
