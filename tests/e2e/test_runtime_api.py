@@ -144,3 +144,16 @@ def test_a_deleted_function_answers_who_is_waiting(cloud):
     cloud.lambda_.delete_function(FunctionName=name)
     thread.join()
     assert answers == [1]
+
+
+def test_a_bootstrap_that_is_no_program(cloud):
+    name = cloud.function(files={"bootstrap*": "\x00\x01 no program"}, Runtime="provided.al2023")
+    r = cloud.invoke(name)
+    assert (r.error, r.payload) == (
+        "Unhandled",
+        {
+            "errorType": "Runtime.InvalidEntrypoint",
+            "errorMessage": "RequestId: %s Error: fork/exec /var/task/bootstrap: exec format error"
+            % r.id,
+        },
+    )

@@ -196,6 +196,13 @@ static void refuse(struct instance *in, struct str fault)
 
 /* ---- start ---- */
 
+/* A bootstrap that the kernel does not take is the function's own fault. */
+static bool is_package_fault(const struct instance *in, int error)
+{
+    return str_starts(in->target->c->runtime, S("provided")) &&
+           (error == -ENOEXEC || error == -EACCES || error == -ENOENT);
+}
+
 static void on_start(struct environment *env, int error, const char *why, void *user)
 {
     struct instance *in = user;
@@ -205,6 +212,11 @@ static void on_start(struct environment *env, int error, const char *why, void *
         if (!in->inv) {
             in->state = INSTANCE_LOST;
             pool_instance_lost(in);
+            return;
+        }
+        if (is_package_fault(in, error)) {
+            refuse(in, str_printf(in->inv->arena, "fork/exec %s: %s", in->program,
+                                  str_lower(in->inv->arena, str_from(strerror(-error))).p));
             return;
         }
         in->inv->outcome = OUTCOME_NO_SANDBOX;

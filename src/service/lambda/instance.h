@@ -70,6 +70,7 @@ struct instance {
     struct log_stream *log;
     struct report_format format;
     struct str runtime_version;
+    const char *program; /* argv[0] */
 
     struct http_listener *runtime_listener, *cloud_listener;
     struct http_request *poll; /* the `next` that waits */

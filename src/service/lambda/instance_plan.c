@@ -60,6 +60,7 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
     if (r < 0)
         return refuse(in, OUTCOME_NO_RUNTIME, why);
 
+    in->program = command.argv[0];
     struct session_credentials credentials = {0};
     r = credentials_of(in, a, &credentials);
     if (r < 0)
