@@ -36,9 +36,11 @@ int layer_inputs(struct arena *a, struct str source, struct str runtime, struct 
     }
     struct str *paths = ARENA_ARRAY(a, struct str, n + 1);
     paths[0] = source;
+    size_t m = 1;
     for (size_t i = 0; i < n; i++)
-        paths[i + 1] = locals[i];
-    return tree_digest(a, paths, n + 1, salt, ret);
+        if (fs_exists(str_c(a, locals[i]))) /* a missing one is told by the installation */
+            paths[m++] = locals[i];
+    return tree_digest(a, paths, m, salt, ret);
 }
 
 int layer_pack(struct arena *a, const char *dir, const char *zip, struct str *why)

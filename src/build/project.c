@@ -63,8 +63,7 @@ int project_local_code(struct arena *a, struct json *root, struct str template_p
     struct json *resources = json_get(root, "Resources");
     struct local_code *items = ARENA_ARRAY(a, struct local_code, resources ? resources->n + 1 : 1);
     size_t n = 0;
-    JSON_EACH(resources, res)
-    {
+    JSON_EACH(resources, res) {
         struct str type = json_get_str(res, "Type");
         for (size_t k = 0; k < ARRAY_LEN(code_properties); k++) {
             if (!str_is(type, code_properties[k].type))

@@ -103,8 +103,7 @@ static void member(struct buf *b, const struct json *v, int indent)
 /* in_list: the first line goes on behind the dash. */
 static void value(struct buf *b, const struct json *v, int indent, bool in_list)
 {
-    JSON_EACH(v, item)
-    {
+    JSON_EACH(v, item) {
         if (!(in_list && item == v->first))
             pad(b, indent);
         if (v->type == JSON_OBJECT) {
