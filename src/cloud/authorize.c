@@ -7,6 +7,7 @@
 #include "cloud/internal.h"
 #include "service/iam/access.h"
 #include "service/policy.h"
+#include "service/sts/session.h"
 
 struct question {
     struct call *call;
@@ -111,8 +112,15 @@ static bool request_tags(const struct question *q, struct arena *a, struct str k
     return ret->n > 0;
 }
 
-static struct str role_tag(const struct question *q, struct str key)
+/* A tag given to AssumeRole, else one of the role. */
+static struct str principal_tag(const struct question *q, struct str key)
 {
+    struct sts_session_record session = {0};
+    if (q->who->access_key.n)
+        session_find(q->call->store, q->call->arena, q->who->access_key, &session);
+    for (size_t i = 0; i < session.tags.n; i++)
+        if (str_eq(session.tags.items[i].key, key))
+            return session.tags.items[i].value;
     const struct iam_tag_list_type *tags = &q->access.role.tags;
     for (size_t i = 0; q->has_access && i < tags->n; i++)
         if (str_eq(tags->items[i].key, key))
@@ -132,7 +140,7 @@ static bool aws_value(const struct question *q, struct arena *a, struct str key,
     struct str family, rest;
     if (str_cut(key, '/', &family, &rest)) {
         if (key_is(family, "aws:PrincipalTag"))
-            return one_value(a, role_tag(q, rest), ret);
+            return one_value(a, principal_tag(q, rest), ret);
         return key_is(family, "aws:RequestTag") && request_tags(q, a, rest, ret);
     }
     if (key_is(key, "aws:TagKeys"))

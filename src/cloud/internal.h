@@ -3,6 +3,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "cloud/cloud.h"
+#include "cloud/services.h"
 #include "http/server.h"
 #include "service/call.h"
 #include "store/store.h"
@@ -86,10 +87,6 @@ static inline struct frame *frame_of(const struct call *call)
 {
     return (struct frame *)((char *)(uintptr_t)call - offsetof(struct frame, call));
 }
-
-/* services.c */
-extern const struct service_model *const all_models[]; /* NULL-terminated */
-const struct service *service_find(const char *id);    /* NULL: not there yet */
 
 /* route.c */
 struct mounted *mounted_find(struct cloud *cloud, const char *id);

@@ -29,3 +29,13 @@ const struct service *service_find(const char *id)
             return *s;
     return NULL;
 }
+
+enum operation_state operation_state(const struct operation *op)
+{
+    const struct service *s = service_find(op->service->id);
+    for (const struct handler *const *list = s ? s->handlers : NULL; list && *list; list++)
+        for (const struct handler *h = *list; h->op; h++)
+            if (h->op == op)
+                return OPERATION_IMPLEMENTED;
+    return op->modelled ? OPERATION_MODELLED : OPERATION_KNOWN;
+}

@@ -135,6 +135,16 @@ def test_an_external_id_is_wanted(cloud, make_role):
     assert cloud.sts.assume_role(ExternalId="42", **call)["Credentials"]
 
 
+def test_tags_of_role_and_session(cloud, make_role):
+    condition = {"StringEquals": {"aws:PrincipalTag/team": "red"}}
+    role = make_role(
+        policy(allow("iam:GetRole", Condition=condition)), Tags=[{"Key": "team", "Value": "red"}]
+    )
+    assert session(cloud, role, "iam").get_role(RoleName=role)
+    blue = session(cloud, role, "iam", Tags=[{"Key": "team", "Value": "blue"}])
+    assert error_of(blue.get_role, RoleName=role)[:2] == (403, "AccessDenied")
+
+
 def test_another_account(cloud, make_role):
     sts = cloud.client("sts", key=OTHER)
     call = dict(RoleArn=arn_of(make_role()), RoleSessionName="sess")
