@@ -283,8 +283,9 @@ class Cloud:
         r = self.lambda_.invoke(FunctionName=name, Payload=json.dumps(event).encode(), **options)
         return Invocation(r)
 
-    def log_events(self, name, count=1, within=5):
-        """Messages of a function's log group, once at least `count` are there."""
+    def log_events(self, name, count=1, within=5, until=None):
+        """Messages of a function's log group, once at least `count` are there (and, when it is
+        given, one that begins with `until`)."""
         deadline = time.monotonic() + within
         while True:
             try:
@@ -292,7 +293,10 @@ class Cloud:
                 messages = [e["message"] for e in r["events"]]
             except self.logs.exceptions.ResourceNotFoundException:
                 messages = []
-            if len(messages) >= count or time.monotonic() > deadline:
+            done = len(messages) >= count and (
+                until is None or any(m.startswith(until) for m in messages)
+            )
+            if done or time.monotonic() > deadline:
                 return messages
             time.sleep(0.02)
 

@@ -166,11 +166,9 @@ def test_event(cloud, fn):
     assert (r["StatusCode"], r["Payload"].read()) == (202, b"")
     assert "ExecutedVersion" not in r
     id = r["ResponseMetadata"]["RequestId"]
-    for count in range(1, 60):
-        messages = cloud.log_events(fn, count)
-        if any(m.startswith("REPORT RequestId: " + id) for m in messages):
-            return
-    raise AssertionError("no REPORT of %s in\n%s" % (id, "".join(messages)))
+    report = "REPORT RequestId: " + id
+    messages = cloud.log_events(fn, until=report)
+    assert [m for m in messages if m.startswith(report)]
 
 
 # ---- context ---------------------------------------------------------------------------------
