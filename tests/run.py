@@ -1,0 +1,509 @@
+#!/usr/bin/python3
+"""Runs all tests, part by part, and ends with one line: N passed, N failed, N skipped.
+
+    tests/run.py [--fast] [--only PART]... [--list]
+
+script/test installs what is needed and calls this. Every test counts once for each way it is run:
+as root and as an ordinary user, plain and sanitized. What fails is shown in full, the rest as one
+line a part. The builds go to build/, build-asan/ and build-fuzz/ of the checkout.
+"""
+
+import argparse
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+JOBS = min(os.cpu_count() or 1, len(os.sched_getaffinity(0)), 4)
+PYTHON = "/usr/bin/python3"
+NOBODY = 65534
+AS_ROOT = os.geteuid() == 0
+
+# What a user without privileges sees otherwise than root does: namespaces, owners, permissions.
+USER_UNITS = ["test_base", "test_sandbox", "test_store", "test_zip"]
+USER_E2E = [
+    "test_cli_chain.py",
+    "test_cloudformation.py",
+    "test_invoke.py",
+    "test_lifecycle.py",
+    "test_s3.py",
+    "test_sandbox.py",
+]
+# Of no use with a sanitized program: these are about other people's clients, and slow.
+SANITIZED_E2E_WITHOUT = ["test_s3_cli.py", "test_lambda_cli.py", "test_node.py"]
+FUZZ_SECONDS = 3
+
+
+class Tally:
+    """What a part has found. `shown` is the output of what failed."""
+
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.shown = []
+
+    def fail(self, text, count=1):
+        self.failed += count
+        self.shown.append(text.rstrip())
+
+    def line(self):
+        text = "%d passed, %d failed" % (self.passed, self.failed)
+        return text + (", %d skipped" % self.skipped if self.skipped else "")
+
+
+# ---- processes ----
+
+running = {}  # pid of a group's leader -> Popen
+scratch = None
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop(number, frame):
+    raise Stopped(number)
+
+
+def end_processes():
+    """Ends the groups that we started, and nothing else."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for p in list(running.values()):
+            try:
+                os.killpg(p.pid, number)
+            except ProcessLookupError:
+                pass
+        deadline = time.monotonic() + 3
+        for p in list(running.values()):
+            try:
+                p.wait(max(0.01, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                pass
+
+
+def start(command, log, cwd=ROOT, env=None, user=False):
+    if user and AS_ROOT:
+        ids = str(NOBODY)
+        command = ["setpriv", "--reuid", ids, "--regid", ids, "--clear-groups", *command]
+    p = subprocess.Popen(
+        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    running[p.pid] = p
+    return p
+
+
+def finish(p, timeout):
+    """Waits; returns the exit code, or None when it had to be ended."""
+    try:
+        code = p.wait(timeout)
+    except subprocess.TimeoutExpired:
+        code = None
+        os.killpg(p.pid, signal.SIGKILL)
+        p.wait()
+    # A command that has ended must not have left something of its group behind.
+    try:
+        os.killpg(p.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
+    del running[p.pid]
+    return code
+
+
+def run(command, timeout=900, **options):
+    """Returns (exit code or None, output)."""
+    with tempfile.TemporaryFile() as log:
+        code = finish(start(command, log, **options), timeout)
+        log.seek(0)
+        return code, log.read().decode(errors="replace")
+
+
+def said(command, code, output):
+    how = "took too long and was ended" if code is None else "exit %d" % code
+    return "$ %s\n%s\n(%s)" % (" ".join(command), output.rstrip(), how)
+
+
+def own_scratch(name):
+    """An empty folder that the ordinary user owns, at a place that he can reach."""
+    path = os.path.join(scratch, name)
+    shutil.rmtree(path, ignore_errors=True)
+    os.mkdir(path)
+    if AS_ROOT:
+        os.chown(path, NOBODY, NOBODY)
+    return path
+
+
+def user_env(home):
+    """The environment of an ordinary user whose home is `home`."""
+    for name in ("config", "data", "cache", "run", "tmp"):
+        os.makedirs(os.path.join(home, name), mode=0o700, exist_ok=True)
+        if AS_ROOT:
+            os.chown(os.path.join(home, name), NOBODY, NOBODY)
+    keep = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "LC_ALL", "TZ")}
+    return dict(
+        keep,
+        HOME=home,
+        TMPDIR=os.path.join(home, "tmp"),
+        XDG_CONFIG_HOME=os.path.join(home, "config"),
+        XDG_DATA_HOME=os.path.join(home, "data"),
+        XDG_CACHE_HOME=os.path.join(home, "cache"),
+        XDG_RUNTIME_DIR=os.path.join(home, "run"),
+        PYTHONDONTWRITEBYTECODE="1",
+    )
+
+
+# ---- builds ----
+
+
+def build(folder, options=(), env=None, targets=()):
+    """Sets up (where that is missing) and builds. Returns None or what went wrong."""
+    path = os.path.join(ROOT, folder)
+    commands = []
+    if not os.path.exists(os.path.join(path, "build.ninja")):
+        shutil.rmtree(path, ignore_errors=True)
+        commands.append(["meson", "setup", path, *options])
+    commands.append(["ninja", "-j", str(JOBS), "-C", path, *targets])
+    for command in commands:
+        code, output = run(command, env=dict(os.environ, **(env or {})))
+        if code:
+            # Ninja prints every step; what failed begins with this word.
+            at = output.find("FAILED:")
+            return said(command, code, output[max(at, 0):])
+        if code is None:
+            return said(command, code, output)
+    return None
+
+
+def built(tally, problem):
+    if problem:
+        tally.fail(problem)
+    else:
+        tally.passed += 1
+    return not problem
+
+
+def part_build(tally):
+    built(tally, build("build"))
+
+
+def part_build_asan(tally):
+    built(tally, build("build-asan", ["-Db_sanitize=address,undefined"]))
+
+
+# ---- unit tests ----
+
+
+def count_tap(tally, name, output, code):
+    """Counts what a cmocka program says in TAP; one that ends early has failed at least once."""
+    before = tally.failed
+    seen, planned, failed = 0, 0, 0
+    for line in output.splitlines():
+        plan = re.match(r"1\.\.(\d+)", line)
+        result = re.match(r"(not )?ok \d+", line)
+        if plan:
+            planned += int(plan[1])
+        elif result:
+            seen += 1
+            if result[1]:
+                failed += 1
+            elif re.search(r"# *skip", line, re.I):
+                tally.skipped += 1
+            else:
+                tally.passed += 1
+    if failed or seen < planned or not planned or code:
+        tally.fail("%s: exit %s, %d of %d tests ran\n%s" % (name, code, seen, planned, output),
+                   max(failed, 1))
+    return tally.failed == before
+
+
+def part_unit(tally):
+    """All unit tests, sanitized, with meson as their runner."""
+    folder = os.path.join(ROOT, "build-asan")
+    log = os.path.join(folder, "meson-logs", "testlog.json")
+    if os.path.exists(log):
+        os.unlink(log)
+    command = ["meson", "test", "-C", folder, "--no-rebuild", "--num-processes", str(JOBS)]
+    code, output = run(command, env=sanitizer_env(os.environ, own_scratch("unit-reports")))
+    if not os.path.exists(log):
+        tally.fail(said(command, code, output))
+        return
+    with open(log) as f:
+        for line in f:
+            test = json.loads(line)
+            text = (test.get("stdout") or "") + (test.get("stderr") or "")
+            count_tap(tally, test["name"], text, test["returncode"])
+    if code is None or (code and not tally.failed):
+        tally.fail(said(command, code, output))
+    count_reports(tally, os.path.join(scratch, "unit-reports"))
+
+
+def part_unit_user(tally):
+    """Those that depend on who runs them, once more without privileges."""
+    if not AS_ROOT:
+        tally.skipped += 1
+        return
+    home = own_scratch("unit-user")
+    reports = own_scratch("unit-user-reports")
+    env = sanitizer_env(user_env(home), reports)
+    env["CMOCKA_MESSAGE_OUTPUT"] = "TAP"
+    for name in USER_UNITS:
+        program = os.path.join(home, name)
+        shutil.copy(os.path.join(ROOT, "build-asan", "tests", "unit", name), program)
+        os.chmod(program, 0o755)
+        code, output = run([program], timeout=180, cwd=home, env=env, user=True)
+        count_tap(tally, name + " as a user", output, code)
+    count_reports(tally, reports)
+
+
+def sanitizer_env(env, reports):
+    """Reports go to files: a daemon's stderr is nobody's business here. Environments whose view of
+    the file system lacks that folder write to stderr."""
+    options = "log_path=%s/report:print_stacktrace=1:detect_stack_use_after_return=0" % reports
+    return dict(env, ASAN_OPTIONS=options, UBSAN_OPTIONS=options)
+
+
+def count_reports(tally, reports):
+    for path in sorted(glob.glob(os.path.join(reports, "report.*"))):
+        with open(path, errors="replace") as f:
+            tally.fail("a sanitizer's report, %s:\n%s" % (os.path.basename(path), f.read()[:8000]))
+
+
+# ---- pytest ----
+
+
+def pytest(tally, paths, program=None, cwd=ROOT, env=None, user=False, jobs=JOBS, without=(),
+           timeout=900, name="tests"):
+    env = dict(os.environ if env is None else env, PYTHONDONTWRITEBYTECODE="1")
+    # A person's own settings are none of the tests' business.
+    for variable in list(env):
+        if variable.startswith(("AWS_", "LAMINA_", "SAM_")) and variable != "LAMINA_KILLS":
+            del env[variable]
+    if program:
+        env["LAMINA"] = program
+    folder = own_scratch("pytest-" + name)
+    report = os.path.join(folder, "junit.xml")
+    command = [PYTHON, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider",
+               "--junitxml", report, "--basetemp", os.path.join(folder, "tmp")]
+    if jobs > 1:
+        command += ["-n", str(jobs), "--dist", "worksteal" if has_worksteal() else "load"]
+    for path in without:
+        command += ["--ignore", path]
+    code, output = run(command + list(paths), timeout=timeout, cwd=cwd, env=env, user=user)
+    failed = 0
+    try:
+        for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+            count = {k: int(suite.get(k, 0)) for k in ("tests", "failures", "errors", "skipped")}
+            failed += count["failures"] + count["errors"]
+            tally.skipped += count["skipped"]
+            tally.passed += max(
+                0, count["tests"] - count["failures"] - count["errors"] - count["skipped"]
+            )
+    except (OSError, ElementTree.ParseError):
+        failed = 0
+    if failed or code != 0:
+        at = re.search(r"^=+ (FAILURES|ERRORS) =+$", output, re.M)
+        tally.fail(said(command, code, output[at.start() if at else 0:]), max(failed, 1))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def has_worksteal():
+    try:
+        import xdist
+
+        return tuple(map(int, xdist.__version__.split(".")[:2])) >= (3, 2)
+    except (ImportError, AttributeError, ValueError):
+        return False
+
+
+def part_runtime(tally):
+    pytest(tally, ["tests/runtime"], jobs=1, name="runtime")
+
+
+def part_e2e(tally):
+    pytest(tally, ["tests/e2e"], os.path.join(ROOT, "build", "lamina"), name="e2e")
+
+
+def part_e2e_asan(tally):
+    reports = own_scratch("e2e-reports")
+    os.chmod(reports, 0o1777)
+    env = sanitizer_env(os.environ, reports)
+    env["LAMINA_KILLS"] = "3"
+    without = ["tests/e2e/" + n for n in SANITIZED_E2E_WITHOUT]
+    pytest(tally, ["tests/e2e"], os.path.join(ROOT, "build-asan", "lamina"), env=env,
+           without=without, name="e2e-asan")
+    count_reports(tally, reports)
+
+
+def part_e2e_user(tally):
+    """The chain and the environments once more, by somebody who may not even read the checkout."""
+    if not AS_ROOT:
+        tally.skipped += 1
+        return
+    home = own_scratch("e2e-user")
+    tree = os.path.join(home, "lamina")
+    for folder in ("tests", "examples", "runtimes"):
+        shutil.copytree(os.path.join(ROOT, folder), os.path.join(tree, folder),
+                        ignore=shutil.ignore_patterns("node_modules", "__pycache__", ".aws-sam"))
+    os.mkdir(os.path.join(tree, "build"))
+    shutil.copy(os.path.join(ROOT, "build", "lamina"), os.path.join(tree, "build"))
+    code, output = run(["chown", "-R", "%d:%d" % (NOBODY, NOBODY), tree])
+    if code:
+        tally.fail(output)
+        return
+    pytest(tally, ["tests/e2e/" + n for n in USER_E2E], os.path.join(tree, "build", "lamina"),
+           cwd=tree, env=user_env(home), user=True, name="e2e-user")
+
+
+def part_docs(tally):
+    if not os.path.isdir(os.path.join(ROOT, "tests", "docs")):
+        tally.skipped += 1
+        return
+    pytest(tally, ["tests/docs"], os.path.join(ROOT, "build", "lamina"), jobs=1, name="docs")
+
+
+# ---- fuzzing, demo ----
+
+
+def part_fuzz(tally):
+    """Some seconds each: enough to see that the targets work and that nothing falls at once."""
+    names = sorted(os.path.basename(p)[:-2] for p in glob.glob(os.path.join(ROOT, "fuzz", "*.c")))
+    options = ["-Dfuzz=true", "-Dtests=false", "-Db_sanitize=address,undefined", "-Db_lundef=false"]
+    problem = build("build-fuzz", options, {"CC": "clang-14"}, ["fuzz/" + n for n in names])
+    if problem:
+        tally.fail(problem)
+        return
+    waiting, going = list(names), []
+    while waiting or going:
+        while waiting and len(going) < JOBS:
+            going.append(fuzz_start(waiting.pop(0)))
+        name, folder, log, p = going.pop(0)
+        code = finish(p, FUZZ_SECONDS + 60)
+        log.seek(0)
+        output = log.read().decode(errors="replace")
+        log.close()
+        if code == 0:
+            tally.passed += 1
+            continue
+        inputs = ""
+        for path in glob.glob(os.path.join(folder, "*-*")):
+            with open(path, "rb") as f:
+                inputs += "\n%s: %r" % (os.path.basename(path), f.read(4096))
+        tally.fail(said([name], code, output[-8000:]) + inputs)
+
+
+def fuzz_start(name):
+    folder = os.path.join(scratch, name)
+    os.mkdir(folder)
+    corpus = os.path.join(folder, "corpus")
+    os.mkdir(corpus)
+    # New inputs go to the first folder; what the project keeps is only read.
+    seeds = [os.path.join(ROOT, "fuzz", "corpus", n) for n in (name, name[len("fuzz_"):])]
+    command = [os.path.join(ROOT, "build-fuzz", "fuzz", name), "-max_total_time=%d" % FUZZ_SECONDS,
+               "-timeout=20", "-rss_limit_mb=2048", "-artifact_prefix=" + folder + "/", corpus,
+               *[s for s in seeds if os.path.isdir(s)]]
+    log = tempfile.TemporaryFile()
+    # (The inputs that crashed before are few and small, and libFuzzer runs them all first.)
+    return name, folder, log, start(command, log, cwd=folder)
+
+
+def part_demo(tally):
+    command = [os.path.join(ROOT, "script", "demo")]
+    if not os.path.exists(command[0]):
+        tally.skipped += 1
+        return
+    code, output = run(command, timeout=300)
+    if code == 0:
+        tally.passed += 1
+    else:
+        tally.fail(said(command, code, output))
+
+
+# ---- all of it ----
+
+# Name, what it is, whether --fast leaves it out.
+PARTS = [
+    ("build", "plain build, warnings are errors", False, part_build),
+    ("build-asan", "build with address and undefined behaviour sanitizers", False, part_build_asan),
+    ("unit", "unit tests, sanitized", False, part_unit),
+    ("unit-user", "unit tests, sanitized, as an ordinary user", False, part_unit_user),
+    ("runtime", "runtimes against a Runtime API", False, part_runtime),
+    ("e2e", "end to end: boto3, aws CLI, JavaScript, our own verbs", False, part_e2e),
+    ("e2e-user", "end to end, as an ordinary user", False, part_e2e_user),
+    ("e2e-asan", "end to end, sanitized", True, part_e2e_asan),
+    ("docs", "the examples of README and manual", False, part_docs),
+    ("fuzz", "fuzz targets, %d s each" % FUZZ_SECONDS, True, part_fuzz),
+    ("demo", "script/demo", True, part_demo),
+]
+NEEDS = {"unit": "build-asan", "unit-user": "build-asan", "e2e": "build", "e2e-user": "build",
+         "e2e-asan": "build-asan", "docs": "build"}
+
+
+def chosen(args):
+    names = [name for name, _, slow, _ in PARTS if not (args.fast and slow)]
+    if args.only:
+        names = set(args.only) | {NEEDS[n] for n in args.only if n in NEEDS}
+    return [part for part in PARTS if part[0] in names]
+
+
+def run_parts(parts):
+    total, broken = Tally(), set()
+    for name, what, _, function in parts:
+        tally, started = Tally(), time.monotonic()
+        if NEEDS.get(name) in broken:
+            tally.fail("%s: not run, there is no program for it" % name)
+        else:
+            try:
+                function(tally)
+            except (OSError, ValueError, shutil.Error) as e:
+                tally.fail("%s: %s: %s" % (name, type(e).__name__, e))
+        if tally.failed and name in NEEDS.values():
+            broken.add(name)
+        for text in tally.shown:
+            print("\n---- %s ----\n%s\n" % (name, text))
+        print("%-10s %-56s %5.1f s  %s"
+              % (name, what, time.monotonic() - started, tally.line()), flush=True)
+        total.passed += tally.passed
+        total.failed += tally.failed
+        total.skipped += tally.skipped
+    return total
+
+
+def main():
+    global scratch
+    parser = argparse.ArgumentParser(description="Runs the tests of Lamina.")
+    parser.add_argument("--only", action="append", metavar="PART", choices=[p[0] for p in PARTS],
+                        help="this part alone (with the build it needs); may be repeated")
+    parser.add_argument("--fast", action="store_true",
+                        help="without the sanitized end to end run, fuzzing and the demo")
+    parser.add_argument("--list", action="store_true", help="names of the parts")
+    args = parser.parse_args()
+    if args.list:
+        for name, what, slow, _ in PARTS:
+            print("%-10s %s%s" % (name, what, " (not with --fast)" if slow else ""))
+        return 0
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    # Not TMPDIR of the caller: it may be a place that nobody else can reach.
+    scratch = tempfile.mkdtemp(prefix="lamina-test-", dir="/tmp")
+    os.chmod(scratch, 0o755)
+    try:
+        total = run_parts(chosen(args))
+    except Stopped as e:
+        end_processes()
+        print("\nstopped")
+        return 128 + e.args[0]
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    print(total.line())
+    return 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
