@@ -201,8 +201,16 @@ def part_build_asan(tally):
 
 
 def count_tap(tally, name, output, code):
-    """Counts what a cmocka program says in TAP; one that ends early has failed at least once."""
-    before = tally.failed
+    """Counts what a cmocka program says in TAP; one that ends early has failed at least once.
+    Other programs end with a line as ours."""
+    closing = re.findall(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", output, re.M)
+    if closing:
+        passed, failed, skipped = (int(n or 0) for n in closing[-1])
+        tally.passed += passed
+        tally.skipped += skipped
+        if failed or code or not passed:
+            tally.fail("%s: exit %s\n%s" % (name, code, output), max(failed, 1))
+        return
     seen, planned, failed = 0, 0, 0
     for line in output.splitlines():
         plan = re.match(r"1\.\.(\d+)", line)
@@ -211,16 +219,15 @@ def count_tap(tally, name, output, code):
             planned += int(plan[1])
         elif result:
             seen += 1
-            if result[1]:
-                failed += 1
-            elif re.search(r"# *skip", line, re.I):
+            if re.search(r"# *skip", line, re.I):  # cmocka 1.1 says "not ok" for these
                 tally.skipped += 1
+            elif result[1]:
+                failed += 1
             else:
                 tally.passed += 1
     if failed or seen < planned or not planned or code:
         tally.fail("%s: exit %s, %d of %d tests ran\n%s" % (name, code, seen, planned, output),
                    max(failed, 1))
-    return tally.failed == before
 
 
 def part_unit(tally):
@@ -239,7 +246,7 @@ def part_unit(tally):
             test = json.loads(line)
             text = (test.get("stdout") or "") + (test.get("stderr") or "")
             count_tap(tally, test["name"], text, test["returncode"])
-    if code is None or (code and not tally.failed):
+    if code and not tally.failed or code is None:
         tally.fail(said(command, code, output))
     count_reports(tally, os.path.join(scratch, "unit-reports"))
 
