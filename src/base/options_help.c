@@ -13,7 +13,8 @@ static void write_spelling(struct buf *b, const struct option_row *row, const ch
         return;
     const char *metavar = row->metavar ? row->metavar : row->choices ? row->choices : "VALUE";
     buf_printf(b, "%s%s%s%s%s%s", row->optional_value ? "[=" : " ", mark_value, metavar, mark_value,
-               row->optional_value ? "]" : "", row->many ? "..." : "");
+               row->optional_value ? "]" : "",
+               row->many && !str_ends(str_from(metavar), S("...")) ? "..." : "");
 }
 
 /* The sentence with what the other columns know: choices, default, environment. */

@@ -171,7 +171,10 @@ void table_write(struct buf *b, const struct table *t, size_t width, bool colour
     if (width)
         shrink(t, widths, width);
     size_t rows = t->n_columns ? (t->n + t->n_columns - 1) / t->n_columns : 0;
-    for (size_t row = 0; row <= rows; row++) {
+    bool titled = false; /* without any title there is no line of titles */
+    for (size_t i = 0; i < t->n_columns; i++)
+        titled = titled || *t->columns[i].title;
+    for (size_t row = titled ? 0 : 1; row <= rows; row++) {
         for (size_t i = 0; i < t->n_columns; i++) {
             struct cell c = {str_from(t->columns[i].title), STYLE_BOLD};
             size_t at = row ? (row - 1) * t->n_columns + i : 0;
