@@ -397,15 +397,18 @@ static void refuse(struct http_request *req, int status, const char *why)
     http_reply(req, status, text, 1, body_mem(str_from(why)));
 }
 
+bool dispatch_refuses(struct cloud *cloud, struct http_request *req)
+{
+    const char *why = guard_refuses(cloud, req);
+    if (why)
+        refuse(req, 403, why);
+    return why != NULL;
+}
+
 void dispatch_request(struct http_request *req)
 {
     const struct entrance *entrance = req->listener_user;
     struct cloud *cloud = entrance->cloud;
-    const char *why = guard_refuses(cloud, req);
-    if (why) {
-        refuse(req, 403, why);
-        return;
-    }
     if (str_has(entrance->rie_function)) {
         if (!str_is(req->path, RIE_PATH) || !str_is(req->method, "POST")) {
             refuse(req, 404, "404 page not found");

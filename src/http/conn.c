@@ -36,6 +36,7 @@ void conn_close(struct conn *c)
     list_remove(&c->link);
     buf_done(&c->in);
     c->server->n_conns--;
+    c->listener->n_conns--;
     listeners_resume(c->server);
     uv_close((uv_handle_t *)&c->poll, conn_freed);
 }
@@ -91,6 +92,16 @@ static void refuse(struct conn *c, int status)
     reply_status(ex, status);
 }
 
+static int spool_write(struct exchange *ex, struct str data)
+{
+    struct http_listener *l = ex->conn->listener;
+    if (l->options.max_spooled && (int64_t)data.n > l->options.max_spooled - l->spooled)
+        return -EDQUOT;
+    l->spooled += (int64_t)data.n;
+    ex->spooled += (int64_t)data.n;
+    return fs_write_all(ex->req.body.fd, data.p, data.n);
+}
+
 static int spool_open(struct exchange *ex)
 {
     const char *dir = ex->conn->listener->options.spool_dir;
@@ -101,7 +112,7 @@ static int spool_open(struct exchange *ex)
         return -errno;
     ex->req.body.fd = fd;
     ex->req.body_path = path.p;
-    int r = fs_write_all(fd, ex->body.p, ex->body.n);
+    int r = spool_write(ex, buf_view(&ex->body));
     buf_done(&ex->body);
     return r;
 }
@@ -117,7 +128,7 @@ static int body_add(struct exchange *ex, struct str data)
         ex->body_n > HTTP_BODY_MEMORY)
         r = spool_open(ex);
     if (r == 0 && ex->req.body.fd >= 0)
-        r = fs_write_all(ex->req.body.fd, data.p, data.n);
+        r = spool_write(ex, data);
     else if (r == 0)
         buf_str(&ex->body, data);
     return r == 0 ? 0 : r == -ENOSPC || r == -EDQUOT ? 507 : 500;
@@ -384,6 +395,7 @@ void conn_open(struct http_listener *l, int fd, const char *peer)
     }
     s->handles++;
     s->n_conns++;
+    l->n_conns++;
     list_append(&l->conns, &c->link);
     set_deadline(c, s->options.idle_ms);
     conn_watch(c, false);

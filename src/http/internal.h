@@ -20,7 +20,7 @@ struct exchange {
 
     /* The body while it comes in. */
     struct buf body;
-    int64_t body_n;
+    int64_t body_n, spooled;
     struct http_chunks chunks;
 
     /* The answer. */
@@ -68,6 +68,8 @@ struct http_listener {
     struct http_server *server;
     struct http_listener_options options;
     char *spool_dir;
+    int64_t spooled; /* bytes in files, of all requests that came by it */
+    size_t n_conns;
     struct list link; /* in server->listeners */
     struct list conns;
 };

@@ -64,6 +64,8 @@ void exchange_free(struct exchange *ex)
         close(ex->req.body.fd);
     if (ex->req.body_path)
         unlink(ex->req.body_path);
+    if (ex->req.listener)
+        ex->req.listener->spooled -= ex->spooled;
     buf_done(&ex->body);
     buf_done(&ex->out);
     if (s->n_spare < sizeof(s->spare) / sizeof(s->spare[0]) && !s->freeing) {
@@ -198,6 +200,14 @@ static void timer_start(struct http_server *s)
 
 /* Listeners. */
 
+/* One listener's clients must not take the place of all others'. */
+static bool has_room(const struct http_listener *l)
+{
+    int most = l->options.max_connections;
+    return l->server->n_conns < (size_t)l->server->options.max_connections &&
+           (!most || l->n_conns < (size_t)most);
+}
+
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
     struct http_listener *l = (struct http_listener *)poll;
@@ -207,7 +217,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
         socklen_t size = sizeof(from);
         char peer[48] = "";
         int fd = -1;
-        if (s->n_conns < (size_t)s->options.max_connections)
+        if (has_room(l))
             fd = accept4(l->fd, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         else
             errno = EMFILE;
@@ -230,10 +240,8 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 
 void listeners_resume(struct http_server *s)
 {
-    if (s->n_conns >= (size_t)s->options.max_connections)
-        return;
     LIST_EACH(&s->listeners, struct http_listener, link, l) {
-        if (l->paused && !l->closed && !s->stopping) {
+        if (l->paused && !l->closed && !s->stopping && has_room(l)) {
             l->paused = false;
             uv_poll_start(&l->poll, UV_READABLE, on_connection);
         }
@@ -322,6 +330,14 @@ static void listener_freed(uv_handle_t *handle)
         free(s);
 }
 
+/* Requests whose client has left may last longer. */
+static void forget_listener(struct list *exchanges, const struct http_listener *l)
+{
+    LIST_EACH(exchanges, struct exchange, link, ex)
+        if (ex->req.listener == l)
+            ex->req.listener = NULL;
+}
+
 void http_listener_free(struct http_listener *l)
 {
     if (!l || l->closed)
@@ -333,6 +349,8 @@ void http_listener_free(struct http_listener *l)
     while (!list_empty(&l->conns))
         conn_gone(LIST_ENTRY(l->conns.next, struct conn, link));
     list_remove(&l->link);
+    forget_listener(&l->server->live, l);
+    forget_listener(&l->server->dead, l);
     uv_close((uv_handle_t *)&l->poll, listener_freed);
 }
 

@@ -62,7 +62,9 @@ struct http_listener_options {
     const char *host; /* numeric address; NULL: 127.0.0.1 */
     int port;         /* 0: any free one, see http_listener_port() */
     void *user;
-    int64_t max_body;      /* more is answered 413; 0: no body at all */
+    int64_t max_body;    /* more is answered 413; 0: no body at all */
+    int64_t max_spooled; /* of all its bodies in files together, more is answered 507; 0: no end */
+    int max_connections; /* 0: only the server's limit; further ones wait in the backlog */
     const char *spool_dir; /* where big bodies go; NULL: they must fit into memory (max_body) */
     void (*on_request)(struct http_request *req);
     /* The head is there, the body is not. May refuse by http_reply() (the body is not read, the

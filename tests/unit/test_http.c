@@ -141,7 +141,7 @@ static void *run(void *arg)
 static int setup(void **state)
 {
     struct http_server_options options = {
-        .on_turn_failed = on_turn_failed, .head_ms = 300, .stall_ms = 2000, .max_connections = 8};
+        .on_turn_failed = on_turn_failed, .head_ms = 300, .stall_ms = 2000, .max_connections = 100};
     snprintf(spool, sizeof(spool), "/tmp/lamina-test-http-XXXXXX");
     if (!mkdtemp(spool) || pipe2(events, O_CLOEXEC) < 0)
         return -1;
@@ -152,6 +152,8 @@ static int setup(void **state)
     http_server_set_turn_hook(server, on_turn, NULL);
     struct http_listener_options where = {.fd = -1,
                                           .max_body = 64 << 20,
+                                          .max_spooled = 5 << 20,
+                                          .max_connections = 7,
                                           .spool_dir = spool,
                                           .on_request = on_request,
                                           .on_head = on_head};
@@ -397,6 +399,31 @@ static void test_big_body(void **state)
     free(back);
 }
 
+/* All bodies in files together have a limit, and what has ended counts no more. */
+static void test_many_big_bodies(void **state)
+{
+    static char body[3 << 20];
+    char text[1024];
+    for (int i = 0; i < 3; i++) {
+        auto_close int one = dial(), other = dial();
+        say(one, S("PUT /wait HTTP/1.1\r\nHost: a\r\nContent-Length: 3145728\r\n\r\n"));
+        say(one, str_of(body, sizeof(body)));
+        assert_int_equal(told(), 'w');
+        say(other, S("PUT /where HTTP/1.1\r\nHost: a\r\nContent-Length: 3145728\r\n\r\n"));
+        for (size_t n = 0; n < sizeof(body);) { /* refused in the middle */
+            ssize_t sent = send(other, body + n, sizeof(body) - n, MSG_NOSIGNAL);
+            if (sent < 0)
+                break;
+            n += (size_t)sent;
+        }
+        assert_true(str_starts(hear(other, "\r\n\r\n", text, sizeof(text)), S("HTTP/1.1 507 ")));
+        auto_close int third = dial();
+        say(third, S("GET /wake HTTP/1.1\r\nHost: a\r\n\r\n"));
+        hear(one, "woken", text, sizeof(text));
+        hear(third, "wakes", text, sizeof(text));
+    }
+}
+
 static void test_stream(void **state)
 {
     auto_close int fd = dial();
@@ -494,18 +521,18 @@ static void test_stop(void **state)
 static void test_connection_limit(void **state)
 {
     char text[1024];
-    int fds[9];
-    for (int i = 0; i < 9; i++) {
+    int fds[8];
+    for (int i = 0; i < 8; i++) {
         fds[i] = dial(); /* the last one waits in the backlog */
         say(fds[i], S("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
-        if (i < 8)
+        if (i < 7)
             hear(fds[i], "GET|", text, sizeof(text));
     }
-    struct pollfd p = {.fd = fds[8], .events = POLLIN};
+    struct pollfd p = {.fd = fds[7], .events = POLLIN};
     assert_int_equal(poll(&p, 1, 100), 0);
     close(fds[3]);
-    hear(fds[8], "GET|", text, sizeof(text));
-    for (int i = 0; i < 9; i++)
+    hear(fds[7], "GET|", text, sizeof(text));
+    for (int i = 0; i < 8; i++)
         if (i != 3)
             close(fds[i]);
 }
@@ -524,10 +551,19 @@ static void test_listener_free(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        CASE(test_bytes),     CASE(test_large_head), CASE(test_continue),      CASE(test_big_body),
-        CASE(test_stream),    CASE(test_later),      CASE(test_gone),          CASE(test_turn),
-        CASE(test_slow_head), CASE(test_stop),       CASE(test_listener_free),
+        CASE(test_bytes),
+        CASE(test_large_head),
+        CASE(test_continue),
+        CASE(test_big_body),
+        CASE(test_stream),
+        CASE(test_later),
+        CASE(test_gone),
+        CASE(test_turn),
+        CASE(test_slow_head),
+        CASE(test_stop),
+        CASE(test_listener_free),
         CASE(test_connection_limit),
+        CASE(test_many_big_bodies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

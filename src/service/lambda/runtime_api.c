@@ -10,6 +10,7 @@
 
 #define PREFIX "/2018-06-01/"
 #define SPOOLED_MAX (256LL * 1024 * 1024)
+#define CONNECTIONS_MAX 64
 
 static const struct http_header json_type[] = {
     {S_INIT("Content-Type"), S_INIT("application/json")}};
@@ -241,6 +242,8 @@ int runtime_api_listen(struct instance *in, int fd)
         .fd = fd,
         .user = in,
         .max_body = SPOOLED_MAX,
+        .max_spooled = SPOOLED_MAX,
+        .max_connections = CONNECTIONS_MAX,
         .spool_dir = store_tmp(in->lambda->store),
         .on_request = on_request,
     };
