@@ -203,7 +203,7 @@ static void build_one(struct work *w, struct artifact *art)
     art->milliseconds = (clock_mono_ns() - from) / 1000000;
     if (r < 0) {
         art->state = ARTIFACT_FAILED;
-        char *kept = strndup(why.p ? why.p : "", why.n); /* lives to the end of the program */
+        char *kept = strndup(why.p ? why.p : "", why.n); /* until the workers have ended */
         art->error = str_from(kept);
     }
     w->done[w->n_done++] = art;
@@ -367,6 +367,8 @@ int project_build(struct arena *a, struct json *root, const struct project_optio
     run(&w, progress, user);
     for (size_t i = 0; i < ret->n_artifacts; i++) {
         struct artifact *art = &ret->artifacts[i];
+        auto_free char *error = (char *)art->error.p;
+        art->error = str_copy(a, art->error);
         if (art->same_as && art->same_as->state != ARTIFACT_FAILED) {
             if (share(a, o, art) < 0)
                 art->state = ARTIFACT_FAILED;

@@ -1,6 +1,7 @@
 /* unzip - the reading half of zip.h: bytes from strangers become files. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -8,6 +9,8 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "build/zip.h"
+
+#define DEPTH_MAX 256 /* whoever walks the tree holds a descriptor a level */
 
 struct unzip {
     zip_t *zip;
@@ -19,6 +22,7 @@ struct unzip {
     /* The folder of the entry before: entries come sorted mostly, so it is the next one's too. */
     int last_dir;
     struct str last_dir_name;
+    int64_t n_folders;
 
     /* Links are made at the end, when no file can be written through them any more. */
     struct link {
@@ -70,12 +74,13 @@ static bool name_is_safe(struct str name)
     if (name.n == 0 || name.n > 4000 || name.p[0] == '/' || memchr(name.p, 0, name.n))
         return false;
     struct str rest = name, part;
-    for (bool more = true; more;) {
+    int depth = 0;
+    for (bool more = true; more; depth++) {
         more = str_cut(rest, '/', &part, &rest);
         if (str_is(part, "..") || part.n > 255)
             return false;
     }
-    return true;
+    return depth <= DEPTH_MAX;
 }
 
 /* Without "./", "//" and a final '/', so that one file has one spelling. */
@@ -108,6 +113,21 @@ static int open_beneath(int root, const char *path, uint64_t flags, mode_t mode)
     return fd < 0 ? -errno : fd;
 }
 
+/* The folder `name` of `parent`, made when it is missing. */
+static int enter(struct unzip *u, int parent, const char *name)
+{
+    const uint64_t flags = O_DIRECTORY | O_PATH | O_NOFOLLOW;
+    int fd = open_beneath(parent, name, flags, 0);
+    if (fd != -ENOENT)
+        return fd;
+    /* A name of some kilobytes makes a thousand folders: they are counted like files. */
+    if (++u->n_folders > ZIP_MAX_ENTRIES)
+        return -EMLINK;
+    if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    return open_beneath(parent, name, flags, 0);
+}
+
 /* A descriptor of the folder, made with its parents when missing. Borrowed until the next call. */
 static int folder(struct unzip *u, struct str name)
 {
@@ -115,34 +135,36 @@ static int folder(struct unzip *u, struct str name)
         return u->root;
     if (u->last_dir >= 0 && str_eq(name, u->last_dir_name))
         return u->last_dir;
-    char *path = str_c(&u->arena, name);
-    int fd = open_beneath(u->root, path, O_DIRECTORY | O_PATH, 0);
-    if (fd == -ENOENT) {
-        for (size_t i = 1; i <= name.n; i++) {
-            if (i < name.n && path[i] != '/')
-                continue;
-            char *part = str_c(&u->arena, str_slice(name, 0, i));
-            ssize_t slash = str_find_last_byte(str_slice(name, 0, i), '/');
-            auto_close int parent =
-                slash < 0
-                    ? -1
-                    : open_beneath(u->root, str_c(&u->arena, str_slice(name, 0, (size_t)slash)),
-                                   O_DIRECTORY | O_PATH, 0);
-            if (slash >= 0 && parent < 0)
-                return parent;
-            if (mkdirat(slash < 0 ? u->root : parent, part + slash + 1, 0755) < 0 &&
-                errno != EEXIST)
-                return -errno;
-        }
-        fd = open_beneath(u->root, path, O_DIRECTORY | O_PATH, 0);
+    auto_close int at = -1;
+    struct str rest = name, part;
+    for (bool more = true; more;) {
+        char text[NAME_MAX + 1];
+        more = str_cut(rest, '/', &part, &rest);
+        if (part.n >= sizeof(text))
+            return -ENAMETOOLONG;
+        memcpy(text, part.p, part.n);
+        text[part.n] = 0;
+        int fd = enter(u, at < 0 ? u->root : at, text);
+        if (fd < 0)
+            return fd;
+        if (at >= 0)
+            close(at);
+        at = fd;
     }
-    if (fd < 0)
-        return fd;
     if (u->last_dir >= 0)
         close(u->last_dir);
-    u->last_dir = fd;
+    u->last_dir = TAKE_FD(at);
     u->last_dir_name = name;
-    return fd;
+    return u->last_dir;
+}
+
+static int folder_failed(struct unzip *u, int error, struct str name)
+{
+    if (error == -ENOTDIR || error == -ELOOP || error == -EEXIST)
+        return refuse(u, ZIP_FAULT_BAD, "a file stands where a folder is needed", name);
+    if (error == -EMLINK)
+        return refuse(u, ZIP_FAULT_SIZE, "too many folders", name);
+    return system_failed(u, error, name);
 }
 
 static int parent_of(struct unzip *u, struct str name, char **ret_base)
@@ -156,10 +178,8 @@ static int write_file(struct unzip *u, zip_uint64_t index, struct str name, mode
 {
     char *base;
     int parent = parent_of(u, name, &base);
-    if (parent == -ENOTDIR || parent == -ELOOP)
-        return refuse(u, ZIP_FAULT_BAD, "a file stands where a folder is needed", name);
     if (parent < 0)
-        return system_failed(u, parent, name);
+        return folder_failed(u, parent, name);
     auto_close int fd = open_beneath(parent, base, O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (fd == -EEXIST) { /* twice in the zip: the last one counts */
         if (unlinkat(parent, base, 0) < 0)
@@ -241,7 +261,7 @@ static int make_links(struct unzip *u)
         char *base;
         int parent = parent_of(u, l->name, &base);
         if (parent < 0)
-            return refuse(u, ZIP_FAULT_BAD, "a file stands where a folder is needed", l->name);
+            return folder_failed(u, parent, l->name);
         if (symlinkat(str_c(&u->arena, l->target), parent, base) < 0) {
             if (errno != EEXIST)
                 return system_failed(u, -errno, l->name);
@@ -266,7 +286,7 @@ static int one_entry(struct unzip *u, zip_uint64_t index, int64_t *announced)
         return refuse(u, ZIP_FAULT_BAD, "damaged entry", S(""));
     struct str name = str_copy(&u->arena, str_from(raw));
     if (!name_is_safe(name))
-        return refuse(u, ZIP_FAULT_UNSAFE, "a name leads out of the package", name);
+        return refuse(u, ZIP_FAULT_UNSAFE, "a name leads out of the package, or too deep", name);
     if ((st.valid & ZIP_STAT_ENCRYPTION_METHOD) && st.encryption_method != ZIP_EM_NONE)
         return refuse(u, ZIP_FAULT_BAD, "encrypted", name);
     if ((st.valid & ZIP_STAT_COMP_METHOD) && !zip_compression_method_supported(st.comp_method, 0))
@@ -289,9 +309,7 @@ static int one_entry(struct unzip *u, zip_uint64_t index, int64_t *announced)
         return 0;
     if (name.p[name.n - 1] == '/' || tidy.n == 0) {
         int fd = folder(u, tidy);
-        if (fd == -ENOTDIR || fd == -ELOOP || fd == -EEXIST)
-            return refuse(u, ZIP_FAULT_BAD, "a file stands where a folder is needed", name);
-        return fd < 0 ? system_failed(u, fd, name) : 0;
+        return fd < 0 ? folder_failed(u, fd, name) : 0;
     }
     if (S_ISDIR(mode) || (mode & S_IFMT && !S_ISREG(mode)))
         return refuse(u, ZIP_FAULT_BAD, "neither a file nor a folder", name);

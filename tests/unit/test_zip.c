@@ -151,6 +151,22 @@ static void names_that_lead_out_are_refused(void **state)
     assert_false(fs_exists(at("evil")));
 }
 
+/* Four kilobytes of a name would make two thousand folders, which nobody could remove. */
+static void deep_names_are_refused(void **state)
+{
+    char name[2 * 300 + 2];
+    for (int i = 0; i < 300; i++)
+        memcpy(name + 2 * i, "a/", 2);
+    memcpy(name + 600, "f", 2);
+    write_zip(name, "a", CRC_A, 1, 0100644);
+    refused(ZIP_FAULT_UNSAFE);
+    assert_false(fs_exists(at("out/a")));
+
+    write_zip(name + 600 - 2 * 200, "a", CRC_A, 1, 0100644);
+    struct zip_report report;
+    assert_int_equal(zip_tree_unpack(at("x.zip"), at("out"), 1000, &report), 0);
+}
+
 static void links_that_lead_out_are_refused(void **state)
 {
     /* crc of the target is not looked at before the target is */
@@ -204,6 +220,7 @@ int main(void)
         CASE(an_empty_folder_is_an_empty_zip), CASE(names_that_lead_out_are_refused),
         CASE(links_that_lead_out_are_refused), CASE(sizes_are_limited_whatever_is_announced),
         CASE(what_is_no_zip_is_bad),           CASE(writestr_of_python_is_readable),
+        CASE(deep_names_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
