@@ -75,7 +75,8 @@ void frames_bury(struct cloud *cloud)
 void frames_drop(struct cloud *cloud)
 {
     LIST_EACH(&cloud->frames, struct frame, link, f)
-        frame_free(f);
+        if (f->offloads == 0) /* else a worker still writes to its memory: the exit frees that */
+            frame_free(f);
 }
 
 /* Children and pool work use the arena: with them unfinished, the end has to wait. */

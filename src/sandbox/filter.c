@@ -90,6 +90,12 @@ static const char *const denied[] = {
     (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \
      CLONE_NEWNET)
 
+static int add_family_rule(scmp_filter_ctx ctx, struct scmp_arg_cmp which)
+{
+    int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, which);
+    return r < 0 ? r : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socketpair), 1, which);
+}
+
 static int add_rules(scmp_filter_ctx ctx)
 {
     for (size_t i = 0; i < ARRAY_LEN(denied); i++) {
@@ -109,13 +115,19 @@ static int add_rules(scmp_filter_ctx ctx)
         if (r < 0)
             return r;
     }
-    static const int families[] = {AF_VSOCK, AF_ALG, AF_KEY, AF_PACKET};
-    for (size_t i = 0; i < ARRAY_LEN(families); i++) {
-        int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
-                                 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+    /* Unix, IPv4, IPv6 and netlink remain: the others lead to the hypervisor, to devices, or into
+     * rarely used parts of the kernel. The kernel looks at the lower half of the argument only, the
+     * filter at all of it: "greater" refuses also what has bits in the upper half. */
+    for (scmp_datum_t family = AF_UNSPEC; family < AF_NETLINK; family++) {
+        if (family == AF_UNIX || family == AF_INET || family == AF_INET6)
+            continue;
+        int r = add_family_rule(ctx, SCMP_A0(SCMP_CMP_EQ, family));
         if (r < 0)
             return r;
     }
+    int r = add_family_rule(ctx, SCMP_A0(SCMP_CMP_GT, AF_NETLINK));
+    if (r < 0)
+        return r;
     return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
