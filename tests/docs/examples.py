@@ -49,8 +49,8 @@ def console_steps(lines, first_line, exit_code):
         going_on = last and last.text.endswith("\\") and not last.expected
         if line.startswith("$ "):
             steps.append(Step("command", line[2:], number, []))
-        elif going_on or (last and not last.expected and line.startswith("> ")):
-            last.text += "\n" + (line if going_on and not line.startswith("> ") else line[2:])
+        elif going_on or (last and not last.expected and re.match("> |>$", line)):
+            last.text += "\n" + (line[2:] if re.match("> |>$", line) else line)
         elif last:
             last.expected.append(line.rstrip())
         else:
