@@ -62,6 +62,17 @@ static int open_services(struct cloud *cloud, struct cloud_error *err)
     return 0;
 }
 
+/* Last words: what was still to be written, the end of a function's log say. */
+static void leave_services(struct cloud *cloud)
+{
+    for (size_t i = 0; i < cloud->n_mounted; i++) {
+        struct mounted *m = &cloud->mounted[i];
+        if (m->opened && m->service->leave)
+            m->service->leave(m->state);
+    }
+    calls_drain(cloud);
+}
+
 static void close_services(struct cloud *cloud)
 {
     for (size_t i = cloud->n_mounted; i-- > 0;) {
@@ -278,6 +289,7 @@ void cloud_close(struct cloud *cloud)
     cloud->closing = true;
     if (cloud->http)
         http_server_free(cloud->http);
+    leave_services(cloud);
     close_services(cloud);
     if (cloud->store)
         store_commit(cloud->store);

@@ -150,6 +150,9 @@ struct service {
     /* Called once at start (data dir open, loop not running) and at the end. *ret_state is call->state. */
     int (*open)(struct cloud *cloud, struct store *store, uv_loop_t *loop, void **ret_state);
     void (*close)(void *state);
+    /* The cloud leaves: the last moment to call other services, which are all still open; what is sent
+     * runs before the first close(). NULL: nothing is to be said. */
+    void (*leave)(void *state);
     /* Service-specific authorization on top of the identity's policies (bucket policy, function policy);
      * NULL: none. Returns 1 explicitly allowed, 0 says nothing, -EACCES explicitly denied. */
     int (*resource_policy)(struct call *call, struct str action, struct str resource);

@@ -7,6 +7,10 @@
 #include "base/mem.h"
 #include "service/lambda/pool.h"
 
+/* How long an invocation waits for an environment that has not come back yet. */
+#define NEXT_WAIT_MS 100
+#define END_WAIT_MS 1000
+
 static void begin_init(struct instance *in);
 static void finish(struct instance *in, int64_t duration_ns, enum report_status status,
                    struct str type, struct str answer, bool failed);
@@ -68,12 +72,6 @@ void instance_free(struct instance *in)
         uv_close((uv_handle_t *)&in->output_poll, handle_closed);
 }
 
-bool instance_is_free(const struct instance *in)
-{
-    return !in->inv && (in->state == INSTANCE_IDLE || in->state == INSTANCE_ANSWERED ||
-                        in->state == INSTANCE_STOPPED);
-}
-
 /* ---- time limits ---- */
 
 static struct str error_object(struct instance *in, const char *type, const char *fmt, ...)
@@ -110,7 +108,6 @@ static int64_t limit_ms(const struct instance *in)
 
 static void on_invoke_timeout(struct instance *in)
 {
-    in->timed_out = true;
     instance_read_output(in);
     if (in->state == INSTANCE_INIT)
         instance_log_init_report(in, REPORT_TIMEOUT, S(""));
@@ -118,31 +115,38 @@ static void on_invoke_timeout(struct instance *in)
         instance_log_start(in);
     struct str answer = error_object(in, "Sandbox.Timedout", "Task timed out after %.2f seconds",
                                      (double)limit_ms(in) / 1000);
-    /* STOPPED comes with on_exit; until then nobody may use it. */
+    if (in->state != INSTANCE_STARTING)
+        in->state = INSTANCE_ENDING;
     finish(in, limit_ms(in) * 1000000, REPORT_TIMEOUT, S(""), answer, true);
 }
 
-static void on_timer(uv_timer_t *timer)
-{
-    struct instance *in = timer->data;
-    if (in->state == INSTANCE_INIT && !in->init_again) {
-        /* The sandbox is reset, and the init repeated inside the invocation. */
-        instance_read_output(in);
-        instance_flush_line(in);
-        instance_log_init_report(in, REPORT_TIMEOUT, S(""));
-        in->init_reported = true;
-        stop_process(in);
-        return;
-    }
-    if (in->inv && in->state != INSTANCE_ANSWERED)
-        on_invoke_timeout(in);
-    stop_process(in);
-}
+static void on_timer(uv_timer_t *timer);
 
 static void arm(struct instance *in, int64_t ms)
 {
     uv_update_time(in->lambda->loop);
     uv_timer_start(&in->timer, on_timer, (uint64_t)(ms > 0 ? ms : 1), 0);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct instance *in = timer->data;
+    if (in->state == INSTANCE_INIT && (!in->init_again || !in->inv)) {
+        /* The sandbox is reset, and the init repeated inside the invocation. */
+        instance_read_output(in);
+        instance_flush_line(in);
+        instance_log_init_report(in, REPORT_TIMEOUT, S(""));
+        in->init_reported = true;
+    } else if (in->inv && (in->state == INSTANCE_ANSWERED || in->state == INSTANCE_ENDING)) {
+        pool_pass_on(in);
+        arm(in, in->deadline_ms - clock_now_ms());
+        return;
+    } else if (in->inv) {
+        on_invoke_timeout(in);
+    } else if (in->state == INSTANCE_ANSWERED) {
+        in->state = INSTANCE_ENDING;
+    }
+    stop_process(in);
 }
 
 /* ---- the end of an invocation ---- */
@@ -166,7 +170,6 @@ static void finish(struct instance *in, int64_t duration_ns, enum report_status 
     instance_flush_line(in);
     instance_log_end(in, duration_ns, status, type);
     in->init_ns = 0;
-    in->used = true;
     inv->outcome = OUTCOME_ANSWER;
     inv->answer = str_copy(inv->arena, answer);
     inv->failed = failed;
@@ -203,42 +206,56 @@ static bool is_package_fault(const struct instance *in, int error)
            (error == -ENOEXEC || error == -EACCES || error == -ENOENT);
 }
 
-static void on_start(struct environment *env, int error, const char *why, void *user)
+static void not_made(struct instance *in, const char *why)
 {
-    struct instance *in = user;
-    if (error < 0) {
-        log_error("lambda: no environment for %.*s: %s", STR(in->target->name), why);
-        environment_free(TAKE(in->env));
-        if (!in->inv) {
-            in->state = INSTANCE_LOST;
-            pool_instance_lost(in);
-            return;
-        }
-        if (is_package_fault(in, error)) {
-            refuse(in, str_printf(in->inv->arena, "fork/exec %s: %s", in->program,
-                                  str_lower(in->inv->arena, str_from(strerror(-error))).p));
-            return;
-        }
+    log_error("lambda: no environment for %.*s: %s", STR(in->target->name), why);
+    if (in->inv) {
         in->inv->outcome = OUTCOME_NO_SANDBOX;
         in->inv->answer =
             str_printf(in->inv->arena, "No execution environment could be made: %s", why);
         refuse(in, S(""));
+    } else {
+        in->state = INSTANCE_LOST;
+        pool_instance_lost(in);
+    }
+}
+
+/* What the function reaches: the Runtime API and the cloud. */
+static int open_ports(struct instance *in)
+{
+    int r = runtime_api_listen(in, environment_take_port(in->env, 0));
+    if (r == 0)
+        r = cloud_serve(in->lambda->cloud, environment_take_port(in->env, 1), &in->cloud_listener);
+    int xray = environment_take_port(in->env, 2); /* nobody reads segments yet */
+    if (xray >= 0)
+        close(xray);
+    return r;
+}
+
+static void on_start(struct environment *env, int error, const char *why, void *user)
+{
+    struct instance *in = user;
+    if (error < 0) {
+        environment_free(TAKE(in->env));
+        if (in->inv && is_package_fault(in, error))
+            refuse(in, str_printf(in->inv->arena, "fork/exec %s: %s", in->program,
+                                  str_lower(in->inv->arena, str_from(strerror(-error))).p));
+        else
+            not_made(in, why);
         return;
     }
     if (!in->runtime_listener) {
-        int r = runtime_api_listen(in, environment_take_port(env, 0));
-        if (r < 0)
-            log_error("lambda: no Runtime API: %s", strerror(-r));
-        cloud_serve(in->lambda->cloud, environment_take_port(env, 1), &in->cloud_listener);
-        int xray = environment_take_port(env, 2); /* nobody reads segments yet */
-        if (xray >= 0)
-            close(xray);
+        int r = open_ports(in);
+        if (r < 0) { /* without it the process would wait for nothing until the init's limit */
+            not_made(in, str_printf(&in->arena, "its ports cannot be served: %s", strerror(-r)).p);
+            return;
+        }
         instance_watch_output(in);
     }
     in->state = INSTANCE_INIT;
     int64_t exec_ns = environment_exec_ns(env);
     in->init_began_ns = exec_ns > 0 ? exec_ns : clock_mono_ns();
-    if (!in->init_again)
+    if (!in->init_again || !in->inv)
         arm(in, INIT_LIMIT_MS);
 }
 
@@ -267,9 +284,7 @@ static void on_end(struct environment *env, const struct environment_exit *how, 
     struct environment_exit known = *how;
     known.oom = oom && known.signal == 9;
     struct str type = known.oom ? S("Runtime.OutOfMemory") : S("Runtime.ExitError");
-    if (in->timed_out) {
-        in->timed_out = false;
-    } else if (in->inv && (was == INSTANCE_INIT || was == INSTANCE_STARTING)) {
+    if (in->inv && (was == INSTANCE_INIT || was == INSTANCE_STARTING)) {
         if (in->init_error)
             init_failed(in, in->init_error_type, in->init_error_body);
         else
@@ -280,12 +295,16 @@ static void on_end(struct environment *env, const struct environment_exit *how, 
                true);
     }
     uv_timer_stop(&in->timer);
-    if (in->inv && in->state == INSTANCE_STOPPED) /* it came while the process was ending */
+    if (in->inv && in->state == INSTANCE_STOPPED) { /* it came while the process was ending */
+        in->init_again = false;
         begin_init(in);
-    else if (in->state == INSTANCE_LOST)
+    } else if (in->state == INSTANCE_LOST) {
+        if (in->inv)
+            pool_pass_on(in);
         pool_instance_lost(in);
-    else
+    } else {
         pool_instance_free(in);
+    }
 }
 
 static const struct environment_events events = {.on_start = on_start, .on_exit = on_end};
@@ -319,6 +338,7 @@ static void begin_init(struct instance *in)
     in->state = INSTANCE_STARTING;
     in->deadline_ms = clock_now_ms() + limit_ms(in);
     arm(in, limit_ms(in));
+    environment_set_cpu(in->env, 0); /* an init has all it can use, as the first one had */
     int r = environment_restart(in->env);
     if (r < 0) {
         in->inv->outcome = OUTCOME_NO_SANDBOX;
@@ -378,8 +398,11 @@ void instance_invoke(struct instance *in, struct invocation *inv)
         in->init_again = false;
         begin_init(in);
         break;
-    default: /* ANSWERED: with its `next`, which is on the way */
-        arm(in, 1000);
+    case INSTANCE_ANSWERED: /* with its `next`, which is on the way */
+        arm(in, NEXT_WAIT_MS);
+        break;
+    default: /* ENDING */
+        arm(in, END_WAIT_MS);
         break;
     }
 }
@@ -391,7 +414,7 @@ void instance_next(struct instance *in)
     case INSTANCE_INIT:
         uv_timer_stop(&in->timer);
         instance_read_output(in);
-        in->timed_out = in->init_error = false;
+        in->init_error = false;
         if (!in->init_again)
             in->init_ns = clock_mono_ns() - in->init_began_ns;
         if (environment_set_cpu(in->env, (int)in->target->c->memory_size.is) == -EOPNOTSUPP)
@@ -403,6 +426,7 @@ void instance_next(struct instance *in)
         runtime_api_deliver(in);
         return;
     case INSTANCE_IDLE:
+    case INSTANCE_ENDING:
         return;
     default:
         uv_timer_stop(&in->timer);

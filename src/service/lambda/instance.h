@@ -6,15 +6,18 @@
  *                      | on_start(0)
  *        +-----------> INIT --on_exit, 10 s, init/error--> STOPPED --restart--> STARTING
  *        |             | first `next`                         ^
- *        |             v                                      | on_exit, timeout
+ *        |             v                                      | on_exit
  *        |           IDLE --instance_invoke--> BUSY ----------+
- *        |             ^  (frozen)              | response, error
- *        |             |                        v
- *        |             +-------- `next` ---- ANSWERED
+ *        |             ^  (frozen)              | \           |
+ *        |             |       response, error  |  timeout--> ENDING (killed)
+ *        |             |                        v             ^
+ *        |             +-------- `next` ---- ANSWERED --------+ no `next` until the deadline
  *        +--- instance_invoke in STOPPED: the init is repeated inside of the invocation
  *
- * LOST and doomed instances are freed by the pool. An instance has at most one invocation; it is
- * told its outcome exactly once, by invocation->done. */
+ * An invocation may also come in ANSWERED and ENDING: it waits for `next` or the end, and is passed
+ * on to another instance (pool_pass_on) when that takes long. LOST instances are freed by the pool.
+ * An instance has at most one invocation; it is told its outcome exactly once, by
+ * invocation->done. */
 #pragma once
 #include "base/list.h"
 #include "http/server.h"
@@ -34,6 +37,7 @@ enum instance_state {
     INSTANCE_IDLE,
     INSTANCE_BUSY,
     INSTANCE_ANSWERED,
+    INSTANCE_ENDING,
     INSTANCE_STOPPED,
     INSTANCE_LOST,
 };
@@ -76,14 +80,12 @@ struct instance {
     struct http_request *poll; /* the `next` that waits */
     struct str last_id;        /* of the invocation that was answered last */
 
-    bool frozen, doomed, init_reported;
+    bool frozen, init_reported;
     bool init_again;                /* this init runs inside an invocation */
-    bool starting_failed;           /* the first init failed: INIT_REPORT has been written */
     int64_t init_began_ns, init_ns; /* init_ns: what the next REPORT shows, then 0 */
     int64_t began_ns;               /* of the invocation: its Duration */
     int64_t deadline_ms;
     int64_t idle_since_ms;
-    bool timed_out, too_large, used;
 
     /* What init/error said. */
     bool init_error;
@@ -103,9 +105,8 @@ struct instance *instance_new(struct lambda_state *lambda, struct group *group,
                               struct target *target);
 /* Kills it; its invocation must be over. */
 void instance_free(struct instance *in);
-/* IDLE, ANSWERED, STOPPED or NEW, and without an invocation. */
+/* IDLE, ANSWERED, ENDING, STOPPED or NEW, and without an invocation. */
 void instance_invoke(struct instance *in, struct invocation *inv);
-bool instance_is_free(const struct instance *in);
 
 /* instance_log.c */
 int instance_read_output(struct instance *in); /* what is in the pipe now */

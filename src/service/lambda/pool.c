@@ -1,6 +1,7 @@
 /* pool - see pool.h. */
 #include "service/lambda/pool.h"
 #include <errno.h>
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -20,7 +21,6 @@ struct pool {
     struct map groups; /* target->id */
     int64_t running;   /* invocations */
     uv_timer_t sweep;
-    bool closing;
 };
 
 static void group_free(struct group *g)
@@ -55,19 +55,29 @@ static void sweep_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
-void pool_free(struct pool *p)
+void pool_leave(struct pool *p)
 {
-    if (!p)
-        return;
-    p->closing = true;
     size_t pos = 0;
     void *value;
     while (map_next(&p->groups, &pos, NULL, &value)) {
         struct group *g = value;
-        LIST_EACH(&g->all, struct instance, link, in)
+        LIST_EACH(&g->all, struct instance, link, in) {
+            if (in->inv) /* nobody will be told its outcome */
+                target_drop(in->inv->target);
             give_up(in);
-        group_free(g);
+        }
     }
+}
+
+void pool_free(struct pool *p)
+{
+    if (!p)
+        return;
+    pool_leave(p);
+    size_t pos = 0;
+    void *value;
+    while (map_next(&p->groups, &pos, NULL, &value))
+        group_free(value);
     map_done(&p->groups);
     uv_close((uv_handle_t *)&p->sweep, sweep_closed);
 }
@@ -87,6 +97,13 @@ static struct group *group_get(struct pool *p, struct target *t)
     return g;
 }
 
+static struct instance *add_instance(struct group *g)
+{
+    struct instance *in = instance_new(g->pool->lambda, g, g->target);
+    list_append(&g->all, &in->link);
+    return in;
+}
+
 int pool_invoke(struct pool *p, struct invocation *inv)
 {
     if (p->running >= LAMBDA_CONCURRENCY)
@@ -97,8 +114,7 @@ int pool_invoke(struct pool *p, struct invocation *inv)
         in = LIST_ENTRY(g->idle.next, struct instance, idle_link);
         list_remove(&in->idle_link);
     } else {
-        in = instance_new(p->lambda, g, inv->target);
-        list_append(&g->all, &in->link);
+        in = add_instance(g);
     }
     p->running++;
     instance_invoke(in, inv);
@@ -109,8 +125,8 @@ void pool_invocation_over(struct instance *in)
 {
     struct group *g = in->group;
     g->pool->running--;
-    /* Its `next` is on the way: behind those that wait already, before a new one. */
-    if (in->state == INSTANCE_ANSWERED && !g->stale)
+    /* Its `next` or its end is on the way: behind those that wait already, before a new one. */
+    if ((in->state == INSTANCE_ANSWERED || in->state == INSTANCE_ENDING) && !g->stale)
         list_append(&g->idle, &in->idle_link);
 }
 
@@ -122,6 +138,21 @@ void pool_instance_free(struct instance *in)
         give_up(in);
     else
         list_prepend(&g->idle, &in->idle_link);
+}
+
+void pool_pass_on(struct instance *in)
+{
+    struct group *g = in->group;
+    struct invocation *inv = TAKE(in->inv);
+    struct instance *other = NULL;
+    LIST_EACH(&g->idle, struct instance, idle_link, candidate)
+        if (!other && (candidate->state == INSTANCE_IDLE || candidate->state == INSTANCE_STOPPED))
+            other = candidate;
+    if (other)
+        list_remove(&other->idle_link);
+    else
+        other = add_instance(g);
+    instance_invoke(other, inv);
 }
 
 void pool_instance_lost(struct instance *in)

@@ -7,6 +7,7 @@
 #include "service/lambda/instance.h"
 
 struct pool *pool_new(struct lambda_state *lambda);
+void pool_leave(struct pool *p); /* ends every environment; their logs are sent */
 void pool_free(struct pool *p);
 /* -EAGAIN: the account's concurrency is used up. Takes the invocation over. */
 int pool_invoke(struct pool *p, struct invocation *inv);
@@ -16,4 +17,5 @@ void pool_check(struct pool *p);
 /* What instances say. */
 void pool_invocation_over(struct instance *in); /* its concurrency is free again */
 void pool_instance_free(struct instance *in);   /* it could take the next one */
+void pool_pass_on(struct instance *in); /* its waiting invocation goes to another one */
 void pool_instance_lost(struct instance *in);   /* it is of no use any more: freed */

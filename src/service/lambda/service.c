@@ -29,6 +29,13 @@ static void lambda_reset(void *user)
     targets_drop(s->targets);
 }
 
+/* Ends all environments: the rest of their logs is written now or never. */
+static void lambda_leave(void *user)
+{
+    struct lambda_state *s = user;
+    pool_leave(s->pool);
+}
+
 static void lambda_close(void *user)
 {
     struct lambda_state *s = user;
@@ -99,6 +106,7 @@ const struct service lambda_service = {
     .handlers = handlers,
     .open = lambda_open,
     .close = lambda_close,
+    .leave = lambda_leave,
     .reset = lambda_reset,
     .serve = code_serve,
     .resource_policy = lambda_resource_policy,
