@@ -501,8 +501,8 @@ def test_update_with_previous_values(stack):
 # ---- change sets ----------------------------------------------------------------------------------------
 
 
-def change_set(cloud, s, template, type, **options):
-    name = unique("cs")
+def change_set(cloud, s, template, type, name=None, **options):
+    name = name or unique("cs")
     r = cloud.cfn.create_change_set(
         StackName=s.name, ChangeSetName=name, ChangeSetType=type, TemplateBody=s.body(template),
         Capabilities=["CAPABILITY_NAMED_IAM"], **options

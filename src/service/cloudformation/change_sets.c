@@ -118,7 +118,9 @@ static int create_prepared(struct request *q)
     int r = changes_compute(call, &d->stack, &q->processed, &set->changes, &err);
     if (r < 0 && r != -EBADMSG)
         return r;
-    if (r == -EBADMSG || (!d->new_stack && source_same(call->arena, &q->source, d->stack.source))) {
+    bool stable = !str_eq(d->stack.status, CLOUDFORMATION_STACK_STATUS_UPDATE_FAILED);
+    if (r == -EBADMSG ||
+        (!d->new_stack && stable && source_same(call->arena, &q->source, d->stack.source))) {
         set->status = CLOUDFORMATION_CHANGE_SET_STATUS_FAILED;
         set->execution_status = CLOUDFORMATION_EXECUTION_STATUS_UNAVAILABLE;
         set->status_reason = r < 0                      ? err.message
@@ -183,8 +185,18 @@ static int create_change_set(struct call *call,
                              struct cloudformation_create_change_set_output *out)
 {
     (void)out;
+    const struct unsupported unsupported[] = {
+        {"RollbackConfiguration", rollback_triggers(in->rollback_configuration)},
+        {"NotificationARNs", in->notification_ar_ns.n > 0},
+        {"ResourcesToImport", in->resources_to_import.n > 0},
+        {"ImportExistingResources", in->import_existing_resources.is},
+        {"DeploymentMode", str_has(in->deployment_mode)},
+        {0},
+    };
     struct draft *d = ARENA_NEW(call->arena, struct draft);
-    int r = check_type(call, in, d);
+    int r = stack_refuse(call, unsupported);
+    if (r == 0)
+        r = check_type(call, in, d);
     if (r == 0)
         r = stack_check_role(call, in->role_arn);
     if (r < 0)
@@ -210,8 +222,6 @@ static int create_change_set(struct call *call,
         .on_stack_failure = in->on_stack_failure,
         .include_nested = in->include_nested_stacks,
     };
-    d->set.notification_arns.items = in->notification_ar_ns.items;
-    d->set.notification_arns.n = in->notification_ar_ns.n;
     struct request *q = ARENA_NEW(call->arena, struct request);
     *q = (struct request){
         .call = call,
@@ -221,6 +231,8 @@ static int create_change_set(struct call *call,
         .parameters = &in->parameters,
         .tags = &in->tags,
         .capabilities = &in->capabilities,
+        .types = &in->resource_types,
+        .role_arn = in->role_arn,
         .stack = d->new_stack ? NULL : &d->stack,
         .stack_name = d->stack.stack_name,
         .stack_id = d->stack.stack_id,
@@ -271,10 +283,17 @@ static int execute_change_set(struct call *call,
     int r = set_find(call, in->change_set_name, in->stack_name, &stack, set);
     if (r < 0)
         return r;
-    if (!str_eq(set->execution_status, CLOUDFORMATION_EXECUTION_STATUS_AVAILABLE))
+    bool executed = str_eq(set->execution_status, CLOUDFORMATION_EXECUTION_STATUS_EXECUTE_COMPLETE);
+    if (executed && str_has(in->client_request_token) &&
+        str_eq(in->client_request_token, stack.client_token))
+        return 0; /* the same request once more */
+    if (!str_eq(set->execution_status, CLOUDFORMATION_EXECUTION_STATUS_AVAILABLE)) {
+        bool made = str_eq(set->status, CLOUDFORMATION_CHANGE_SET_STATUS_CREATE_COMPLETE);
         return call_fail(call, CLOUDFORMATION_INVALID_CHANGE_SET_STATUS,
-                         "ChangeSet [%.*s] cannot be executed in its current status of [%.*s]",
-                         STR(set->change_set_id), STR(set->status));
+                         "ChangeSet [%.*s] cannot be executed in its current %sstatus of [%.*s]",
+                         STR(set->change_set_id), made ? "execution " : "",
+                         STR(made ? set->execution_status : set->status));
+    }
     bool create = str_eq(set->type, CLOUDFORMATION_CHANGE_SET_TYPE_CREATE);
     r = create ? 0 : stack_check_updatable(call, &stack);
     if (r < 0)
@@ -290,9 +309,10 @@ static int execute_change_set(struct call *call,
     }
     if (r < 0)
         return r;
-    if (!create)
-        stack.previous = stack.source;
-    stack.source = set->source;
+    if (create)
+        stack.source = set->source;
+    else
+        stack_replace_source(&stack, set->source);
     stack.change_set_id = set->change_set_id;
     stack.client_token = in->client_request_token;
     stack.disable_rollback = in->disable_rollback;
@@ -301,8 +321,6 @@ static int execute_change_set(struct call *call,
         stack.on_failure = set->on_stack_failure;
     if (str_has(set->role_arn))
         stack.role_arn = set->role_arn;
-    if (set->notification_arns.items)
-        stack.notification_arns = set->notification_arns;
     if (create)
         stack.created_ms = opt_int(call->now_ms);
     else

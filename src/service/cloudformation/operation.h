@@ -13,7 +13,21 @@ int stack_begin(struct call *call, struct cloudformation_stack_record *stack, st
 /* Answer the client's error when not. */
 int stack_check_updatable(struct call *call, const struct cloudformation_stack_record *stack);
 int stack_check_role(struct call *call, struct str role_arn);
+/* Members of an input that ask for what is not there: refused by name, never ignored. End: name
+ * NULL.
+ */
+struct unsupported {
+    const char *name;
+    bool given;
+};
+int stack_refuse(struct call *call, const struct unsupported *list);
+bool rollback_triggers(const struct cloudformation_rollback_configuration *configuration);
+
+void stack_replace_source(struct cloudformation_stack_record *stack,
+                          struct cloudformation_record_source *source);
 
 /* Nothing would change: processed template, parameters and tags are the same. */
+bool pairs_same(const struct cloudformation_record_pairs *a,
+                const struct cloudformation_record_pairs *b);
 bool source_same(struct arena *a, const struct cloudformation_record_source *x,
                  const struct cloudformation_record_source *y);

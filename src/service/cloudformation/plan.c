@@ -1,14 +1,5 @@
 /* plan - which resources a phase touches, in which order: the tasks of a worker. */
-#include <errno.h>
 #include "service/cloudformation/worker.h"
-
-static struct cloudformation_resource_record *record_of(struct worker *w, struct str id)
-{
-    for (size_t i = 0; i < w->resources.n; i++)
-        if (str_eq(w->resources.items[i].logical_id, id))
-            return &w->resources.items[i];
-    return NULL;
-}
 
 static struct task *task_of(struct worker *w, struct str id)
 {
@@ -77,6 +68,24 @@ static void describe(struct worker *w, const struct template_resource *res,
     record->metadata = res->metadata ? json_text(a, res->metadata, -1) : (struct str){0};
 }
 
+void worker_describe(struct worker *w)
+{
+    const struct template *view = w->processed.view;
+    for (size_t i = 0; i < view->n_resources; i++) {
+        struct cloudformation_resource_record *rec =
+            worker_record(w, view->resources[i].logical_id);
+        if (rec && view->resources[i].active)
+            describe(w, &view->resources[i], rec);
+    }
+}
+
+struct str worker_operation(struct worker *w)
+{
+    const struct cloudformation_stack_record *s = &w->stack;
+    return str_printf(w->call->arena, "%lld",
+                      (long long)(s->updated_ms.has ? s->updated_ms.is : s->created_ms.is));
+}
+
 /* Room for the records of new resources beside those that are there. */
 static void grow(struct worker *w)
 {
@@ -88,7 +97,21 @@ static void grow(struct worker *w)
     w->resources.items = items;
 }
 
-static int plan_forward(struct worker *w, bool update)
+/* The properties that an existing resource has now: of one that an update has left half changed,
+ * the ones before it, so that all of the change is done again. */
+static void as_it_is(struct worker *w, struct task *t)
+{
+    const struct cloudformation_resource_record *rec = t->record;
+    bool half = str_is(rec->touched, "updated") && str_has(rec->old_properties) &&
+                (str_eq(rec->status, CLOUDFORMATION_RESOURCE_STATUS_UPDATE_IN_PROGRESS) ||
+                 str_eq(rec->status, CLOUDFORMATION_RESOURCE_STATUS_UPDATE_FAILED));
+    t->old_props = parsed(w, half ? rec->old_properties : rec->properties);
+    t->tried_props = half ? parsed(w, rec->properties) : NULL;
+    t->half_replaced =
+        half && str_has(rec->old_physical_id) && !str_eq(rec->old_physical_id, rec->physical_id);
+}
+
+static void plan_forward(struct worker *w, bool update)
 {
     const struct template *view = w->processed.view;
     grow(w);
@@ -101,7 +124,7 @@ static int plan_forward(struct worker *w, bool update)
         const struct template_resource *res = &view->resources[view->order[i]];
         if (!res->active)
             continue;
-        struct cloudformation_resource_record *rec = record_of(w, res->logical_id);
+        struct cloudformation_resource_record *rec = worker_record(w, res->logical_id);
         bool exists = rec && str_has(rec->physical_id) &&
                       !str_eq(rec->status, CLOUDFORMATION_RESOURCE_STATUS_CREATE_IN_PROGRESS) &&
                       !str_eq(rec->status, CLOUDFORMATION_RESOURCE_STATUS_CREATE_FAILED);
@@ -109,15 +132,13 @@ static int plan_forward(struct worker *w, bool update)
             rec = &w->resources.items[w->resources.n++];
             *rec = (struct cloudformation_resource_record){.logical_id = res->logical_id,
                                                            .sequence = opt_int(sequence++)};
-        } else if (exists && !str_eq(rec->type, res->type)) {
-            /* Another type under the same name is a replacement by a different provider. */
-            return -EOPNOTSUPP;
         }
         struct task *t = add(w, update && exists ? ACTION_UPDATE : ACTION_CREATE, rec);
         t->resource = res;
-        if (exists && (!update || str_has(rec->touched)))
+        if (exists)
+            as_it_is(w, t);
+        if (exists && str_eq(rec->settled, worker_operation(w)))
             t->state = TASK_DONE; /* before an interruption */
-        t->old_props = exists ? parsed(w, rec->properties) : NULL;
         describe(w, res, rec);
         t->provider = provider_find(rec->type);
     }
@@ -129,7 +150,6 @@ static int plan_forward(struct worker *w, bool update)
                 after(t, first);
         }
     }
-    return 0;
 }
 
 static void reverse_order(struct worker *w)
@@ -215,14 +235,14 @@ static void plan_rollback_cleanup(struct worker *w)
     reverse_order(w);
 }
 
-int worker_plan(struct worker *w)
+void worker_plan(struct worker *w)
 {
     w->n_tasks = 0;
     switch (w->phase) {
     case PHASE_CREATE:
-        return plan_forward(w, false);
     case PHASE_UPDATE:
-        return plan_forward(w, true);
+        plan_forward(w, w->phase == PHASE_UPDATE);
+        break;
     case PHASE_ROLLBACK:
     case PHASE_DELETE:
         plan_delete(w);
@@ -237,5 +257,4 @@ int worker_plan(struct worker *w)
         plan_rollback_cleanup(w);
         break;
     }
-    return 0;
 }

@@ -1,6 +1,9 @@
 #include "service/cloudformation/prepare.h"
 #include <errno.h>
 #include "base/cleanup.h"
+#include "service/policy.h"
+#include "wire/iam.h"
+#include "wire/request.h"
 #include "wire/s3.h"
 
 #define TEMPLATE_BODY_MAX 51200
@@ -105,6 +108,56 @@ static int check_types(struct request *q)
                      "Template format error: Unrecognized resource types: [%.*s]", STR(names));
 }
 
+/* ResourceTypes: "AWS::Lambda::Function", "AWS::Lambda::*", "AWS::*". */
+static bool type_permitted(const struct request *q, struct str type)
+{
+    if (!q->types || !q->types->n)
+        return true;
+    for (size_t i = 0; i < q->types->n; i++) {
+        struct str pattern = q->types->items[i];
+        if (str_eq(pattern, type) ||
+            (str_ends(pattern, S("*")) && str_starts(type, str_slice(pattern, 0, pattern.n - 1))))
+            return true;
+    }
+    return false;
+}
+
+static int check_permitted(struct request *q)
+{
+    const struct template *view = q->processed.view;
+    for (size_t i = 0; i < view->n_resources; i++)
+        if (!type_permitted(q, view->resources[i].type))
+            return call_fail(q->call, CLOUDFORMATION_VALIDATION_ERROR,
+                             "Resource type %.*s is not allowed by parameter ResourceTypes",
+                             STR(view->resources[i].type));
+    return 0;
+}
+
+/* Another type under the same logical id would be a thing of another provider. */
+static int check_changed_types(struct request *q)
+{
+    struct call *call = q->call;
+    const struct template *view = q->processed.view;
+    struct stack_resources old;
+    if (!q->stack)
+        return 0;
+    int r = stack_resources_load(call, stack_uuid(q->stack->stack_id), &old);
+    struct str *ids = ARENA_ARRAY(call->arena, struct str, view->n_resources + 1);
+    size_t n = 0;
+    for (size_t i = 0; r == 0 && i < old.n; i++) {
+        const struct template_resource *res = template_resource_find(view, old.items[i].logical_id);
+        if (res && res->active && str_has(old.items[i].physical_id) &&
+            !str_eq(res->type, old.items[i].type))
+            ids[n++] = res->logical_id;
+    }
+    if (n)
+        return call_fail(call, CLOUDFORMATION_VALIDATION_ERROR,
+                         "Update of resource type is not permitted. The new template modifies "
+                         "resource type of the following resources: [%.*s]",
+                         STR(str_join(call->arena, S(", "), ids, n)));
+    return r;
+}
+
 static int process(struct request *q, struct str text)
 {
     struct call *call = q->call;
@@ -136,6 +189,10 @@ static int process(struct request *q, struct str text)
                        &q->processed, &err) < 0)
         return invalid(call, err.message);
     int r = check_types(q);
+    if (r == 0)
+        r = check_permitted(q);
+    if (r == 0)
+        r = check_changed_types(q);
     if (r == 0)
         r = check_capabilities(q);
     if (r < 0)
@@ -204,6 +261,77 @@ static void fetched(struct call *answer, void *user)
     call_finish(call, r);
 }
 
+/* The template's text, wherever it is. */
+static int fetch(struct request *q)
+{
+    struct call *call = q->call;
+    if (str_has(q->template_body) + str_has(q->template_url) + q->use_previous_template != 1)
+        return invalid(call, S("Either Template URL or Template Body must be specified."));
+    if (q->use_previous_template)
+        return q->stack && q->stack->source
+                   ? process(q, q->stack->source->template)
+                   : invalid(call, S("UsePreviousTemplate needs a stack that has a template."));
+    if (str_has(q->template_body)) {
+        if (q->template_body.n > TEMPLATE_BODY_MAX)
+            return call_fail(
+                call, CLOUDFORMATION_VALIDATION_ERROR,
+                "1 validation error detected: Value at 'templateBody' failed to satisfy "
+                "constraint: Member must have length less than or equal to %d",
+                TEMPLATE_BODY_MAX);
+        return process(q, q->template_body);
+    }
+    struct s3_get_object_input *in = ARENA_NEW(call->arena, struct s3_get_object_input);
+    if (parse_url(call->arena, q->template_url, &in->bucket, &in->key) < 0)
+        return invalid(call, S("TemplateURL must be a supported URL."));
+    call_send(call, &s3_get_object_op, in, fetched, q);
+    return CALL_LATER;
+}
+
+/* ---- service role ---- */
+
+static bool trusts_cloudformation(struct call *call, const struct iam_role *role)
+{
+    struct policy *policy;
+    struct str why;
+    struct str text = wire_percent_decode(call->arena, role->assume_role_policy_document, false);
+    struct policy_request q = {
+        .arena = call->arena,
+        .action = S("sts:AssumeRole"),
+        .resource = S("*"),
+        .who = {.service = S("cloudformation.amazonaws.com")},
+    };
+    return policy_parse(call->arena, POLICY_TRUST, text, &policy, &why) == 0 &&
+           policy_evaluate(policy, &q) == POLICY_ALLOWS;
+}
+
+static void got_role(struct call *answer, void *user)
+{
+    struct request *q = user;
+    const struct iam_get_role_output *out = answer->out;
+    int r;
+    if (answer->result < 0 || !out->role || !str_eq(out->role->arn, q->role_arn) ||
+        !trusts_cloudformation(q->call, out->role))
+        r = call_fail(q->call, CLOUDFORMATION_VALIDATION_ERROR,
+                      "Role %.*s is invalid or cannot be assumed", STR(q->role_arn));
+    else
+        r = fetch(q);
+    if (r != CALL_LATER)
+        call_finish(q->call, r);
+}
+
+static int check_role(struct request *q)
+{
+    static const struct principal itself = {.type = PRINCIPAL_SERVICE,
+                                            .service = S_INIT("cloudformation.amazonaws.com")};
+    struct principal *who = arena_copy(q->call->arena, &itself, sizeof itself);
+    struct iam_get_role_input *in = ARENA_NEW(q->call->arena, struct iam_get_role_input);
+    ssize_t slash = str_find_last_byte(q->role_arn, '/');
+    who->account = q->call->account;
+    in->role_name = str_slice(q->role_arn, (size_t)(slash + 1), q->role_arn.n);
+    call_send_as(q->call, who, &iam_get_role_op, in, got_role, q);
+    return CALL_LATER;
+}
+
 int prepare(struct request *q)
 {
     struct call *call = q->call;
@@ -221,26 +349,7 @@ int prepare(struct request *q)
         q->source.capabilities.items = q->capabilities->items;
         q->source.capabilities.n = q->capabilities->n;
     }
-    if (str_has(q->template_body) + str_has(q->template_url) + q->use_previous_template != 1)
-        return invalid(call, S("Either Template URL or Template Body must be specified."));
-    if (q->use_previous_template)
-        return q->stack && q->stack->source
-                   ? process(q, q->stack->source->template)
-                   : invalid(call, S("UsePreviousTemplate needs a stack that has a template."));
-    if (str_has(q->template_body)) {
-        if (q->template_body.n > TEMPLATE_BODY_MAX)
-            return call_fail(
-                call, CLOUDFORMATION_VALIDATION_ERROR,
-                "1 validation error detected: Value at 'templateBody' failed to satisfy "
-                "constraint: Member must have length less than or equal to %d",
-                TEMPLATE_BODY_MAX);
-        return process(q, q->template_body);
-    }
-    struct s3_get_object_input *in = ARENA_NEW(a, struct s3_get_object_input);
-    if (parse_url(a, q->template_url, &in->bucket, &in->key) < 0)
-        return invalid(call, S("TemplateURL must be a supported URL."));
-    call_send(call, &s3_get_object_op, in, fetched, q);
-    return CALL_LATER;
+    return str_has(q->role_arn) ? check_role(q) : fetch(q);
 }
 
 void prepare_show_parameters(struct arena *a, const struct cloudformation_record_source *source,

@@ -11,6 +11,8 @@ struct request {
     const struct cloudformation_parameters *parameters;
     const struct cloudformation_tags *tags;
     const struct cloudformation_capabilities *capabilities;
+    const struct cloudformation_resource_types *types; /* those that the template may have */
+    struct str role_arn; /* service role: CloudFormation must be able to assume it */
     bool expands;   /* CreateStack and UpdateStack: a transform asks for CAPABILITY_AUTO_EXPAND */
     bool text_only; /* GetTemplateSummary and ValidateTemplate: parameters don't matter */
     const struct cloudformation_stack_record *stack; /* the one that exists, or NULL */

@@ -9,6 +9,7 @@
 #include "service/call.h"
 #include "service/cloudformation/props.h"
 #include "service/cloudformation/stack.h"
+#include "template/resource_types.h"
 
 struct task;
 struct worker;
@@ -49,10 +50,14 @@ struct task {
     size_t n_after;
 
     /* For the provider. */
-    struct str physical_id;       /* create sets it; update and remove find it set */
-    const struct json *props;     /* wanted; NULL when being removed */
-    const struct json *old_props; /* as they are; NULL when being created */
-    struct json *attributes;      /* what GetAtt gives; create and update fill it */
+    struct str physical_id;         /* create sets it; update and remove find it set */
+    const struct json *props;       /* wanted; NULL when being removed */
+    const struct json *old_props;   /* as they are; NULL when being created */
+    const struct json *tried_props; /* what an update that failed or was cut off wanted */
+    bool half_replaced;             /* its replacement has been begun, not settled */
+    struct str shown;               /* props without secrets; absent: as they are */
+    enum resource_change change;
+    struct json *attributes; /* what GetAtt gives; create and update fill it */
 
     bool replacing;
     struct step *steps;
@@ -94,7 +99,12 @@ void task_attribute(struct task *task, const char *name, struct str value);
 struct str task_prop(const struct task *task, const char *name); /* as text; absent: not given */
 struct str task_old_prop(const struct task *task, const char *name);
 bool task_changed(const struct task *task, const char *name); /* property differs */
-/* Tags of the stack, of the template and AWS's own three (aws:cloudformation:...), as an array of
- * {Key, Value}. */
-struct json *task_tags(struct task *task, const char *property);
+/* Tags of the stack and of the template and, with own, AWS's three (aws:cloudformation:...), as an
+ * array of {Key, Value}. */
+struct json *task_tags(struct task *task, const char *property, bool own);
+/* What an update changes of them: keys to take off (an array of strings), tags to set. */
+void task_tag_changes(struct task *task, const char *property, struct json **ret_gone,
+                      struct json **ret_set);
+/* The property, or the stack's tags. */
+bool task_tags_changed(struct task *task, const char *property);
 struct str task_policy_text(struct task *task, const struct json *document);

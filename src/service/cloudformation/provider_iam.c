@@ -72,20 +72,38 @@ static int role_create(struct task *t)
     if (r < 0)
         return r;
     in->role_name = task_name_or(t, "RoleName", 64, false);
-    const struct json *tags = task_tags(t, "Tags");
+    const struct json *tags = task_tags(t, "Tags", false);
     in->tags.items = ARENA_ARRAY(t->arena, struct iam_tag, tags->n + 1);
     in->tags.n = 0;
-    JSON_EACH(tags, tag) {
-        struct str key = json_get_str(tag, "Key");
-        if (!str_starts(key, S("aws:"))) /* CloudFormation's own tags are not settable by clients */
-            in->tags.items[in->tags.n++] = (struct iam_tag){key, json_get_str(tag, "Value")};
-    }
+    JSON_EACH(tags, tag)
+        in->tags.items[in->tags.n++] =
+            (struct iam_tag){json_get_str(tag, "Key"), json_get_str(tag, "Value")};
     task_step(t, &iam_create_role_op, in)->result = role_made;
     JSON_EACH(json_get(t->props, "ManagedPolicyArns"), arn)
         attach(t, in->role_name, props_text(t->arena, arn));
     JSON_EACH(json_get(t->props, "Policies"), policy)
         put_policy(t, in->role_name, policy);
     return 0;
+}
+
+static void role_tags(struct task *t, struct str role)
+{
+    struct iam_untag_role_input *un = TASK_IN(t, iam_untag_role_input);
+    struct iam_tag_role_input *in = TASK_IN(t, iam_tag_role_input);
+    struct json *gone, *now;
+    task_tag_changes(t, "Tags", &gone, &now);
+    un->role_name = in->role_name = role;
+    un->tag_keys.items = ARENA_ARRAY(t->arena, struct str, gone->n + 1);
+    in->tags.items = ARENA_ARRAY(t->arena, struct iam_tag, now->n + 1);
+    JSON_EACH(gone, key)
+        un->tag_keys.items[un->tag_keys.n++] = key->text;
+    JSON_EACH(now, tag)
+        in->tags.items[in->tags.n++] =
+            (struct iam_tag){json_get_str(tag, "Key"), json_get_str(tag, "Value")};
+    if (un->tag_keys.n)
+        task_step(t, &iam_untag_role_op, un);
+    if (in->tags.n)
+        task_step(t, &iam_tag_role_op, in);
 }
 
 static int role_update(struct task *t)
@@ -144,23 +162,8 @@ static int role_update(struct task *t)
             task_step(t, &iam_delete_role_permissions_boundary_op, in);
         }
     }
-    if (task_changed(t, "Tags")) {
-        struct iam_untag_role_input *un = TASK_IN(t, iam_untag_role_input);
-        struct iam_tag_role_input *in = TASK_IN(t, iam_tag_role_input);
-        const struct json *old = json_get(t->old_props, "Tags"), *now = json_get(t->props, "Tags");
-        un->role_name = in->role_name = role;
-        un->tag_keys.items = ARENA_ARRAY(a, struct str, old ? old->n + 1 : 1);
-        in->tags.items = ARENA_ARRAY(a, struct iam_tag, now ? now->n + 1 : 1);
-        JSON_EACH(old, tag)
-            un->tag_keys.items[un->tag_keys.n++] = props_get(a, tag, "Key");
-        JSON_EACH(now, tag)
-            in->tags.items[in->tags.n++] =
-                (struct iam_tag){props_get(a, tag, "Key"), props_get(a, tag, "Value")};
-        if (un->tag_keys.n)
-            task_step(t, &iam_untag_role_op, un);
-        if (in->tags.n)
-            task_step(t, &iam_tag_role_op, in);
-    }
+    if (task_tags_changed(t, "Tags"))
+        role_tags(t, role);
     return 0;
 }
 

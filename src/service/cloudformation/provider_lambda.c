@@ -93,7 +93,7 @@ static int fill_code(struct task *t, struct lambda_function_code *ret)
 
 static void fill_tags(struct task *t, struct lambda_tags *ret)
 {
-    const struct json *tags = task_tags(t, "Tags");
+    const struct json *tags = task_tags(t, "Tags", true);
     ret->items = ARENA_ARRAY(t->arena, struct lambda_tags_entry, tags->n + 1);
     JSON_EACH(tags, tag)
         ret->items[ret->n++] =
@@ -130,18 +130,13 @@ static int update_tags(struct task *t, struct str arn)
 {
     struct lambda_untag_resource_input *un = TASK_IN(t, lambda_untag_resource_input);
     struct lambda_tag_resource_input *in = TASK_IN(t, lambda_tag_resource_input);
-    const struct json *old = json_get(t->old_props, "Tags");
+    struct json *gone, *now;
+    task_tag_changes(t, "Tags", &gone, &now);
     un->resource = in->resource = arn;
     fill_tags(t, &in->tags);
-    un->tag_keys.items = ARENA_ARRAY(t->arena, struct str, old ? old->n + 1 : 1);
-    JSON_EACH(old, tag) {
-        struct str key = props_get(t->arena, tag, "Key");
-        size_t k = 0;
-        while (k < in->tags.n && !str_eq(in->tags.items[k].key, key))
-            k++;
-        if (k == in->tags.n)
-            un->tag_keys.items[un->tag_keys.n++] = key;
-    }
+    un->tag_keys.items = ARENA_ARRAY(t->arena, struct str, gone->n + 1);
+    JSON_EACH(gone, key)
+        un->tag_keys.items[un->tag_keys.n++] = key->text;
     if (un->tag_keys.n)
         task_step(t, &lambda_untag_resource_op, un);
     task_step(t, &lambda_tag_resource_op, in);
@@ -218,7 +213,7 @@ static int function_update(struct task *t)
         task_step(t, &lambda_update_function_configuration_op, in);
         wait_settled(t, name);
     }
-    return task_changed(t, "Tags") ? update_tags(t, arn) : 0;
+    return task_tags_changed(t, "Tags") ? update_tags(t, arn) : 0;
 }
 
 static int function_remove(struct task *t)

@@ -35,19 +35,23 @@ static int group_made(struct task *t, struct call *answer)
     return 0;
 }
 
+static void fill_tags(struct task *t, const struct json *tags, struct logs_tags *ret)
+{
+    ret->items = ARENA_ARRAY(t->arena, struct logs_tags_entry, tags->n + 1);
+    JSON_EACH(tags, tag)
+        ret->items[ret->n++] =
+            (struct logs_tags_entry){json_get_str(tag, "Key"), json_get_str(tag, "Value")};
+}
+
 static int group_create(struct task *t)
 {
     struct logs_create_log_group_input *in = TASK_IN(t, logs_create_log_group_input);
     in->log_group_name = task_name_or(t, "LogGroupName", 512, false);
     in->kms_key_id = task_prop(t, "KmsKeyId");
     in->log_group_class = task_prop(t, "LogGroupClass");
-    const struct json *tags = json_get(t->props, "Tags");
-    if (tags && tags->n) {
-        in->tags.items = ARENA_ARRAY(t->arena, struct logs_tags_entry, tags->n);
-        JSON_EACH(tags, tag)
-            in->tags.items[in->tags.n++] = (struct logs_tags_entry){
-                props_get(t->arena, tag, "Key"), props_get(t->arena, tag, "Value")};
-    }
+    const struct json *tags = task_tags(t, "Tags", false);
+    if (tags->n)
+        fill_tags(t, tags, &in->tags);
     task_step(t, &logs_create_log_group_op, in)->result = group_made;
     attributes(t, in->log_group_name);
     return str_has(task_prop(t, "RetentionInDays")) ? retention(t, in->log_group_name) : 0;
@@ -61,21 +65,19 @@ static int group_update(struct task *t)
         task_changed(t, "DataProtectionPolicy"))
         return task_fail(
             t, "Only RetentionInDays and Tags of a log group can be changed by this cloud");
-    if (task_changed(t, "Tags")) {
+    if (task_tags_changed(t, "Tags")) {
         struct str arn =
             str_printf(a, "arn:aws:logs:%.*s:%.*s:log-group:%.*s", STR(t->call->region),
                        STR(t->call->account), STR(t->physical_id));
         struct logs_untag_resource_input *un = TASK_IN(t, logs_untag_resource_input);
         struct logs_tag_resource_input *in = TASK_IN(t, logs_tag_resource_input);
-        const struct json *old = json_get(t->old_props, "Tags"), *now = json_get(t->props, "Tags");
+        struct json *gone, *now;
+        task_tag_changes(t, "Tags", &gone, &now);
         un->resource_arn = in->resource_arn = arn;
-        un->tag_keys.items = ARENA_ARRAY(a, struct str, old ? old->n + 1 : 1);
-        in->tags.items = ARENA_ARRAY(a, struct logs_tags_entry, now ? now->n + 1 : 1);
-        JSON_EACH(old, tag)
-            un->tag_keys.items[un->tag_keys.n++] = props_get(a, tag, "Key");
-        JSON_EACH(now, tag)
-            in->tags.items[in->tags.n++] =
-                (struct logs_tags_entry){props_get(a, tag, "Key"), props_get(a, tag, "Value")};
+        un->tag_keys.items = ARENA_ARRAY(a, struct str, gone->n + 1);
+        JSON_EACH(gone, key)
+            un->tag_keys.items[un->tag_keys.n++] = key->text;
+        fill_tags(t, now, &in->tags);
         if (un->tag_keys.n)
             task_step(t, &logs_untag_resource_op, un);
         if (in->tags.n)

@@ -108,14 +108,11 @@ static int tags(struct task *t, struct str bucket)
     struct s3_put_bucket_tagging_input *in = TASK_IN(t, s3_put_bucket_tagging_input);
     in->bucket = bucket;
     in->tagging = TASK_IN(t, s3_tagging);
-    const struct json *all = task_tags(t, "Tags");
+    const struct json *all = task_tags(t, "Tags", false);
     in->tagging->tag_set.items = ARENA_ARRAY(t->arena, struct s3_tag, all->n + 1);
-    JSON_EACH(all, tag) {
-        struct str key = json_get_str(tag, "Key");
-        if (!str_starts(key, S("aws:")))
-            in->tagging->tag_set.items[in->tagging->tag_set.n++] =
-                (struct s3_tag){.key = key, .value = json_get_str(tag, "Value")};
-    }
+    JSON_EACH(all, tag)
+        in->tagging->tag_set.items[in->tagging->tag_set.n++] =
+            (struct s3_tag){.key = json_get_str(tag, "Key"), .value = json_get_str(tag, "Value")};
     if (in->tagging->tag_set.n) {
         task_step(t, &s3_put_bucket_tagging_op, in);
     } else if (t->old_props) {
@@ -249,7 +246,7 @@ static int bucket_update(struct task *t)
     for (size_t i = 0; r == 0 && i < sizeof settings / sizeof settings[0]; i++)
         if (task_changed(t, settings[i].property))
             r = settings[i].apply(t, t->physical_id);
-    return r == 0 && task_changed(t, "Tags") ? tags(t, t->physical_id) : r;
+    return r == 0 && task_tags_changed(t, "Tags") ? tags(t, t->physical_id) : r;
 }
 
 static int bucket_remove(struct task *t)

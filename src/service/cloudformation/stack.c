@@ -165,10 +165,15 @@ int stack_exports_update(struct call *call, const struct cloudformation_stack_re
             *ret_clash = o->export_name;
             return -EEXIST;
         }
+    }
+    for (size_t i = 0; i < stack->outputs.n; i++) {
+        const struct cloudformation_record_output *o = &stack->outputs.items[i];
+        if (!str_has(o->export_name))
+            continue;
         struct cloudformation_export_record e = {
             .name = o->export_name, .value = o->value, .stack_id = stack->stack_id};
-        r = record_put(call, stack_key(call, "export", o->export_name, (struct str){0}),
-                       &cloudformation_export_record_shape, &e);
+        int r = record_put(call, stack_key(call, "export", o->export_name, (struct str){0}),
+                           &cloudformation_export_record_shape, &e);
         if (r < 0)
             return r;
     }

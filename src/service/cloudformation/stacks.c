@@ -38,15 +38,42 @@ int stack_begin(struct call *call, struct cloudformation_stack_record *stack, st
         r = stack_event(call, stack, &e);
     if (r == 0)
         r = worker_start(call->cloud, call->account, call->region, stack_uuid(stack->stack_id),
-                         phase, NULL, 0);
+                         phase);
     return r;
 }
 
-/* A stack that is there but in review counts as not there for CreateStack too. */
-static int refuse_existing(struct call *call, struct str name)
+int stack_refuse(struct call *call, const struct unsupported *list)
+{
+    for (; list->name; list++)
+        if (list->given)
+            return call_fail(call, CLOUDFORMATION_VALIDATION_ERROR,
+                             "%s is not supported by this cloud", list->name);
+    return 0;
+}
+
+bool rollback_triggers(const struct cloudformation_rollback_configuration *c)
+{
+    return c && (c->rollback_triggers.n || c->monitoring_time_in_minutes.is);
+}
+
+/* The same request once more (a client that lost the answer) gets the same answer; a token of one
+ * operation cannot begin another one. */
+static int token_used(struct call *call, const struct cloudformation_stack_record *stack,
+                      struct str token)
+{
+    if (!str_has(token) || !str_eq(stack->client_token, token))
+        return 0;
+    return call_fail(call, CLOUDFORMATION_TOKEN_ALREADY_EXISTS,
+                     "Token %.*s has been used by another operation on stack %.*s", STR(token),
+                     STR(stack->stack_name));
+}
+
+static int refuse_existing(struct call *call, struct str name, struct str token)
 {
     struct cloudformation_stack_record old = {0};
     int r = stack_lookup(call, name, &old);
+    if (r == 0)
+        r = token_used(call, &old, token);
     if (r == 0)
         return call_fail(call, CLOUDFORMATION_ALREADY_EXISTS, "Stack [%.*s] already exists",
                          STR(name));
@@ -69,7 +96,14 @@ static int create_prepared(struct request *q)
     const struct cloudformation_create_stack_input *in = call->in;
     struct cloudformation_create_stack_output *out = call->out;
     struct cloudformation_stack_record *stack = q->user;
-    int r = refuse_existing(call, in->stack_name); /* another may have come while S3 answered */
+    struct cloudformation_stack_record old = {0};
+    if (str_has(in->client_request_token) && stack_lookup(call, in->stack_name, &old) == 0 &&
+        str_eq(old.client_token, in->client_request_token) && !old.updated_ms.has &&
+        source_same(call->arena, old.source, &q->source)) {
+        out->stack_id = old.stack_id;
+        return 0;
+    }
+    int r = refuse_existing(call, in->stack_name, in->client_request_token);
     if (r < 0)
         return r;
     stack->source = &q->source;
@@ -84,7 +118,16 @@ static int create_stack(struct call *call, const struct cloudformation_create_st
                         struct cloudformation_create_stack_output *out)
 {
     (void)out;
-    int r = refuse_existing(call, in->stack_name);
+    const struct unsupported unsupported[] = {
+        {"StackPolicyBody", str_has(in->stack_policy_body)},
+        {"StackPolicyURL", str_has(in->stack_policy_url)},
+        {"RollbackConfiguration", rollback_triggers(in->rollback_configuration)},
+        {"NotificationARNs", in->notification_ar_ns.n > 0},
+        {0},
+    };
+    int r = stack_refuse(call, unsupported);
+    if (r == 0 && !str_has(in->client_request_token))
+        r = refuse_existing(call, in->stack_name, (struct str){0});
     if (r == 0)
         r = stack_check_role(call, in->role_arn);
     if (r < 0)
@@ -102,8 +145,6 @@ static int create_stack(struct call *call, const struct cloudformation_create_st
     stack->timeout_minutes = in->timeout_in_minutes;
     stack->protection = in->enable_termination_protection;
     stack->client_token = in->client_request_token;
-    stack->notification_arns.items = in->notification_ar_ns.items;
-    stack->notification_arns.n = in->notification_ar_ns.n;
     struct request *q = ARENA_NEW(call->arena, struct request);
     *q = (struct request){
         .call = call,
@@ -112,6 +153,8 @@ static int create_stack(struct call *call, const struct cloudformation_create_st
         .parameters = &in->parameters,
         .tags = &in->tags,
         .capabilities = &in->capabilities,
+        .types = &in->resource_types,
+        .role_arn = in->role_arn,
         .expands = true,
         .stack_name = stack->stack_name,
         .stack_id = stack->stack_id,
@@ -121,8 +164,8 @@ static int create_stack(struct call *call, const struct cloudformation_create_st
     return prepare(q);
 }
 
-static bool same_pairs(const struct cloudformation_record_pairs *a,
-                       const struct cloudformation_record_pairs *b)
+bool pairs_same(const struct cloudformation_record_pairs *a,
+                const struct cloudformation_record_pairs *b)
 {
     if (a->n != b->n)
         return false;
@@ -141,7 +184,7 @@ bool source_same(struct arena *a, const struct cloudformation_record_source *x,
                  const struct cloudformation_record_source *y)
 {
     struct json *j, *k;
-    if (!x || !y || x->parameters.n != y->parameters.n || !same_pairs(&x->tags, &y->tags) ||
+    if (!x || !y || x->parameters.n != y->parameters.n || !pairs_same(&x->tags, &y->tags) ||
         json_parse(a, x->processed, &j, NULL) < 0 || json_parse(a, y->processed, &k, NULL) < 0 ||
         !json_equal(j, k))
         return false;
@@ -170,6 +213,17 @@ int stack_check_updatable(struct call *call, const struct cloudformation_stack_r
                      STR(stack->status));
 }
 
+/* What a failed update can go back to is the template before it, however often it is tried again.
+ */
+void stack_replace_source(struct cloudformation_stack_record *stack,
+                          struct cloudformation_record_source *source)
+{
+    bool again = str_eq(stack->status, CLOUDFORMATION_STACK_STATUS_UPDATE_FAILED);
+    if (!again || !stack->previous)
+        stack->previous = stack->source;
+    stack->source = source;
+}
+
 static int update_prepared(struct request *q)
 {
     struct call *call = q->call;
@@ -178,21 +232,28 @@ static int update_prepared(struct request *q)
     struct cloudformation_stack_record *stack = q->user;
     if (!in->tags.items)
         q->source.tags = stack->source->tags;
-    if (source_same(call->arena, &q->source, stack->source) &&
+    if (str_has(in->client_request_token) &&
+        str_eq(stack->client_token, in->client_request_token)) {
+        out->stack_id = stack->stack_id;
+        return source_same(call->arena, &q->source, stack->source)
+                   ? 0
+                   : token_used(call, stack, in->client_request_token);
+    }
+    int r = stack_check_updatable(call, stack);
+    if (r < 0)
+        return r;
+    if (!str_eq(stack->status, CLOUDFORMATION_STACK_STATUS_UPDATE_FAILED) &&
+        source_same(call->arena, &q->source, stack->source) &&
         (!str_has(in->role_arn) || str_eq(in->role_arn, stack->role_arn)))
         return call_fail(call, CLOUDFORMATION_VALIDATION_ERROR, "No updates are to be performed.");
-    stack->previous = stack->source;
-    stack->source = &q->source;
+    stack_replace_source(stack, &q->source);
     stack->description = q->processed.view->description;
     stack->updated_ms = opt_int(call->now_ms);
     if (str_has(in->role_arn))
         stack->role_arn = in->role_arn;
     stack->disable_rollback = in->disable_rollback;
     stack->client_token = in->client_request_token;
-    if (in->notification_ar_ns.items) {
-        stack->notification_arns.items = in->notification_ar_ns.items;
-        stack->notification_arns.n = in->notification_ar_ns.n;
-    }
+    stack->retain_except_on_create = in->retain_except_on_create;
     out->stack_id = stack->stack_id;
     return stack_begin(call, stack, CLOUDFORMATION_STACK_STATUS_UPDATE_IN_PROGRESS, (struct str){0},
                        PHASE_UPDATE);
@@ -202,13 +263,24 @@ static int update_stack(struct call *call, const struct cloudformation_update_st
                         struct cloudformation_update_stack_output *out)
 {
     (void)out;
+    const struct unsupported unsupported[] = {
+        {"StackPolicyBody", str_has(in->stack_policy_body)},
+        {"StackPolicyURL", str_has(in->stack_policy_url)},
+        {"StackPolicyDuringUpdateBody", str_has(in->stack_policy_during_update_body)},
+        {"StackPolicyDuringUpdateURL", str_has(in->stack_policy_during_update_url)},
+        {"RollbackConfiguration", rollback_triggers(in->rollback_configuration)},
+        {"NotificationARNs", in->notification_ar_ns.n > 0},
+        {0},
+    };
     struct cloudformation_stack_record *stack =
         ARENA_NEW(call->arena, struct cloudformation_stack_record);
-    int r = stack_lookup(call, in->stack_name, stack);
+    int r = stack_refuse(call, unsupported);
+    if (r == 0)
+        r = stack_lookup(call, in->stack_name, stack);
     if (r == -ENOENT)
         return call_fail(call, CLOUDFORMATION_VALIDATION_ERROR, "Stack [%.*s] does not exist",
                          STR(in->stack_name));
-    if (r == 0)
+    if (r == 0 && !str_has(in->client_request_token))
         r = stack_check_updatable(call, stack);
     if (r == 0)
         r = stack_check_role(call, in->role_arn);
@@ -223,6 +295,8 @@ static int update_stack(struct call *call, const struct cloudformation_update_st
         .parameters = &in->parameters,
         .tags = &in->tags,
         .capabilities = &in->capabilities,
+        .types = &in->resource_types,
+        .role_arn = in->role_arn,
         .expands = true,
         .stack = stack,
         .stack_name = stack->stack_name,
@@ -254,8 +328,14 @@ static int delete_stack(struct call *call, const struct cloudformation_delete_st
                         void *out)
 {
     (void)out;
+    const struct unsupported unsupported[] = {
+        {"DeletionMode FORCE_DELETE_STACK", str_is(in->deletion_mode, "FORCE_DELETE_STACK")},
+        {0},
+    };
     struct cloudformation_stack_record stack = {0};
-    int r = stack_lookup(call, in->stack_name, &stack);
+    int r = stack_refuse(call, unsupported);
+    if (r == 0)
+        r = stack_lookup(call, in->stack_name, &stack);
     if (r == -ENOENT)
         return 0; /* AWS says nothing about a stack that is not there */
     if (r < 0)
@@ -265,8 +345,8 @@ static int delete_stack(struct call *call, const struct cloudformation_delete_st
         return 0;
     if (stack_is_busy(&stack))
         return call_fail(call, CLOUDFORMATION_VALIDATION_ERROR,
-                         "Stack:%.*s is in %.*s state and can not be deleted.", STR(stack.stack_id),
-                         STR(stack.status));
+                         "Stack [%.*s] cannot be deleted while in status %.*s",
+                         STR(stack.stack_name), STR(stack.status));
     r = check_deletable(call, &stack);
     if (r == 0)
         r = stack_check_role(call, in->role_arn);
@@ -281,31 +361,39 @@ static int delete_stack(struct call *call, const struct cloudformation_delete_st
     if (str_has(in->role_arn))
         stack.role_arn = in->role_arn;
     stack.client_token = in->client_request_token;
-    struct cloudformation_event_record e = {
-        .event_id = random_uuid(call->arena),
-        .logical_id = stack.stack_name,
-        .physical_id = stack.stack_id,
-        .type = S("AWS::CloudFormation::Stack"),
-        .status = CLOUDFORMATION_STACK_STATUS_DELETE_IN_PROGRESS,
-        .reason = S("User Initiated"),
-    };
-    stack.status = CLOUDFORMATION_STACK_STATUS_DELETE_IN_PROGRESS;
-    stack.status_reason = (struct str){0};
-    stack.caller = stack_caller(call, call->who);
-    r = stack_save(call, &stack);
-    if (r == 0)
-        r = stack_mark_busy(call, &stack, true);
-    if (r == 0)
-        r = stack_event(call, &stack, &e);
-    if (r == 0)
-        r = worker_start(call->cloud, call->account, call->region, stack_uuid(stack.stack_id),
-                         PHASE_DELETE, in->retain_resources.items, in->retain_resources.n);
-    return r;
+    stack.retained.items = in->retain_resources.items;
+    stack.retained.n = in->retain_resources.n;
+    return stack_begin(call, &stack, CLOUDFORMATION_STACK_STATUS_DELETE_IN_PROGRESS,
+                       (struct str){0}, PHASE_DELETE);
+}
+
+static int
+update_termination_protection(struct call *call,
+                              const struct cloudformation_update_termination_protection_input *in,
+                              struct cloudformation_update_termination_protection_output *out)
+{
+    struct cloudformation_stack_record stack = {0};
+    int r = stack_lookup(call, in->stack_name, &stack);
+    if (r == -ENOENT || (r == 0 && stack.deleted_ms.has))
+        return call_fail(call, CLOUDFORMATION_VALIDATION_ERROR, "Stack [%.*s] does not exist",
+                         STR(in->stack_name));
+    if (r < 0)
+        return r;
+    if (stack_is_busy(&stack)) /* its worker keeps a record of its own */
+        return call_fail(call, CLOUDFORMATION_VALIDATION_ERROR,
+                         "TerminationProtection of stack [%.*s] cannot be changed while in status "
+                         "%.*s",
+                         STR(stack.stack_name), STR(stack.status));
+    stack.protection = in->enable_termination_protection;
+    out->stack_id = stack.stack_id;
+    return stack_save(call, &stack);
 }
 
 const struct handler cloudformation_stack_handlers[] = {
     {cloudformation_create_stack_run(create_stack), "CreateStack", "stack/{StackName}/*"},
     {cloudformation_update_stack_run(update_stack), "UpdateStack", "stack/{StackName}/*"},
     {cloudformation_delete_stack_run(delete_stack), "DeleteStack", "stack/{StackName}/*"},
+    {cloudformation_update_termination_protection_run(update_termination_protection),
+     "UpdateTerminationProtection", "stack/{StackName}/*"},
     {0},
 };

@@ -96,41 +96,6 @@ struct str task_policy_text(struct task *task, const struct json *document)
     return props_text(task->arena, document);
 }
 
-static void tag_add(struct task *task, struct json *tags, struct str key, struct str value)
-{
-    struct arena *a = task->arena;
-    JSON_EACH(tags, t) {
-        if (str_eq(json_get_str(t, "Key"), key)) {
-            json_set(a, t, S("Value"), json_new_str(a, value));
-            return;
-        }
-    }
-    struct json *tag = json_add(tags, json_new(a, JSON_OBJECT));
-    json_set(a, tag, S("Key"), json_new_str(a, key));
-    json_set(a, tag, S("Value"), json_new_str(a, value));
-}
-
-struct json *task_tags(struct task *task, const char *property)
-{
-    struct json *tags = json_new(task->arena, JSON_ARRAY);
-    const struct cloudformation_stack_record *stack = &task->worker->stack;
-    const struct cloudformation_record_pairs *of_stack = &stack->source->tags;
-    for (size_t i = 0; i < of_stack->n; i++)
-        tag_add(task, tags, of_stack->items[i].key, of_stack->items[i].value);
-    const struct json *own = json_get(task->props, property);
-    JSON_EACH(own, t) {
-        if (own->type == JSON_OBJECT)
-            tag_add(task, tags, t->key, props_text(task->arena, t));
-        else
-            tag_add(task, tags, props_get(task->arena, t, "Key"),
-                    props_get(task->arena, t, "Value"));
-    }
-    tag_add(task, tags, S("aws:cloudformation:stack-name"), stack->stack_name);
-    tag_add(task, tags, S("aws:cloudformation:stack-id"), stack->stack_id);
-    tag_add(task, tags, S("aws:cloudformation:logical-id"), task->record->logical_id);
-    return tags;
-}
-
 /* ---- running ---- */
 
 static void end(struct task *task, bool ok)
@@ -236,14 +201,17 @@ void task_retry(struct task *task)
 static int plan_create(struct task *task)
 {
     struct cloudformation_resource_record *rec = task->record;
-    /* Left half made by a daemon that was killed: away with it first. */
-    if (str_has(rec->physical_id) && !task->replacing) {
+    /* Left half made by a daemon that was killed or by an update that failed: away with it first.
+     */
+    bool fresh = task->action == ACTION_CREATE || !str_eq(rec->physical_id, rec->old_physical_id);
+    if (str_has(rec->physical_id) && fresh) {
+        const struct json *old = task->old_props;
         task->physical_id = rec->physical_id;
-        task->old_props = task->props;
+        task->old_props = task->tried_props ? task->tried_props : task->props;
         int r = task->provider->remove(task);
         if (r < 0)
             return r;
-        task->old_props = NULL;
+        task->old_props = old;
     }
     task->physical_id = (struct str){0};
     return task->provider->create(task);
@@ -251,32 +219,18 @@ static int plan_create(struct task *task)
 
 static int plan_update(struct task *task)
 {
-    const struct resource_type *type = resource_type_find(task->record->type);
-    struct property_change *changes;
-    size_t n;
-    enum resource_change change =
-        resource_type_compare(task->arena, type, task->old_props, task->props, &changes, &n);
-    if (change == CHANGE_NONE) {
-        task->skipped = true;
-        return 0;
-    }
     struct cloudformation_resource_record *rec = task->record;
-    if (change == CHANGE_REPLACE || !task->provider->update) {
-        /* A second replacement in one resumed update must not lose the first old one. */
-        if (!str_has(rec->old_physical_id)) {
-            rec->old_physical_id = rec->physical_id;
-            rec->old_properties = rec->properties;
-            rec->old_attributes = rec->attributes;
-        }
-        task->replacing = true;
-        worker_resource_event(task->worker, rec, CLOUDFORMATION_RESOURCE_STATUS_UPDATE_IN_PROGRESS,
-                              S("Requested update requires the creation of a new physical "
-                                "resource; hence creating one."),
-                              false);
-        return plan_create(task);
-    }
+    if (task->change == CHANGE_NONE)
+        return 0;
     task->physical_id = rec->physical_id;
-    return task->provider->update(task);
+    if (task->change != CHANGE_REPLACE)
+        return task->provider->update(task);
+    /* A second replacement before the operation has succeeded must not lose the first old one. */
+    if (!str_has(rec->old_physical_id)) {
+        rec->old_physical_id = rec->physical_id;
+        stack_resource_save(task->call, stack_uuid(task->worker->stack.stack_id), rec);
+    }
+    return plan_create(task);
 }
 
 void task_start(struct task *task)

@@ -36,7 +36,7 @@ void worker_resource_event(struct worker *w, const struct cloudformation_resourc
         .type = rec->type,
         .status = status,
         .reason = reason,
-        .properties = rec->properties,
+        .properties = str_has(rec->shown) ? rec->shown : rec->properties,
     };
     stack_event(w->call, &w->stack, &e);
     if (!save)
@@ -47,64 +47,6 @@ void worker_resource_event(struct worker *w, const struct cloudformation_resourc
     r.updated_ms = opt_int(clock_now_ms());
     stack_resource_save(w->call, stack_uuid(w->stack.stack_id), &r);
     *(struct cloudformation_resource_record *)(uintptr_t)rec = r;
-}
-
-/* ---- values for intrinsic functions ---- */
-
-static struct cloudformation_resource_record *record_of(struct worker *w, struct str id)
-{
-    for (size_t i = 0; i < w->resources.n; i++)
-        if (str_eq(w->resources.items[i].logical_id, id))
-            return &w->resources.items[i];
-    return NULL;
-}
-
-static int value_ref(void *user, struct arena *a, const struct template_resource *res,
-                     struct json **ret, struct template_error *err)
-{
-    struct cloudformation_resource_record *rec = record_of(user, res->logical_id);
-    if (!rec || !str_has(rec->physical_id))
-        return template_fail(a, err, res->declaration,
-                             "Resource %.*s is not there to be referred to", STR(res->logical_id));
-    *ret = json_new_str(a, rec->physical_id);
-    return 0;
-}
-
-static int value_attribute(void *user, struct arena *a, const struct template_resource *res,
-                           struct str attribute, struct json **ret, struct template_error *err)
-{
-    struct cloudformation_resource_record *rec = record_of(user, res->logical_id);
-    struct json *all = NULL;
-    if (rec && rec->attributes.n)
-        json_parse(a, rec->attributes, &all, NULL);
-    *ret = json_find(all, attribute);
-    if (*ret)
-        return 0;
-    return template_fail(a, err, res->declaration,
-                         "Attribute '%.*s' of resource %.*s (%.*s) is not supported",
-                         STR(attribute), STR(res->logical_id), STR(res->type));
-}
-
-static int value_import(void *user, struct arena *a, struct str name, struct json **ret,
-                        struct template_error *err)
-{
-    struct worker *w = user;
-    struct cloudformation_export_record e = {0};
-    if (stack_export_find(w->call, name, &e) < 0)
-        return template_fail(a, err, NULL, "No export named %.*s found.", STR(name));
-    stack_import_add(w->call, &w->stack, name);
-    *ret = json_new_str(a, e.value);
-    return 0;
-}
-
-struct template_source worker_source(struct worker *w)
-{
-    return (struct template_source){
-        .user = w,
-        .resolve_ref = value_ref,
-        .resolve_attribute = value_attribute,
-        .resolve_import = value_import,
-    };
 }
 
 /* ---- a task's beginning and end ---- */
@@ -122,28 +64,11 @@ static struct str in_progress(const struct task *t)
     }
 }
 
-static int resolve(struct worker *w, struct task *t)
-{
-    struct arena *a = w->call->arena;
-    struct template_source source = worker_source(w);
-    struct template_error err = {0};
-    struct json *props;
-    if (!t->provider)
-        return task_fail(t, "Resource type %.*s is not supported by this cloud",
-                         STR(t->record->type));
-    const struct resource_type *type = resource_type_find(t->record->type);
-    if (template_resolve_properties(w->processed.view, a, &source, t->resource, &props, &err) < 0 ||
-        (type && resource_type_check(a, type, props, &err) < 0))
-        return task_fail(t, "%.*s", STR(err.message));
-    t->props = props;
-    return 0;
-}
-
 /* Retain: the thing stays, the stack forgets it. */
 static bool retained(const struct worker *w, const struct task *t)
 {
-    for (size_t i = 0; i < w->n_retained; i++)
-        if (str_eq(w->retained[i], t->record->logical_id))
+    for (size_t i = 0; i < w->stack.retained.n; i++)
+        if (str_eq(w->stack.retained.items[i], t->record->logical_id))
             return true;
     struct str policy = t->action == ACTION_DELETE_OLD ? t->record->update_replace_policy
                                                        : t->record->deletion_policy;
@@ -153,50 +78,97 @@ static bool retained(const struct worker *w, const struct task *t)
     return str_is(policy, "Retain") && t->action != ACTION_DELETE_NEW;
 }
 
+/* What the resource was before the operation, for the way back. */
 static void keep_properties(struct task *t)
 {
     struct cloudformation_resource_record *rec = t->record;
-    if (t->action == ACTION_UPDATE && !str_has(rec->old_properties)) {
-        rec->old_properties = rec->properties;
-        rec->old_attributes = rec->attributes;
+    if (t->action != ACTION_UPDATE || str_has(rec->old_properties))
+        return;
+    rec->old_properties = rec->properties;
+    rec->old_shown = rec->shown;
+    rec->old_attributes = rec->attributes;
+}
+
+/* Modify, replace or nothing; tags of the stack are the resource's as well. */
+static enum resource_change decide(struct worker *w, struct task *t)
+{
+    struct property_change *changes;
+    size_t n;
+    const struct resource_type *type = resource_type_find(t->record->type);
+    enum resource_change change =
+        resource_type_compare(t->arena, type, t->old_props, t->props, &changes, &n);
+    if (change == CHANGE_NONE && t->tried_props) {
+        /* Back to what it was before a failed update. */
+        t->old_props = t->tried_props;
+        change = resource_type_compare(t->arena, type, t->old_props, t->props, &changes, &n);
     }
+    if (t->half_replaced)
+        return CHANGE_REPLACE;
+    if (change == CHANGE_NONE && t->provider->update && worker_tags_changed(w) &&
+        property_type_find(type->properties, S("Tags")))
+        return CHANGE_MODIFY;
+    return change != CHANGE_NONE && !t->provider->update ? CHANGE_REPLACE : change;
+}
+
+static void fail_at_once(struct task *t)
+{
+    t->state = TASK_FAILED;
+    worker_task_ended(t);
+}
+
+static void start_forward(struct worker *w, struct task *t)
+{
+    struct cloudformation_resource_record *rec = t->record;
+    struct str reason = {0};
+    if (t->action == ACTION_CREATE)
+        rec->touched = S("created");
+    if (worker_resolve(w, t) < 0) {
+        worker_resource_event(w, rec, in_progress(t), (struct str){0}, true);
+        fail_at_once(t);
+        return;
+    }
+    t->change = t->action == ACTION_UPDATE ? decide(w, t) : CHANGE_MODIFY;
+    if (t->change != CHANGE_NONE) {
+        keep_properties(t);
+        rec->properties = json_text(t->arena, t->props, -1);
+        rec->shown = t->shown;
+        if (t->action == ACTION_UPDATE && !str_is(rec->touched, "created"))
+            rec->touched = S("updated");
+        if (t->change == CHANGE_REPLACE)
+            reason = S("Requested update requires the creation of a new physical resource; hence "
+                       "creating one.");
+        worker_resource_event(w, rec, in_progress(t), reason, true);
+    }
+    task_start(t);
+}
+
+/* Events of a removal name the thing that is removed, which may be the replaced one. */
+static void removal_event(struct worker *w, struct task *t, struct str status, struct str reason)
+{
+    struct cloudformation_resource_record shown = *t->record;
+    shown.physical_id = t->physical_id;
+    bool whole = t->action == ACTION_DELETE;
+    worker_resource_event(w, whole ? t->record : &shown, status, reason, whole);
 }
 
 static void start(struct worker *w, struct task *t)
 {
-    bool forward = t->action == ACTION_CREATE || t->action == ACTION_UPDATE;
     w->running++;
     t->state = TASK_RUNNING;
-    if (forward && resolve(w, t) < 0) {
+    if (t->action == ACTION_CREATE || t->action == ACTION_UPDATE) {
+        start_forward(w, t);
+        return;
+    }
+    if (t->action == ACTION_REVERT) {
         worker_resource_event(w, t->record, in_progress(t), (struct str){0}, true);
-        t->state = TASK_FAILED;
-        worker_task_ended(t);
-        return;
-    }
-    bool removal = !forward && t->action != ACTION_REVERT;
-    if (removal && retained(w, t) && str_has(t->physical_id)) {
-        t->skipped = true;
-        t->state = TASK_DONE;
-        worker_task_ended(t);
-        return;
-    }
-    const struct resource_type *type = resource_type_find(t->record->type);
-    struct property_change *changes;
-    size_t n;
-    bool same =
-        t->action == ACTION_UPDATE &&
-        resource_type_compare(t->arena, type, t->old_props, t->props, &changes, &n) == CHANGE_NONE;
-    if (!same && (forward || t->action == ACTION_REVERT || str_has(t->physical_id)))
-        worker_resource_event(w, t->record, in_progress(t), (struct str){0},
-                              t->action != ACTION_DELETE_OLD);
-    if (!same) {
-        keep_properties(t);
-        if (forward)
-            t->record->properties = json_text(t->arena, t->props, -1);
-        if (t->action == ACTION_CREATE)
-            t->record->touched = S("created");
-        else if (t->action == ACTION_UPDATE)
-            t->record->touched = S("updated");
+    } else if (str_has(t->physical_id)) {
+        if (retained(w, t)) {
+            t->skipped = true;
+            t->state = TASK_DONE;
+            worker_task_ended(t);
+            return;
+        }
+        removal_event(w, t, in_progress(t), (struct str){0});
     }
     task_start(t);
 }
@@ -207,20 +179,20 @@ static void removed(struct worker *w, struct task *t)
     struct str uuid = stack_uuid(w->stack.stack_id);
     struct str status = t->skipped ? CLOUDFORMATION_RESOURCE_STATUS_DELETE_SKIPPED
                                    : CLOUDFORMATION_RESOURCE_STATUS_DELETE_COMPLETE;
+    if (t->action == ACTION_DELETE || str_has(t->physical_id))
+        removal_event(w, t, status, (struct str){0});
     if (t->action == ACTION_DELETE) {
-        worker_resource_event(w, rec, status, (struct str){0}, true);
         if (w->phase != PHASE_DELETE && w->phase != PHASE_ROLLBACK)
             stack_resource_delete(w->call, uuid, rec->logical_id);
         return;
     }
-    struct cloudformation_resource_record shown = *rec;
-    shown.physical_id = t->physical_id;
-    if (str_has(t->physical_id))
-        worker_resource_event(w, &shown, status, (struct str){0}, false);
     if (t->action == ACTION_DELETE_NEW) {
         rec->physical_id = rec->old_physical_id;
         rec->properties = rec->old_properties;
+        rec->shown = rec->old_shown;
         rec->attributes = rec->old_attributes;
+        rec->status = CLOUDFORMATION_RESOURCE_STATUS_UPDATE_COMPLETE;
+        rec->status_reason = (struct str){0};
     }
     rec->old_physical_id = rec->old_properties = rec->old_attributes = (struct str){0};
     stack_resource_save(w->call, uuid, rec);
@@ -229,13 +201,14 @@ static void removed(struct worker *w, struct task *t)
 static void made(struct worker *w, struct task *t)
 {
     struct cloudformation_resource_record *rec = t->record;
-    if (t->skipped) {
-        rec->touched = S("same");
+    rec->settled = worker_operation(w);
+    if (t->change == CHANGE_NONE && t->action == ACTION_UPDATE) {
         stack_resource_save(w->call, stack_uuid(w->stack.stack_id), rec);
         return;
     }
     if (t->action == ACTION_REVERT) {
         rec->properties = rec->old_properties;
+        rec->shown = rec->old_shown;
         if (!t->attributes)
             rec->attributes = rec->old_attributes;
     }
@@ -256,7 +229,10 @@ static void broke(struct worker *w, struct task *t)
                             : CLOUDFORMATION_RESOURCE_STATUS_DELETE_FAILED;
     if (str_has(t->physical_id) && t->action == ACTION_CREATE)
         t->record->physical_id = t->physical_id;
-    worker_resource_event(w, t->record, status, t->reason, true);
+    if (t->action == ACTION_DELETE_OLD || t->action == ACTION_DELETE_NEW)
+        removal_event(w, t, status, t->reason);
+    else
+        worker_resource_event(w, t->record, status, t->reason, true);
     w->failed_ids =
         w->failed ? str_printf(a, "%.*s, %.*s", STR(w->failed_ids), STR(t->record->logical_id))
                   : t->record->logical_id;
@@ -315,12 +291,32 @@ static void advance(struct worker *w)
         phase_end(w);
 }
 
+static bool late(const struct worker *w)
+{
+    return w->phase == PHASE_CREATE && w->stack.timeout_minutes.has &&
+           clock_now_ms() - w->stack.created_ms.is > w->stack.timeout_minutes.is * 60000;
+}
+
 static void timer_fired(uv_timer_t *timer)
 {
     struct worker *w = timer->data;
-    for (size_t i = 0; i < w->n_tasks; i++)
-        if (w->tasks[i].state == TASK_RETRYING)
-            task_retry(&w->tasks[i]);
+    bool cancel = late(w);
+    for (size_t i = 0; i < w->n_tasks; i++) {
+        struct task *t = &w->tasks[i];
+        if (t->state != TASK_RETRYING)
+            continue;
+        if (!cancel) {
+            task_retry(t);
+            continue;
+        }
+        /* The last one's end ends the worker. */
+        bool last = w->running == 1;
+        task_fail(t, "Resource creation cancelled");
+        w->failed = true;
+        fail_at_once(t);
+        if (last)
+            return;
+    }
 }
 
 void worker_wait(struct worker *w)
@@ -353,85 +349,42 @@ static void finish(struct worker *w, struct str status, struct str reason)
     call_close(call);
 }
 
-static int resolve_outputs(struct worker *w, struct cloudformation_record_outputs *ret,
-                           struct str *why)
-{
-    struct arena *a = w->call->arena;
-    struct template *view = w->processed.view;
-    struct template_source source = worker_source(w);
-    struct template_error err = {0};
-    struct cloudformation_record_output *items =
-        ARENA_ARRAY(a, struct cloudformation_record_output, view->n_outputs + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < view->n_outputs; i++) {
-        const struct template_output *o = &view->outputs[i];
-        if (!o->active)
-            continue;
-        struct cloudformation_record_output *out = &items[n];
-        *out = (struct cloudformation_record_output){.key = o->name, .description = o->description};
-        if (template_resolve_output(view, a, &source, o, &out->value, &out->export_name, &err) <
-            0) {
-            *why = err.message;
-            return -EINVAL;
-        }
-        n++;
-    }
-    ret->items = items;
-    ret->n = n;
-    return 0;
-}
-
-/* Outputs and exports of what has been made; a clash or an export in use fails the operation. */
-static int publish_outputs(struct worker *w, struct str *why)
-{
-    struct cloudformation_record_outputs outputs = {0};
-    int r = resolve_outputs(w, &outputs, why);
-    if (r < 0)
-        return r;
-    for (size_t i = 0; i < w->stack.outputs.n; i++) {
-        struct cloudformation_record_output *old = &w->stack.outputs.items[i];
-        struct str *names;
-        size_t n, k = 0;
-        if (!str_has(old->export_name))
-            continue;
-        while (k < outputs.n && !(str_eq(outputs.items[k].export_name, old->export_name) &&
-                                  str_eq(outputs.items[k].value, old->value)))
-            k++;
-        if (k < outputs.n || stack_importers(w->call, old->export_name, &names, &n) < 0 || !n)
-            continue;
-        *why =
-            str_printf(w->call->arena, "Export %.*s cannot be %s as it is in use by %.*s",
-                       STR(old->export_name), k < outputs.n ? "updated" : "deleted", STR(names[0]));
-        return -EBUSY;
-    }
-    struct cloudformation_stack_record next = w->stack;
-    next.outputs = outputs;
-    struct str clash;
-    if (stack_exports_update(w->call, &next, &clash) < 0) {
-        struct cloudformation_export_record e = {0};
-        stack_export_find(w->call, clash, &e);
-        *why = str_printf(w->call->arena, "Export with name %.*s is already exported by stack %.*s",
-                          STR(clash), STR(e.stack_id));
-        return -EEXIST;
-    }
-    stack_exports_remove(w->call, &w->stack, &outputs);
-    w->stack.outputs = outputs;
-    return 0;
-}
-
+/* The operation is over: what was kept for the way back goes. */
 static void forget_update(struct worker *w)
 {
     struct str uuid = stack_uuid(w->stack.stack_id);
     for (size_t i = 0; i < w->resources.n; i++) {
         struct cloudformation_resource_record *rec = &w->resources.items[i];
-        if (str_eq(rec->status, CLOUDFORMATION_RESOURCE_STATUS_DELETE_COMPLETE) ||
+        if (!str_has(rec->status) || /* never begun */
+            str_eq(rec->status, CLOUDFORMATION_RESOURCE_STATUS_DELETE_COMPLETE) ||
             str_eq(rec->status, CLOUDFORMATION_RESOURCE_STATUS_DELETE_SKIPPED))
             continue;
+        if (str_eq(rec->status, CLOUDFORMATION_RESOURCE_STATUS_UPDATE_FAILED)) {
+            rec->status = CLOUDFORMATION_RESOURCE_STATUS_UPDATE_COMPLETE;
+            rec->status_reason = (struct str){0};
+        }
         rec->touched = rec->old_physical_id = rec->old_properties = rec->old_attributes =
-            (struct str){0};
+            rec->old_shown = (struct str){0};
         stack_resource_save(w->call, uuid, rec);
     }
     w->stack.previous = NULL;
+}
+
+/* The stack is what it was: its records say again what the template of then says of them. */
+static void restore_source(struct worker *w)
+{
+    struct template_error err = {0};
+    if (w->stack.previous)
+        w->stack.source = w->stack.previous;
+    if (prepare_source(w->call, w->stack.source, NULL, w->stack.stack_name, w->stack.stack_id,
+                       &w->stack, &w->processed, &err) < 0) {
+        log_error("cloudformation: template of %.*s: %.*s", STR(w->stack.stack_name),
+                  STR(err.message));
+        return;
+    }
+    w->stack.description = w->processed.view->description;
+    worker_describe(w);
+    worker_settle_imports(w);
 }
 
 static struct str failure_reason(struct worker *w, struct str why, const char *end)
@@ -446,7 +399,8 @@ static struct str failure_reason(struct worker *w, struct str why, const char *e
 static void create_ended(struct worker *w)
 {
     struct str why = {0};
-    if (!w->failed && publish_outputs(w, &why) == 0) {
+    if (!w->failed && worker_publish(w, &why) == 0) {
+        worker_settle_imports(w);
         forget_update(w);
         finish(w, CLOUDFORMATION_STACK_STATUS_CREATE_COMPLETE, (struct str){0});
         return;
@@ -467,7 +421,7 @@ static void create_ended(struct worker *w)
 static void update_ended(struct worker *w)
 {
     struct str why = {0};
-    if (!w->failed && publish_outputs(w, &why) == 0) {
+    if (!w->failed && worker_publish(w, &why) == 0) {
         stack_status(w, CLOUDFORMATION_STACK_STATUS_UPDATE_COMPLETE_CLEANUP_IN_PROGRESS,
                      (struct str){0});
         begin(w, PHASE_CLEANUP);
@@ -517,6 +471,7 @@ static void phase_end(struct worker *w)
         return;
     case PHASE_CLEANUP:
         /* AWS tries, tells in the events, and lets the update stand. */
+        worker_settle_imports(w);
         forget_update(w);
         finish(w, CLOUDFORMATION_STACK_STATUS_UPDATE_COMPLETE, (struct str){0});
         return;
@@ -531,8 +486,7 @@ static void phase_end(struct worker *w)
         begin(w, PHASE_ROLLBACK_CLEANUP);
         return;
     case PHASE_ROLLBACK_CLEANUP:
-        if (w->stack.previous)
-            w->stack.source = w->stack.previous;
+        restore_source(w);
         forget_update(w);
         finish(w, CLOUDFORMATION_STACK_STATUS_UPDATE_ROLLBACK_COMPLETE, (struct str){0});
         return;
@@ -544,12 +498,7 @@ static void begin(struct worker *w, enum phase phase)
     w->phase = phase;
     w->failed = false;
     w->failed_ids = w->failed_verb = (struct str){0};
-    int r = worker_plan(w);
-    if (r < 0) {
-        w->failed = true;
-        w->failed_verb = S("update");
-        w->failed_ids = S("the type of a resource cannot change under the same logical id");
-    }
+    worker_plan(w);
     advance(w);
 }
 
@@ -579,7 +528,7 @@ static const struct principal self = {.type = PRINCIPAL_SERVICE,
                                       .service = S_INIT("cloudformation.amazonaws.com")};
 
 int worker_start(struct cloud *cloud, struct str account, struct str region, struct str uuid,
-                 enum phase phase, const struct str *retained_ids, size_t n_retained)
+                 enum phase phase)
 {
     struct worker *w = calloc(1, sizeof *w);
     if (!w)
@@ -597,9 +546,6 @@ int worker_start(struct cloud *cloud, struct str account, struct str region, str
     }
     w->who = str_has(w->stack.role_arn) ? role_principal(w, w->stack.role_arn)
                                         : stack_principal(w->stack.caller);
-    w->retained = ARENA_ARRAY(w->call->arena, struct str, n_retained + 1);
-    for (size_t i = 0; i < n_retained; i++)
-        w->retained[w->n_retained++] = str_copy(w->call->arena, retained_ids[i]);
     if (phase == PHASE_CREATE || phase == PHASE_UPDATE || phase == PHASE_CLEANUP) {
         struct template_error err = {0};
         r = prepare_source(w->call, w->stack.source, w->stack.previous, w->stack.stack_name,
@@ -654,7 +600,7 @@ int worker_resume_all(struct cloud *cloud, struct store *store)
         if (stack_load(look, uuid, &stack) == 0) {
             log_info("cloudformation: going on with %.*s (%.*s)", STR(stack.stack_name),
                      STR(stack.status));
-            worker_start(cloud, account, region, uuid, phase_of(stack.status), NULL, 0);
+            worker_start(cloud, account, region, uuid, phase_of(stack.status));
         }
         call_close(look);
     }

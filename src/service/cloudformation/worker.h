@@ -43,14 +43,12 @@ struct worker {
     struct str failed_verb; /* "create", "update" */
     uv_timer_t *timer;      /* for steps that ask again */
     size_t retrying;
-    struct str *retained; /* logical ids that DeleteStack keeps */
-    size_t n_retained;
 };
 
 /* Starts on a stack whose record has been saved with its new ..._IN_PROGRESS status and whose
  * Source is what is wanted. Returns at once. */
 int worker_start(struct cloud *cloud, struct str account, struct str region, struct str stack_uuid,
-                 enum phase phase, const struct str *retained, size_t n_retained);
+                 enum phase phase);
 /* All stacks that were busy when the daemon ended. */
 int worker_resume_all(struct cloud *cloud, struct store *store);
 
@@ -60,11 +58,27 @@ void task_retry(struct task *task);
 void worker_task_ended(struct task *task);
 void worker_wait(struct worker *worker); /* arms the timer */
 /* plan.c: the tasks of the phase that begins. */
-int worker_plan(struct worker *worker);
+void worker_plan(struct worker *worker);
 void worker_resource_event(struct worker *worker,
                            const struct cloudformation_resource_record *resource, struct str status,
                            struct str reason, bool save);
+/* The records of what the template has get its policies and dependencies. */
+void worker_describe(struct worker *worker);
+/* Names the operation, to tell what it has done already from what earlier ones did. */
+struct str worker_operation(struct worker *worker);
+
+/* values.c */
+struct cloudformation_resource_record *worker_record(struct worker *worker, struct str logical_id);
 struct template_source worker_source(struct worker *worker);
+int worker_resolve(struct worker *worker, struct task *task); /* fills props and shown */
+
+/* outputs.c: outputs and exports of what has been made; a clash or an export in use fails with why.
+ */
+int worker_publish(struct worker *worker, struct str *why);
+void worker_settle_imports(struct worker *worker);
+
+/* tags.c */
+bool worker_tags_changed(struct worker *worker);
 
 /* prepare.c - the processed template of a source, with the stack's pseudo parameters. */
 int prepare_source(struct call *call, const struct cloudformation_record_source *source,
