@@ -146,9 +146,12 @@ def user_env(home):
         os.makedirs(os.path.join(home, name), mode=0o700, exist_ok=True)
         if AS_ROOT:
             os.chown(os.path.join(home, name), NOBODY, NOBODY)
-    keep = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "LC_ALL", "TZ")}
+    keep = {k: v for k, v in os.environ.items() if k in ("LANG", "LC_ALL", "TZ")}
+    # Root's PATH may lead into folders that are closed to others.
+    path = "/usr/local/bin:/usr/bin:/bin" if AS_ROOT else os.environ["PATH"]
     return dict(
         keep,
+        PATH=path,
         HOME=home,
         TMPDIR=os.path.join(home, "tmp"),
         XDG_CONFIG_HOME=os.path.join(home, "config"),
@@ -194,7 +197,7 @@ def part_build(tally):
 
 
 def part_build_asan(tally):
-    built(tally, build("build-asan", ["-Db_sanitize=address,undefined"]))
+    built(tally, build("build-asan", ["-Dtests=enabled", "-Db_sanitize=address,undefined"]))
 
 
 # ---- unit tests ----
@@ -381,7 +384,7 @@ def part_docs(tally):
 def part_fuzz(tally):
     """Some seconds each: enough to see that the targets work and that nothing falls at once."""
     names = sorted(os.path.basename(p)[:-2] for p in glob.glob(os.path.join(ROOT, "fuzz", "*.c")))
-    options = ["-Dfuzz=true", "-Dtests=false", "-Db_sanitize=address,undefined", "-Db_lundef=false"]
+    options = ["-Dfuzz=true", "-Dtests=disabled", "-Db_sanitize=address,undefined", "-Db_lundef=false"]
     problem = build("build-fuzz", options, {"CC": "clang-14"}, ["fuzz/" + n for n in names])
     if problem:
         tally.fail(problem)

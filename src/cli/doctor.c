@@ -35,7 +35,7 @@ static void find(struct doctor *d, enum verdict verdict, const char *name, struc
 
 static const char *cgroup_name(enum sandbox_cgroup g)
 {
-    return g == SANDBOX_CGROUP_V2 ? "cgroup v2" : g == SANDBOX_CGROUP_V1 ? "cgroup v1" : "none";
+    return g == SANDBOX_CGROUP_V2 ? "cgroup v2" : g == SANDBOX_CGROUP_V1 ? "cgroup v1" : "no cgroup";
 }
 
 static void limits(struct doctor *d, const struct sandbox_abilities *can)
