@@ -2,10 +2,12 @@
 
 The C halves of the standard library's json, without its python half: that one imports re,
 which takes longer than the whole rest of a start. Differences to json.dumps: Decimal is
-written as a number with all its digits, bytes as text, NaN and infinity are refused.
+written as a number with all its digits, bytes as text, a named tuple as an object. NaN and
+infinity come out as these words, which are no JSON.
 """
 
 import sys
+from marshal import dumps as _marshal
 
 from _json import encode_basestring, encode_basestring_ascii, make_encoder, make_scanner
 
@@ -66,15 +68,48 @@ def _default(value):
         if value.is_nan():
             return float("nan")
         return _Number(value)
+    if _is_named(value):
+        return _without_names(value)
     raise TypeError("Object of type {} is not JSON serializable".format(type(value).__name__))
 
 
+def _is_named(value):
+    return callable(getattr(value, "_asdict", None))
+
+
+def _without_names(value):
+    """The same with named tuples as dicts: the encoder would write them as lists."""
+    if isinstance(value, dict):
+        return {key: _without_names(v) for key, v in value.items()}
+    if _is_named(value):
+        return {key: _without_names(v) for key, v in value._asdict().items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_names(v) for v in value]
+    return value
+
+
+def _may_hold_names(value):
+    """Asks the C code that writes byte code: it takes plain tuples only. Cheap beside encoding."""
+    if not isinstance(value, (dict, list, tuple)):
+        return False
+    try:
+        _marshal(value)
+        return False
+    except ValueError:
+        return True
+
+
 def _encode(value, default, encode_str):
-    encoder = make_encoder({}, default, encode_str, None, ": ", ", ", False, False, False)
+    encoder = make_encoder({}, default, encode_str, None, ": ", ", ", False, False, True)
     return "".join(encoder(value, 0))
 
 
 def dumps(value):
+    if _may_hold_names(value):
+        try:
+            value = _without_names(value)
+        except RecursionError:
+            pass  # the encoder says what is wrong
     try:
         return _encode(value, _default_without_decimal, _encode_str)
     except _HasDecimal:

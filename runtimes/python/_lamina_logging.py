@@ -41,7 +41,10 @@ class LambdaLoggerHandler(logging.Handler):
         # In a frame's type the level is 2 (debug) to 6 (critical), shifted by two.
         level = min(max(record.levelno, 0), 50) // 10
         frame_type = self.frame_base | ((level + 1) << 2 if level else 0)
-        runtime.log_sink.log(self.format(record), frame_type)
+        text = self.format(record)
+        if not runtime.log_sink.framed and not text.endswith("\n"):
+            text += "\n"  # behind a traceback
+        runtime.log_sink.log(text, frame_type)
 
 
 class JsonFormatter(logging.Formatter):

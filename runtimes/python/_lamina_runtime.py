@@ -130,11 +130,14 @@ class PipeSink:
     framed = False
 
     def log(self, text, frame_type=None):
-        sys.stdout.write(text)
+        try:
+            sys.stdout.write(text)
+        except UnicodeEncodeError:  # half of a surrogate pair
+            sys.stdout.write(text.encode("utf-8", "backslashreplace").decode())
 
     def log_error(self, lines, frame_type=None):
         # \r keeps a traceback one event.
-        sys.stdout.write("\r".join(lines) + "\n")
+        self.log("\r".join(lines).replace("\n", "\r") + "\n")
 
 
 class FrameSink:

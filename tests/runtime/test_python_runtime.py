@@ -225,9 +225,33 @@ def test_what_cannot_be_json_is_a_marshal_error(code):
     )
 
 
-def test_nan_is_no_json(code):
-    a = answer_of(code("def handler(event, context):\n    return float('nan')\n"))
-    assert a.json["errorType"] == "Runtime.MarshalError"
+def test_nan_is_written_though_it_is_no_json(code):
+    folder = code("def handler(event, context):\n    return [float('nan'), -float('inf')]\n")
+    assert answer_of(folder).body == b"[NaN, -Infinity]"
+
+
+def test_named_tuples_are_objects(code):
+    folder = code(
+        "from collections import namedtuple\n"
+        "Point = namedtuple('Point', 'x y')\n"
+        "def handler(event, context):\n"
+        "    return {'at': [Point(1, (Point(2, 3), 4))]}\n"
+    )
+    assert answer_of(folder).body == b'{"at": [{"x": 1, "y": [{"x": 2, "y": 3}, 4]}]}'
+
+
+def test_a_circle_is_a_marshal_error(code):
+    folder = code("def handler(event, context):\n    a = [{1}]\n    a[0] = a\n    return a\n")
+    error = answer_of(folder).json
+    assert error["errorMessage"] == "Unable to marshal response: Circular reference detected"
+
+
+def test_a_message_that_is_no_text(code):
+    folder = code("def handler(event, context):\n    raise ValueError('a\\nb \\ud800')\n")
+    r = run(folder, "app.handler")
+    assert r.answers[0].json["errorMessage"].startswith("a\nb ")
+    assert r.stdout.startswith("[ERROR] ValueError: a\rb \\ud800\rTraceback ")
+    assert r.stdout.count("\n") == 1
 
 
 def test_an_event_that_is_no_json(code):
@@ -409,6 +433,19 @@ def test_log_lines(code):
         r.stdout,
     ), r.stdout
     assert r.stderr == ""
+
+
+def test_a_logged_traceback_ends_its_line(code):
+    folder = code(
+        "import logging\n"
+        "def handler(event, context):\n"
+        "    try:\n"
+        "        1 / 0\n"
+        "    except Exception:\n"
+        "        logging.exception('caught')\n"
+        "    logging.error('next')\n"
+    )
+    assert "\nZeroDivisionError: division by zero\n[ERROR]\t" in run(folder, "app.handler").stdout
 
 
 def test_logging_imported_only_by_the_handler(code):
