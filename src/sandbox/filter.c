@@ -121,11 +121,11 @@ static int add_rules(scmp_filter_ctx ctx)
     for (scmp_datum_t family = AF_UNSPEC; family < AF_NETLINK; family++) {
         if (family == AF_UNIX || family == AF_INET || family == AF_INET6)
             continue;
-        int r = add_family_rule(ctx, SCMP_A0(SCMP_CMP_EQ, family));
+        int r = add_family_rule(ctx, SCMP_A0(SCMP_CMP_EQ, family, 0));
         if (r < 0)
             return r;
     }
-    int r = add_family_rule(ctx, SCMP_A0(SCMP_CMP_GT, AF_NETLINK));
+    int r = add_family_rule(ctx, SCMP_A0(SCMP_CMP_GT, AF_NETLINK, 0));
     if (r < 0)
         return r;
     return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);

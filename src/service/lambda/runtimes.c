@@ -132,9 +132,10 @@ static int find_python_command(struct cloud *cloud, struct arena *a, struct str 
         return -ENOENT;
     }
     struct str interpreter = str_copy(a, str_from(real));
-    const char **argv = ARENA_ARRAY(a, const char *, 3);
+    const char **argv = ARENA_ARRAY(a, const char *, 4);
     argv[0] = str_printf(a, "/var/lang/bin/%.*s", STR(runtime)).p;
-    argv[1] = "/var/runtime/bootstrap.py";
+    argv[1] = "-S"; /* the bootstrap does what the site module would do, in a quarter of the time */
+    argv[2] = "/var/runtime/bootstrap.py";
     *ret = (struct runtime_command){
         .argv = argv,
         .runtime_dir = library.p,
