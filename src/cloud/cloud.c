@@ -1,6 +1,7 @@
 /* cloud - the daemon's parts put together, and taken apart again. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -9,6 +10,7 @@
 
 #define BODY_MAX_S3 (5LL * 1024 * 1024 * 1024 + 64 * 1024 * 1024)
 #define BODY_MAX (128LL * 1024 * 1024)
+#define INSIDE_CONNECTIONS 256 /* of one environment */
 #define SLOW_TURN_MS 100
 
 static int fail(struct cloud_error *err, int error, const char *fmt, ...)
@@ -114,6 +116,8 @@ static void on_head(struct http_request *req)
 {
     const struct entrance *entrance = req->listener_user;
     struct cloud *cloud = entrance->cloud;
+    if (dispatch_refuses(cloud, req)) /* a page of another site fills no disk */
+        return;
     if (str_has(entrance->rie_function) || req->content_length == 0)
         return;
     struct wire_header *headers = ARENA_ARRAY(req->arena, struct wire_header, req->n_headers + 1);
@@ -165,6 +169,7 @@ int cloud_serve(struct cloud *cloud, int fd, struct http_listener **ret)
         .fd = fd,
         .user = &cloud->inside,
         .max_body = BODY_MAX,
+        .max_connections = INSIDE_CONNECTIONS,
         .spool_dir = store_tmp(cloud->store),
         .on_request = dispatch_request,
         .on_head = on_head,
@@ -211,6 +216,16 @@ static int open_store(struct cloud *cloud, struct cloud_error *err)
     return 0;
 }
 
+/* An environment takes a dozen descriptors: the usual limit of 1024 would end at eighty. */
+static void raise_file_limit(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
 int cloud_open(const struct cloud_options *options, uv_loop_t *loop, struct cloud **ret,
                struct cloud_error *err)
 {
@@ -220,6 +235,7 @@ int cloud_open(const struct cloud_options *options, uv_loop_t *loop, struct clou
     cloud->inside.cloud = cloud;
     cloud->started_ms = clock_now_ms();
     arena_init(&cloud->arena);
+    raise_file_limit();
     list_init(&cloud->queue);
     list_init(&cloud->dead);
     list_init(&cloud->frames);

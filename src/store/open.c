@@ -155,6 +155,8 @@ static int set_up(struct store *s, const struct store_options *o, struct store_e
     /* This process is the only one: no lock is taken twice, no shared memory file is needed. */
     int rc = run(s, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA cell_size_check=ON;"
                     "PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096");
+    if (rc == SQLITE_OK && s->ephemeral)
+        rc = run(s, "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA cache_size=-32768");
     if (rc == SQLITE_OK && !s->ephemeral)
         rc = run(s, "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=16777216");
     if (rc == SQLITE_OK && !s->ephemeral)
@@ -230,7 +232,8 @@ int store_open(const struct store_options *o, struct store **ret, struct store_e
     if (r == 0) {
         auto_free char *path = path_in(s->dir, "lamina.db");
         int rc =
-            sqlite3_open_v2(s->ephemeral ? ":memory:" : path, &s->db,
+            /* Without a name: in memory until the cache is full, then in a file without a name. */
+            sqlite3_open_v2(s->ephemeral ? "" : path, &s->db,
                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
         if (rc != SQLITE_OK)
             r = fail(err, store_error_of(s, rc), "cannot open %s: %s", path,

@@ -40,13 +40,14 @@ static void take_output(struct instance *in, struct str text)
     }
 }
 
-int instance_read_output(struct instance *in)
+#define PIPE_MAX (1024 * 1024) /* nobody can make a pipe larger */
+
+static int read_output(struct instance *in, ssize_t max)
 {
-    static char chunk[65536];
+    static char chunk[16384];
     if (in->output_fd < 0)
         return 0;
-    /* A function that prints without end must not keep the loop for itself. */
-    for (int i = 0; i < 64; i++) {
+    while (max > 0) {
         ssize_t n = read(in->output_fd, chunk, sizeof(chunk));
         if (n < 0 && errno == EINTR)
             continue;
@@ -55,15 +56,35 @@ int instance_read_output(struct instance *in)
         if (n == 0)
             return -EPIPE;
         take_output(in, str_of(chunk, (size_t)n));
+        max -= n;
     }
     return 0;
 }
 
+int instance_read_output(struct instance *in)
+{
+    return read_output(in, PIPE_MAX);
+}
+
+static void on_output(uv_poll_t *poll, int status, int events);
+
+static void on_room(void *user)
+{
+    struct instance *in = user;
+    uv_poll_start(&in->output_poll, UV_READABLE, on_output);
+}
+
+/* A function that prints without end neither has the loop for itself nor fills the memory: it waits
+ * for its pipe. */
 static void on_output(uv_poll_t *poll, int status, int events)
 {
     struct instance *in = poll->data;
-    if (status < 0 || instance_read_output(in) < 0)
+    if (status < 0 || read_output(in, 65536) < 0) {
         uv_poll_stop(poll);
+    } else if (log_stream_full(in->log)) {
+        uv_poll_stop(poll);
+        log_stream_when_room(in->log, on_room, in);
+    }
 }
 
 void instance_watch_output(struct instance *in)

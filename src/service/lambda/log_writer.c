@@ -4,6 +4,7 @@
  *       |  ResourceNotFound: CreateLogGroup, and again
  *       +--AccessDenied, anything else--> events of this batch are dropped */
 #include "service/lambda/log_writer.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/list.h"
@@ -12,9 +13,11 @@
 #include "wire/logs.h"
 
 #define EVENT_MAX (256 * 1024)
-#define PENDING_MAX (4 * 1024 * 1024)
-#define BATCH_BYTES (1000 * 1000) /* of 1048576 */
-#define BATCH_EVENTS 10000
+#define EVENT_COST 64                  /* of memory and work, beside the text */
+#define PENDING_FULL (2 * 1024 * 1024) /* who prints waits */
+#define PENDING_MAX (16 * 1024 * 1024) /* what cannot wait is lost */
+#define BATCH_BYTES (1000 * 1000)      /* of 1048576 */
+#define BATCH_EVENTS 2500              /* of 10000: a batch is written in one turn of the loop */
 #define DELAY_MS 20
 
 struct event {
@@ -34,7 +37,9 @@ struct log_stream {
     int64_t last_ms;
     uv_timer_t timer;
     bool exists, group_tried, closing;
-    bool warned;
+    bool warned, lost;
+    void (*on_room)(void *user);
+    void *room_user;
     /* The batch on its way. */
     struct call *call;
     const struct logs_put_log_events_input *batch;
@@ -104,8 +109,14 @@ static void batch_over(struct log_stream *s)
     call_close(s->call);
     s->call = NULL;
     s->batch = NULL;
-    if (!list_empty(&s->events))
+    if (s->on_room && !log_stream_full(s)) {
+        void (*on_room)(void *) = TAKE(s->on_room);
+        on_room(s->room_user);
+    }
+    if (!list_empty(&s->events) && s->closing)
         flush(s);
+    else if (!list_empty(&s->events)) /* others have a turn in between */
+        uv_timer_start(&s->timer, on_timer, 0, 0);
     else if (s->closing)
         uv_close((uv_handle_t *)&s->timer, closed);
 }
@@ -205,7 +216,7 @@ static void flush(struct log_stream *s)
         bytes += e->n + 26;
         in->log_events.items[in->log_events.n++] =
             (struct logs_input_log_event){opt_int(e->time_ms), str_copy(a, str_of(e->text, e->n))};
-        s->pending_bytes -= e->n;
+        s->pending_bytes -= e->n + EVENT_COST;
         list_remove(&e->link);
         free(e);
     }
@@ -224,9 +235,11 @@ void log_stream_add(struct log_stream *s, int64_t time_ms, struct str message)
     s->last_ms = time_ms;
     while (message.n > 0) {
         size_t n = message.n < EVENT_MAX ? message.n : EVENT_MAX;
-        if (s->pending_bytes + n > PENDING_MAX) {
-            log_warn("lambda: %.*s writes more than CloudWatch Logs takes; lines are lost",
-                     STR(s->group));
+        if (s->pending_bytes + n + EVENT_COST > PENDING_MAX) {
+            if (!s->lost)
+                log_warn("lambda: %.*s writes more than CloudWatch Logs takes; lines are lost",
+                         STR(s->group));
+            s->lost = true;
             return;
         }
         struct event *e = mem_alloc(sizeof(*e) + n);
@@ -235,11 +248,22 @@ void log_stream_add(struct log_stream *s, int64_t time_ms, struct str message)
         e->n = n;
         memcpy(e->text, message.p, n);
         list_append(&s->events, &e->link);
-        s->pending_bytes += n;
+        s->pending_bytes += n + EVENT_COST;
         message = str_slice(message, n, message.n);
     }
     if (!s->call && !uv_is_active((uv_handle_t *)&s->timer))
         uv_timer_start(&s->timer, on_timer, DELAY_MS, 0);
+}
+
+bool log_stream_full(const struct log_stream *s)
+{
+    return s->pending_bytes > PENDING_FULL;
+}
+
+void log_stream_when_room(struct log_stream *s, void (*on_room)(void *user), void *user)
+{
+    s->on_room = on_room;
+    s->room_user = user;
 }
 
 void log_stream_close(struct log_stream *s)
@@ -247,6 +271,7 @@ void log_stream_close(struct log_stream *s)
     if (!s || s->closing)
         return;
     s->closing = true;
+    s->on_room = NULL;
     uv_timer_stop(&s->timer);
     if (s->call)
         return; /* batch_over() goes on */

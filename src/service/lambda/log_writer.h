@@ -11,5 +11,9 @@ struct log_stream *log_stream_new(struct lambda_state *state, const struct targe
                                   struct str name);
 /* One event. Messages are copied; more than 256 KB are split. */
 void log_stream_add(struct log_stream *s, int64_t time_ms, struct str message);
+/* Much is pending: who prints should be made to wait. When there is room again, `on_room` is
+ * called, once; NULL takes that back. */
+bool log_stream_full(const struct log_stream *s);
+void log_stream_when_room(struct log_stream *s, void (*on_room)(void *user), void *user);
 /* What is pending is still written; then it frees itself. Accepts NULL. */
 void log_stream_close(struct log_stream *s);

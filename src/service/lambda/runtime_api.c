@@ -10,6 +10,7 @@
 
 #define PREFIX "/2018-06-01/"
 #define SPOOLED_MAX (256LL * 1024 * 1024)
+#define READ_MAX (64LL * 1024 * 1024)
 #define CONNECTIONS_MAX 64
 
 static const struct http_header json_type[] = {
@@ -147,6 +148,13 @@ static bool is_too_large(const struct http_request *req)
     return req->body.has && req->body.size > RESPONSE_MAX;
 }
 
+static void too_large(struct instance *in, struct http_request *req)
+{
+    refuse(req, 413, "RequestEntityTooLarge", "Exceeded maximum allowed payload size (%d bytes).",
+           RESPONSE_MAX);
+    instance_answer_too_large(in);
+}
+
 static void respond(struct instance *in, struct http_request *req, struct str id)
 {
     struct str mode = http_header_get(req, "Lambda-Runtime-Function-Response-Mode"), body;
@@ -157,9 +165,7 @@ static void respond(struct instance *in, struct http_request *req, struct str id
         return;
     }
     if (is_too_large(req)) {
-        refuse(req, 413, "RequestEntityTooLarge",
-               "Exceeded maximum allowed payload size (%d bytes).", RESPONSE_MAX);
-        instance_answer_too_large(in);
+        too_large(in, req);
         return;
     }
     if (load_body(req, &body) < 0) {
@@ -176,9 +182,7 @@ static void respond_error(struct instance *in, struct http_request *req, struct 
     if (check_id(in, req, id, "InvocationErrorResponse") < 0)
         return;
     if (is_too_large(req)) {
-        refuse(req, 413, "RequestEntityTooLarge",
-               "Exceeded maximum allowed payload size (%d bytes).", RESPONSE_MAX);
-        instance_answer_too_large(in);
+        too_large(in, req);
         return;
     }
     if (load_body(req, &body) < 0) {
@@ -234,6 +238,19 @@ static void on_request(struct http_request *req)
     }
 }
 
+/* What is much too large need not be read, let alone kept on the disk, to be refused. */
+static void on_head(struct http_request *req)
+{
+    struct instance *in = req->listener_user;
+    struct str path = req->path, id, what;
+    if (req->content_length <= READ_MAX || !str_starts(path, S(PREFIX "runtime/invocation/")) ||
+        !str_cut(str_slice(path, sizeof(PREFIX) - 1 + 19, path.n), '/', &id, &what) ||
+        (!str_is(what, "response") && !str_is(what, "error")))
+        return;
+    if (check_id(in, req, id, "InvocationResponse") == 0)
+        too_large(in, req);
+}
+
 int runtime_api_listen(struct instance *in, int fd)
 {
     if (fd < 0)
@@ -246,6 +263,7 @@ int runtime_api_listen(struct instance *in, int fd)
         .max_connections = CONNECTIONS_MAX,
         .spool_dir = store_tmp(in->lambda->store),
         .on_request = on_request,
+        .on_head = on_head,
     };
     return http_listen(in->lambda->http, &options, &in->runtime_listener);
 }
