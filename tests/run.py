@@ -384,7 +384,8 @@ def part_docs(tally):
 def part_fuzz(tally):
     """Some seconds each: enough to see that the targets work and that nothing falls at once."""
     names = sorted(os.path.basename(p)[:-2] for p in glob.glob(os.path.join(ROOT, "fuzz", "*.c")))
-    options = ["-Dfuzz=true", "-Dtests=disabled", "-Db_sanitize=address,undefined", "-Db_lundef=false"]
+    options = ["-Dfuzz=true", "-Dtests=disabled", "-Db_sanitize=address,undefined",
+               "-Db_lundef=false"]
     problem = build("build-fuzz", options, {"CC": "clang-14"}, ["fuzz/" + n for n in names])
     if problem:
         tally.fail(problem)

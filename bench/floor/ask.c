@@ -1,6 +1,6 @@
 /* ask - sends one prepared HTTP request over and over on one connection and prints how long each
- * answer took, in nanoseconds, one a line. A server that closes after each answer gets a new connection
- * each time, and the time of that is its own.
+ * answer took, in nanoseconds, one a line. A server that closes after each answer gets a new
+ * connection each time, and the time of that is its own.
  *
  *     ask PORT COUNT WARM < request        the first WARM answers are not printed
  *

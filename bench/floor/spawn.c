@@ -2,9 +2,8 @@
  * the process, in nanoseconds, one a line.
  *
  *     spawn COUNT bare PROGRAM ARGS...      posix_spawn, as a shell would
- *     spawn COUNT boxed PROGRAM ARGS...     clone3 into new user (for others than root), mount, pid,
- *                                           ipc, uts and network namespaces, then exec; nothing is
- *                                           mounted or limited */
+ *     spawn COUNT boxed PROGRAM ARGS...     clone3 into new user (for others than root), mount,
+ * pid, ipc, uts and network namespaces, then exec; nothing is mounted or limited */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
