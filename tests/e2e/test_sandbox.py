@@ -133,11 +133,13 @@ def test_environment(cloud, inside):
         "LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:"
         "/var/task/lib:/opt/lib",
         "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+        "PWD": "/var/task",
         "PYTHONPATH": "/var/runtime",
+        "SHLVL": "0",
         "TZ": ":UTC",
         "_HANDLER": "app.handler",
     }
-    optional = {"PWD", "SHLVL", "LC_CTYPE"}
+    optional = {"LC_CTYPE"}
     assert {k: v for k, v in env.items() if k not in optional} == expected
 
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include "base/log.h"
 #include "service/lambda/instance.h"
+#include "service/lambda/runtime_cache.h"
 #include "service/lambda/runtimes.h"
 #include "service/lambda/variables.h"
 
@@ -61,6 +62,9 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
         return refuse(in, OUTCOME_NO_RUNTIME, why);
 
     in->program = command.argv[0];
+    if (command.runtime_dir)
+        command.runtime_dir =
+            runtime_cache_get(lambda->runtimes, command.link_target, command.runtime_dir);
     struct session_credentials credentials = {0};
     r = credentials_of(in, a, &credentials);
     if (r < 0)

@@ -29,6 +29,7 @@ struct lambda_state {
     struct event_queue *queue; /* event.c */
     struct http_server *http;  /* of the Runtime API's listeners */
     struct code_keeper *codes; /* code.c */
+    struct runtime_cache *runtimes;
 };
 
 static inline struct lambda_state *lambda_state(const struct call *call)

@@ -6,6 +6,7 @@
 #include "service/lambda/event.h"
 #include "service/lambda/lambda.h"
 #include "service/lambda/pool.h"
+#include "service/lambda/runtime_cache.h"
 
 static const struct handler *const handlers[] = {
     lambda_function_handlers,   lambda_update_handlers,
@@ -43,6 +44,7 @@ static void lambda_close(void *user)
         return;
     event_queue_free(TAKE(s->queue));
     pool_free(TAKE(s->pool));
+    runtime_cache_free(TAKE(s->runtimes));
     if (s->http)
         http_server_free(s->http);
     code_keeper_close(s);
@@ -65,6 +67,7 @@ static int lambda_open(struct cloud *cloud, struct store *store, uv_loop_t *loop
     struct http_server_options http = {
         .max_connections = 100000, .idle_ms = INT_MAX, .stall_ms = INT_MAX};
     s->http = http_server_new(loop, &http);
+    s->runtimes = runtime_cache_new(s);
     s->pool = pool_new(s);
     s->queue = event_queue_new(s);
     *ret_state = s;

@@ -36,8 +36,12 @@ static void put_changeable(struct list *l, const struct target *t, struct str en
         S("/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:"
           "/var/task:/var/task/lib:/opt/lib"));
     put(l, S("AWS_XRAY_CONTEXT_MISSING"), S("LOG_ERROR"));
-    if (is_python(t))
+    if (is_python(t)) {
         put(l, S("PYTHONPATH"), S("/var/runtime"));
+        /* AWS starts managed runtimes from a shell script, which leaves these. */
+        put(l, S("PWD"), S("/var/task"));
+        put(l, S("SHLVL"), S("0"));
+    }
     /* Not on AWS: there SDKs find the cloud by name. Here it is beside the function. */
     if (endpoint.n)
         put(l, S("AWS_ENDPOINT_URL"), endpoint);
