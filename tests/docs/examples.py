@@ -146,7 +146,9 @@ def matches(expected, actual):
     parts = []
     for line in expected:
         parts.append(r"(?:[^\n]*\n)*?" if line.strip() == "..." else pattern_of(line) + r"[ \t]*\n")
-    text = "\n".join(line.rstrip() for line in actual.split("\n")).rstrip("\n") + "\n"
+    # What a line overwrites after a carriage return is not seen any more.
+    seen = [line.split("\r")[-1].rstrip() for line in actual.replace("\r\n", "\n").split("\n")]
+    text = "\n".join(seen).rstrip("\n") + "\n"
     return re.fullmatch("".join(parts), text) is not None
 
 
