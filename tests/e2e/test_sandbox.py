@@ -1,5 +1,6 @@
 """What a function sees from inside its environment, and what it cannot reach."""
 
+import os
 import re
 
 import pytest
@@ -327,3 +328,205 @@ def _environ(pid):
             return f.read().decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+# ---- what a hostile function tries -----------------------------------------------------------------
+
+RAW = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+def call(*args):
+    r = libc.syscall(*map(ctypes.c_long, args))
+    return r if r >= 0 else -ctypes.get_errno()
+"""
+
+
+def test_doors_of_the_kernel_are_closed(inside):
+    import errno
+
+    numbers = {  # x86-64's and arm64's
+        "x86_64": dict(mount=165, unshare=272, setns=308, ptrace=101, bpf=321, keyctl=250,
+                       open_by_handle_at=304, perf_event_open=298, io_uring_setup=425),
+        "aarch64": dict(mount=40, unshare=97, setns=268, ptrace=117, bpf=280, keyctl=219,
+                        open_by_handle_at=265, perf_event_open=241, io_uring_setup=425),
+    }[os.uname().machine]
+    for name, number in numbers.items():
+        assert inside(RAW + "result = call(%d, 0x10000000, 0, 0, 0, 0, 0)" % number) == -errno.EPERM, name
+
+
+def test_sockets_lead_to_the_own_network_only(inside):
+    # The upper half of the family is not looked at by the kernel, and must not fool the filter.
+    number = {"x86_64": 41, "aarch64": 198}[os.uname().machine]
+    made = inside(
+        RAW + "result = [f for f in range(48) for high in (0, 1 << 32) for kind in (1, 2, 3, 5)"
+        " if call(%d, f + high, kind, 0) >= 0]" % number
+    )
+    assert set(made) <= {1, 2, 10, 16}  # unix, IPv4, IPv6, netlink
+    assert denied(inside, "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_RAW, 1)") == (
+        "PermissionError"
+    )
+
+
+def test_nothing_of_the_first_process_can_be_read(inside):
+    for name in ("environ", "maps", "mem", "fd", "root", "cwd"):
+        assert denied(
+            inside, "import os\nos.%s" % ("listdir('/proc/1/fd')" if name == "fd" else
+                                          "stat('/proc/1/%s/')" % name if name in ("root", "cwd") else
+                                          "read(os.open('/proc/1/%s', os.O_RDONLY), 1)" % name)
+        ) == "PermissionError", name
+    assert denied(inside, "import os\nos.kill(1, 9)") == "PermissionError"
+
+
+def _resident(cloud):
+    with open("/proc/%d/status" % cloud.process.pid) as f:
+        return [int(l.split()[1]) >> 10 for l in f if l.startswith("VmRSS:")][0]
+
+
+@pytest.mark.parametrize("block", ["b'\\n' * 65536", "b'x' * 65536", "(b'x' * 999 + b'\\n') * 64"])
+def test_printing_without_end_waits(new_cloud, block):
+    """The daemon goes on answering, keeps its memory, and the function is slowed down instead."""
+    import threading
+    import time
+
+    cloud = new_cloud()
+    name = cloud.function(
+        "import os, time\n"
+        "def handler(event, context):\n"
+        "    end, block = time.monotonic() + 2, %s\n"
+        "    while time.monotonic() < end:\n"
+        "        os.write(1, block)\n"
+        "    return 'done'\n" % block,
+        Timeout=15,
+    )
+    results = []
+    thread = threading.Thread(target=lambda: results.append(cloud.invoke(name)))
+    thread.start()
+    sts, slowest = cloud.client("sts", user_agent_extra="probe"), 0
+    while thread.is_alive():
+        began = time.monotonic()
+        sts.get_caller_identity()
+        slowest = max(slowest, time.monotonic() - began)
+        thread.join(0.05)
+    assert results[0].error is None and results[0].payload == "done"
+    assert results[0].log.rstrip().rpartition("\n")[2].startswith("REPORT ")
+    assert slowest < 2
+    if "asan" not in str(cloud.args[0]):
+        assert _resident(cloud) < 150
+
+
+def test_one_environment_does_not_take_all_connections(cloud, inside):
+    made = inside(
+        "import socket\n"
+        "kept = []\n"
+        "try:\n"
+        "    for port in (9001, 4566):\n"
+        "        for i in range(450):\n"
+        "            s = socket.socket()\n"
+        "            s.setblocking(False)\n"
+        "            s.connect_ex(('169.254.100.1', port))\n"
+        "            kept.append(s)\n"
+        "except OSError:\n"
+        "    pass\n"
+        "result = len(kept)"
+    )
+    assert made == 900
+    cloud.sts.get_caller_identity()
+    fds = len(os.listdir("/proc/%d/fd" % cloud.process.pid))
+    assert fds < 64 + 256 + 300
+    assert inside("result = 1") == 1
+
+
+def test_a_response_far_too_large_is_not_read(cloud):
+    name = cloud.function(
+        "def handler(event, context):\n    return 'x' * (100 << 20)\n", MemorySize=1024, Timeout=20
+    )
+    r = cloud.invoke(name)
+    assert r.error == "Unhandled"
+    assert r.payload["errorType"] == "Function.ResponseSizeTooLarge"
+    assert r.report["Duration"] < 20000
+
+
+def test_nonsense_at_the_runtime_api(cloud, inside):
+    answers = inside(
+        r"""
+import socket
+result = []
+def say(data, half=False):
+    with socket.create_connection(("169.254.100.1", 9001), timeout=5) as s:
+        s.sendall(data)
+        if half:
+            s.shutdown(1)
+        answer = s.recv(100).decode()
+        result.append(answer.split(" ")[1] if answer else "")
+def post(path, headers, body=b"", half=False):
+    say(b"POST /2018-06-01/runtime/" + path + b" HTTP/1.1\r\nHost: a\r\n" + headers + b"\r\n\r\n" + body, half)
+own = b"invocation/" + context.aws_request_id.encode()
+post(b"invocation/wrong/response", b"Content-Length: 2", b"{}")
+post(b"invocation//response", b"Content-Length: 2", b"{}")
+post(b"invocation/" + b"x" * 100000 + b"/error", b"Content-Length: 2", b"{}")
+post(own + b"/nothing", b"Content-Length: 2", b"{}")
+post(own + b"/response", b"Content-Length: 20000", b"{}", half=True)
+post(own + b"/response", b"Transfer-Encoding: chunked", b"5\r\nab", half=True)
+post(own + b"/response", b"Transfer-Encoding: chunked", b"zz\r\n")
+post(own + b"/response", b"Content-Length: 2\r\nContent-Length: 3", b"{}")
+post(b"init/error", b"Content-Length: 2", b"{}")
+say(b"\x16\x03\x01")
+"""
+    )
+    assert answers == ["400", "400", "400", "404", "", "", "400", "400", "403", "400"]
+
+
+def test_what_is_left_behind_stands_still(cloud, inside):
+    """A grandchild that outlives the response does not run between invocations."""
+    inside(
+        "import os, time\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork() == 0:\n"
+        "        while True:\n"
+        "            open('/tmp/beats', 'a').write(str(time.time()) + '\\n')\n"
+        "            time.sleep(.01)\n"
+        "    os._exit(0)\n"
+        "os.wait()\n"
+        "while not os.path.exists('/tmp/beats'): time.sleep(.01)\n"
+        "result = 1"
+    )
+    import time
+
+    time.sleep(0.5)
+    beats = inside(
+        "import time\nnow = time.time()\n"
+        "result = [now - float(b) for b in open('/tmp/beats').read().split('\\n')[:-1]]"
+    )
+    assert [b for b in beats if 0.1 < b < 0.4] == []
+    inside(  # and is gone with its environment
+        "import os, signal\n"
+        "for p in os.listdir('/proc'):\n"
+        "    if p.isdigit() and int(p) not in (1, os.getpid()):\n"
+        "        os.kill(int(p), signal.SIGKILL)\n"
+        "os.unlink('/tmp/beats')\n"
+        "result = 1"
+    )
+
+
+@pytest.mark.parametrize(
+    "phase, end, message",
+    [
+        ("init", "os._exit(0)", "Runtime exited without providing a reason"),
+        ("init", "os.kill(os.getpid(), 11)", "Runtime exited with error: signal: segmentation fault"),
+        ("invoke", "os._exit(0)", "Runtime exited without providing a reason"),
+        ("invoke", "os.kill(os.getpid(), 11)", "Runtime exited with error: signal: segmentation fault"),
+        ("invoke", "os.closerange(0, 1000)", "Runtime exited with error: exit status 1"),
+    ],
+)
+def test_every_end_is_told(cloud, phase, end, message):
+    source = "import os\n%s\ndef handler(event, context):\n    %s\n" % (
+        (end, "pass") if phase == "init" else ("", end)
+    )
+    name = cloud.function(source)
+    for _ in range(2):
+        r = cloud.invoke(name)
+        assert r.error == "Unhandled"
+        assert r.payload["errorType"] == "Runtime.ExitError"
+        assert r.payload["errorMessage"].endswith("Error: " + message)
+    cloud.lambda_.delete_function(FunctionName=name)
