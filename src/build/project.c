@@ -367,8 +367,9 @@ int project_build(struct arena *a, struct json *root, const struct project_optio
     run(&w, progress, user);
     for (size_t i = 0; i < ret->n_artifacts; i++) {
         struct artifact *art = &ret->artifacts[i];
-        auto_free char *error = (char *)art->error.p;
+        char *error = (char *)art->error.p; /* a worker's strndup() */
         art->error = str_copy(a, art->error);
+        free(error);
         if (art->same_as && art->same_as->state != ARTIFACT_FAILED) {
             if (share(a, o, art) < 0)
                 art->state = ARTIFACT_FAILED;
