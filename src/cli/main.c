@@ -30,7 +30,8 @@ const struct verb *verb_find(struct str name)
     return NULL;
 }
 
-static void say(const struct verb_run *run, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 2, 0)))
+say(const struct verb_run *run, const char *fmt, va_list ap)
 {
     struct str text = str_vprintf(run->arena, fmt, ap);
     fflush(stdout);
