@@ -1,6 +1,7 @@
 /* client - typed, synchronous calls to AWS or to an endpoint that speaks like it. */
 #include "aws/client.h"
 #include <errno.h>
+#include <unistd.h>
 #include <stdlib.h>
 #include <time.h>
 #include "aws/credentials.h"
@@ -24,6 +25,7 @@ struct aws_client {
     bool resolved;
     int64_t expires_ms; /* of assumed credentials; 0: never */
     struct transport *transport;
+    const volatile sig_atomic_t *cancel;
     struct wire_response last;
     struct arena last_arena; /* of last's headers */
 };
@@ -54,6 +56,40 @@ static int check_endpoint(struct str endpoint, struct arena *a, struct aws_error
         str_printf(a, "the endpoint %.*s is not http://HOST[:PORT] or https://...", STR(endpoint)));
 }
 
+/* A profile or a variable that leads to the real AWS must not be enough to get there. */
+static int check_local(struct aws_client *c, struct str endpoint, struct aws_error *err)
+{
+    struct str scheme, rest, host, tail;
+    int r = check_endpoint(endpoint, c->arena, err);
+    if (r < 0 || !endpoint.n)
+        return r;
+    str_cut(endpoint, ':', &scheme, &rest);
+    str_cut(str_slice(rest, 2, rest.n), '/', &host, &tail);
+    str_cut(host, ':', &host, &tail);
+    host = str_lower(c->arena, host);
+    if (!str_ends(host, S("amazonaws.com")) && !str_ends(host, S("amazonaws.com.cn")) &&
+        !str_ends(host, S("api.aws")))
+        return 0;
+    return fail(err, -EINVAL,
+                str_printf(c->arena, "the endpoint %.*s is AWS itself: give --target aws for that",
+                           STR(endpoint)));
+}
+
+static int check_local_all(struct aws_client *c, struct aws_error *err)
+{
+    if (c->options.endpoint.n)
+        return check_local(c, c->options.endpoint, err);
+    struct str name = S("AWS_ENDPOINT_URL_"), head, url;
+    for (char **v = environ; *v; v++)
+        if (str_starts(str_from(*v), name) && str_cut(str_from(*v), '=', &head, &url) &&
+            check_local(c, url, err) < 0)
+            return -EINVAL;
+    url = variable("AWS_ENDPOINT_URL");
+    if (!url.n && c->profile)
+        url = c->profile->endpoint_url;
+    return check_local(c, url, err);
+}
+
 int aws_client_open(const struct aws_options *options, struct arena *a, struct aws_client **ret,
                     struct aws_error *err)
 {
@@ -62,14 +98,16 @@ int aws_client_open(const struct aws_options *options, struct arena *a, struct a
     c->options = *options;
     if (options->target == AWS_TARGET_AWS && options->endpoint.n)
         return fail(err, -EINVAL, S("the target aws has its own endpoints: leave --endpoint out"));
-    int r = check_endpoint(options->endpoint, a, err);
-    if (r < 0)
-        return r;
-    r = profiles_load(a, &c->profiles);
+    int r = profiles_load(a, &c->profiles);
     if (r < 0)
         return fail(err, r, str_printf(a, "reading ~/.aws: %s", strerror(-r)));
     struct str name = first_of(first_of(options->profile, variable("AWS_PROFILE")), S("default"));
     c->profile = profile_find(c->profiles, name);
+    if (options->target == AWS_TARGET_LOCAL) {
+        r = check_local_all(c, err);
+        if (r < 0)
+            return r;
+    }
     r = credentials_plan(options, c->profiles, name, a, &c->plan, err);
     if (r < 0)
         return r;
@@ -93,6 +131,11 @@ void aws_client_close(struct aws_client *client)
         return;
     transport_free(client->transport);
     arena_done(&client->last_arena);
+}
+
+void aws_client_cancel_on(struct aws_client *client, const volatile sig_atomic_t *flag)
+{
+    client->cancel = flag;
 }
 
 struct str aws_client_region(const struct aws_client *client)
@@ -264,6 +307,7 @@ static int attempt(struct aws_client *c, struct arena *a, const struct operation
         .connect_timeout_ms = c->options.connect_timeout_ms ? c->options.connect_timeout_ms : 5000,
         .timeout_ms = c->options.timeout_ms ? c->options.timeout_ms : 60000,
         .max_bytes = ANSWER_MAX,
+        .cancel = c->cancel,
         .out_fd = fd};
     int r =
         transport_send(c->transport, place->origin, &req, &limits, a, &response, ret_written, err);

@@ -9,6 +9,7 @@
  * keeps its connections. libcurl is loaded at the first call, because loading it costs
  * milliseconds. May use wire/ and base/. */
 #pragma once
+#include <signal.h>
 #include "base/arena.h"
 #include "wire/client.h"
 #include "wire/sigv4.h"
@@ -47,6 +48,8 @@ void aws_client_close(struct aws_client *client); /* accepts NULL */
 struct str aws_client_region(const struct aws_client *client);
 struct str aws_client_endpoint(const struct aws_client *client, const struct service_model *service,
                                struct arena *a);
+/* Calls end with -ECANCELED once *flag is set (by a signal handler); NULL: no more. */
+void aws_client_cancel_on(struct aws_client *client, const volatile sig_atomic_t *flag);
 bool aws_client_is_local(const struct aws_client *client);
 
 /* Encode, sign, send, retry (throttling, 5xx, broken connections: backoff with jitter), decode.

@@ -198,6 +198,8 @@ static int error_of(CURLcode code)
         return -ETIMEDOUT;
     case CURLE_COULDNT_RESOLVE_HOST:
         return -EHOSTUNREACH;
+    case CURLE_ABORTED_BY_CALLBACK:
+        return -ECANCELED;
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
@@ -225,12 +227,22 @@ static int failed(struct transport *t, CURLcode code, const struct exchange *x, 
                        os == ECONNREFUSED || !os ? "connection refused" : strerror((int)os));
     else if (r == -EHOSTUNREACH)
         err->message = str_printf(a, "cannot find the host of %.*s", STR(url));
+    else if (r == -ECANCELED)
+        err->message = S("interrupted");
     else if (r == -ETIMEDOUT)
         err->message = str_printf(a, "%.*s did not answer in time", STR(url));
     else
         err->message = str_printf(a, "talking to %.*s: %s", STR(url),
                                   *detail ? detail : t->lib.easy_strerror(code));
     return r;
+}
+
+static int on_progress(void *user, curl_off_t total, curl_off_t now, curl_off_t up_total,
+                       curl_off_t up)
+{
+    (void)total, (void)now, (void)up_total, (void)up;
+    const volatile sig_atomic_t *cancel = user;
+    return *cancel;
 }
 
 static void set_options(struct transport *t, struct exchange *x, const char *url,
@@ -253,6 +265,11 @@ static void set_options(struct transport *t, struct exchange *x, const char *url
     lib->easy_setopt(t->easy, CURLOPT_HEADERDATA, x);
     lib->easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_body);
     lib->easy_setopt(t->easy, CURLOPT_WRITEDATA, x);
+    if (limits->cancel) {
+        lib->easy_setopt(t->easy, CURLOPT_NOPROGRESS, 0L);
+        lib->easy_setopt(t->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+        lib->easy_setopt(t->easy, CURLOPT_XFERINFODATA, (void *)(uintptr_t)limits->cancel);
+    }
     if (str_starts(str_from(url), S("http://127.")) ||
         str_starts(str_from(url), S("http://localhost")))
         lib->easy_setopt(t->easy, CURLOPT_PROXY,

@@ -9,8 +9,9 @@ void transport_free(struct transport *t); /* accepts NULL */
 
 struct transport_limits {
     int64_t connect_timeout_ms, timeout_ms;
-    int64_t max_bytes; /* of an answer in memory */
-    int out_fd;        /* bodies of successful answers go there; -1: memory */
+    int64_t max_bytes;                   /* of an answer in memory */
+    int out_fd;                          /* bodies of successful answers go there; -1: memory */
+    const volatile sig_atomic_t *cancel; /* -ECANCELED within a second when it is set; or NULL */
 };
 /* url: scheme://host[:port]; the request's path and query follow it. 0 with *ret (in the arena), or
  * -errno with *err: -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, -ELIBACC (no libcurl) ...

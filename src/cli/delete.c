@@ -92,16 +92,18 @@ static bool group_exists(struct deletion *d, struct str name)
     return false;
 }
 
-/* The group of a function: its own choice, or /aws/lambda/NAME. */
-static struct str group_of(struct deletion *d, struct str function)
+/* A group that functions choose may be shared with others, and is not the stack's to remove; where
+ * it is a resource of the stack, it leaves with it. */
+static void find_log_group(struct deletion *d, struct str function)
 {
-    struct lambda_get_function_configuration_input in = {.function_name = function};
-    struct lambda_function_configuration *out;
-    struct aws_error err;
-    if (call(d, &lambda_get_function_configuration_op, &in, (void **)&out, &err) == 0 &&
-        out->logging_config && str_has(out->logging_config->log_group))
-        return out->logging_config->log_group;
-    return str_printf(d->a, "/aws/lambda/%.*s", STR(function));
+    struct str group = stacks_log_group(d->run, d->aws, function);
+    if (!str_eq(group, str_printf(d->a, "/aws/lambda/%.*s", STR(function)))) {
+        progress_line(&d->progress, "%.*s logs to %.*s, which stays unless it is of the stack",
+                      STR(function), STR(group));
+        return;
+    }
+    if (group_exists(d, group))
+        add(d, THING_LOG_GROUP, S("log group"), group);
 }
 
 static int find_resources(struct deletion *d)
@@ -120,66 +122,41 @@ static int find_resources(struct deletion *d)
             items[i].physical_resource_id);
         if (!str_is(items[i].resource_type, "AWS::Lambda::Function"))
             continue;
-        struct str group = group_of(d, items[i].physical_resource_id);
-        if (group_exists(d, group))
-            add(d, THING_LOG_GROUP, S("log group"), group);
+        find_log_group(d, items[i].physical_resource_id);
     }
     return 0;
 }
 
-/* Every version of an object: the managed bucket keeps them all. */
-static int find_object(struct deletion *d, struct str bucket, struct str key)
+static void add_object(struct deletion *d, const char *kind, struct str bucket, struct str key,
+                       struct str version_id)
 {
-    struct s3_list_object_versions_input in = {.bucket = bucket, .prefix = key};
-    struct s3_list_object_versions_output *out;
-    struct aws_error err;
-    if (call(d, &s3_list_object_versions_op, &in, (void **)&out, &err) < 0)
-        return missing(&err) ? 0 : target_fail(d->run, &err, "the uploaded code cannot be listed");
-    for (size_t i = 0; i < out->versions.n; i++) {
-        if (!str_eq(out->versions.items[i].key, key))
-            continue;
-        struct item *it = add(d, THING_OBJECT, S("uploaded code"),
-                              str_printf(d->a, "s3://%.*s/%.*s", STR(bucket), STR(key)));
-        it->bucket = bucket;
-        it->version_id = out->versions.items[i].version_id;
-    }
-    for (size_t i = 0; i < out->delete_markers.n; i++) {
-        if (!str_eq(out->delete_markers.items[i].key, key))
-            continue;
-        struct item *it = add(d, THING_OBJECT, S("delete marker"),
-                              str_printf(d->a, "s3://%.*s/%.*s", STR(bucket), STR(key)));
-        it->bucket = bucket;
-        it->version_id = out->delete_markers.items[i].version_id;
-    }
-    return 0;
+    struct item *it = add(d, THING_OBJECT, str_from(kind),
+                          str_printf(d->a, "s3://%.*s/%.*s", STR(bucket), STR(key)));
+    it->bucket = bucket;
+    it->version_id = version_id;
 }
 
-static bool listed(const struct deletion *d, struct str name)
-{
-    for (size_t i = 0; i < d->n; i++)
-        if (str_eq(d->items[i].name, name))
-            return true;
-    return false;
-}
-
+/* Every version of every object: the managed bucket keeps them all. */
 static int find_prefix(struct deletion *d, struct str bucket, struct str prefix)
 {
     struct s3_list_object_versions_input in = {.bucket = bucket,
                                                .prefix = str_printf(d->a, "%.*s/", STR(prefix))};
     struct s3_list_object_versions_output *out;
-    struct aws_error err;
-    if (call(d, &s3_list_object_versions_op, &in, (void **)&out, &err) < 0)
-        return missing(&err) ? 0 : target_fail(d->run, &err, "the uploaded code cannot be listed");
-    int e = 0;
-    for (size_t i = 0; !e && i < out->versions.n; i++)
-        if (!listed(d, str_printf(d->a, "s3://%.*s/%.*s", STR(bucket),
-                                  STR(out->versions.items[i].key))))
-            e = find_object(d, bucket, out->versions.items[i].key);
-    for (size_t i = 0; !e && i < out->delete_markers.n; i++)
-        if (!listed(d, str_printf(d->a, "s3://%.*s/%.*s", STR(bucket),
-                                  STR(out->delete_markers.items[i].key))))
-            e = find_object(d, bucket, out->delete_markers.items[i].key);
-    return e;
+    do {
+        struct aws_error err;
+        if (call(d, &s3_list_object_versions_op, &in, (void **)&out, &err) < 0)
+            return missing(&err) ? 0
+                                 : target_fail(d->run, &err, "the uploaded code cannot be listed");
+        for (size_t i = 0; i < out->versions.n; i++)
+            add_object(d, "uploaded code", bucket, out->versions.items[i].key,
+                       out->versions.items[i].version_id);
+        for (size_t i = 0; i < out->delete_markers.n; i++)
+            add_object(d, "delete marker", bucket, out->delete_markers.items[i].key,
+                       out->delete_markers.items[i].version_id);
+        in.key_marker = out->next_key_marker;
+        in.version_id_marker = out->next_version_id_marker;
+    } while (out->is_truncated.is && in.key_marker.n);
+    return 0;
 }
 
 static int find_uploads(struct deletion *d)

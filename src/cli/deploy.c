@@ -319,13 +319,11 @@ static int execute(struct deployment *d)
     if (e)
         return e;
     struct str status = d->stack->stack_status;
-    if (!str_is(status, "CREATE_COMPLETE") && !str_is(status, "UPDATE_COMPLETE"))
-        return verb_fail(d->run,
-                         "the stack %.*s is %.*s%s%.*s; the events above (and \"lamina list "
-                         "resources\") say why",
-                         STR(d->stack_name), STR(status),
-                         str_has(d->stack->stack_status_reason) ? ": " : "",
-                         STR(d->stack->stack_status_reason));
+    if (!str_is(status, "CREATE_COMPLETE") && !str_is(status, "UPDATE_COMPLETE")) {
+        struct str why = str_has(watch.failure) ? watch.failure : d->stack->stack_status_reason;
+        return verb_fail(d->run, "the stack %.*s is %.*s%s%.*s", STR(d->stack_name), STR(status),
+                         str_has(why) ? ": " : "", STR(why));
+    }
     progress_line(&d->progress, "%.*s is %.*s", STR(d->stack_name), STR(status));
     progress_clear(&d->progress);
     report(d, str_is(status, "CREATE_COMPLETE") ? "created" : "updated");

@@ -44,19 +44,9 @@ struct reader {
 
 static void add(struct reader *r, struct str function)
 {
-    struct lambda_get_function_configuration_input in = {.function_name = function};
-    struct lambda_function_configuration *out;
-    struct aws_error err = {0};
     struct source *s = arena_push(r->run->arena, (void **)&r->sources, &r->n, &r->cap, sizeof *s);
     *s = (struct source){.function = function, .from_ms = clock_now_ms() - r->o->since_ms};
-    s->group = str_starts(function, S("/"))
-                   ? function
-                   : str_printf(r->run->arena, "/aws/lambda/%.*s", STR(function));
-    if (!str_starts(function, S("/")) &&
-        aws_call(r->aws, r->run->arena, &lambda_get_function_configuration_op, &in, (void **)&out,
-                 &err) == 0 &&
-        out->logging_config && str_has(out->logging_config->log_group))
-        s->group = out->logging_config->log_group;
+    s->group = str_starts(function, S("/")) ? function : stacks_log_group(r->run, r->aws, function);
 }
 
 /* A name is a function, a logical id of the stack, or a stack itself: all its functions. */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/table.h"
 #include "cli/target.h"
+#include "wire/lambda.h"
 
 int stacks_describe(struct verb_run *run, struct aws_client *aws, struct str name,
                     struct cloudformation_stack **ret, struct aws_error *err)
@@ -40,30 +41,65 @@ static void show_event(struct verb_run *run, struct progress *progress,
                   STR(e->resource_status_reason));
 }
 
-/* Newest first, as AWS gives them; shown oldest first. */
-static void show_new(struct verb_run *run, struct aws_client *aws, struct str name,
-                     struct stacks_watch *watch, bool show)
+static bool failed(const struct cloudformation_stack_event *e)
+{
+    return str_ends(e->resource_status, S("_FAILED")) &&
+           !str_is(e->resource_type, "AWS::CloudFormation::Stack") &&
+           str_find(e->resource_status_reason, S("cancelled")) < 0;
+}
+
+/* The events since the last look, newest first as AWS gives them, page by page. */
+static void new_events(struct verb_run *run, struct aws_client *aws, struct str name,
+                       struct str last, struct cloudformation_stack_event **ret, size_t *ret_n)
 {
     struct cloudformation_describe_stack_events_input in = {.stack_name = name};
     struct cloudformation_describe_stack_events_output *out;
     struct aws_error err = {0};
-    if (aws_call(aws, run->arena, &cloudformation_describe_stack_events_op, &in, (void **)&out,
-                 &err) < 0)
-        return;
-    size_t n = 0;
-    while (n < out->stack_events.n &&
-           !str_eq(out->stack_events.items[n].event_id, watch->last_event))
-        n++;
-    if (out->stack_events.n)
-        watch->last_event = out->stack_events.items[0].event_id;
-    for (size_t i = n; show && i-- > 0;)
-        show_event(run, watch->progress, &out->stack_events.items[i]);
+    size_t cap = 0;
+    *ret = NULL;
+    *ret_n = 0;
+    do {
+        if (aws_call(aws, run->arena, &cloudformation_describe_stack_events_op, &in, (void **)&out,
+                     &err) < 0)
+            return;
+        for (size_t i = 0; i < out->stack_events.n; i++) {
+            if (str_eq(out->stack_events.items[i].event_id, last))
+                return;
+            *(struct cloudformation_stack_event *)arena_push(
+                run->arena, (void **)ret, ret_n, &cap, sizeof **ret) = out->stack_events.items[i];
+        }
+        in.next_token = out->next_token;
+    } while (in.next_token.n);
+}
+
+static void show_new(struct verb_run *run, struct aws_client *aws, struct str name,
+                     struct stacks_watch *watch)
+{
+    struct cloudformation_stack_event *events;
+    size_t n;
+    new_events(run, aws, name, watch->last_event, &events, &n);
+    if (n)
+        watch->last_event = events[0].event_id;
+    for (size_t i = n; i-- > 0;) {
+        if (watch->progress && !watch->quiet)
+            show_event(run, watch->progress, &events[i]);
+        if (failed(&events[i]) && !str_has(watch->failure))
+            watch->failure =
+                str_printf(run->arena, "%.*s (%.*s): %.*s", STR(events[i].logical_resource_id),
+                           STR(events[i].resource_type), STR(events[i].resource_status_reason));
+    }
 }
 
 void stacks_mark(struct verb_run *run, struct aws_client *aws, struct str name,
                  struct stacks_watch *watch)
 {
-    show_new(run, aws, name, watch, false);
+    struct cloudformation_describe_stack_events_input in = {.stack_name = name};
+    struct cloudformation_describe_stack_events_output *out;
+    struct aws_error err = {0};
+    if (aws_call(aws, run->arena, &cloudformation_describe_stack_events_op, &in, (void **)&out,
+                 &err) == 0 &&
+        out->stack_events.n)
+        watch->last_event = out->stack_events.items[0].event_id;
 }
 
 int stacks_wait(struct verb_run *run, struct aws_client *aws, struct str name,
@@ -79,8 +115,8 @@ int stacks_wait(struct verb_run *run, struct aws_client *aws, struct str name,
             return verb_fail(run, "the stack %.*s is gone", STR(name));
         if (r < 0)
             return target_fail(run, &err, "the stack cannot be described");
-        if (watch && watch->progress && !watch->quiet)
-            show_new(run, aws, name, watch, true);
+        if (watch)
+            show_new(run, aws, name, watch);
         if (!str_ends((*ret)->stack_status, S("_IN_PROGRESS")) ||
             str_is((*ret)->stack_status, "REVIEW_IN_PROGRESS"))
             return 0;
@@ -135,4 +171,16 @@ struct str stacks_function(struct verb_run *run, struct aws_client *aws, struct 
         !out->stack_resource_detail || !str_has(out->stack_resource_detail->physical_resource_id))
         return name;
     return out->stack_resource_detail->physical_resource_id;
+}
+
+struct str stacks_log_group(struct verb_run *run, struct aws_client *aws, struct str function)
+{
+    struct lambda_get_function_configuration_input in = {.function_name = function};
+    struct lambda_function_configuration *out;
+    struct aws_error err = {0};
+    if (aws_call(aws, run->arena, &lambda_get_function_configuration_op, &in, (void **)&out,
+                 &err) == 0 &&
+        out->logging_config && str_has(out->logging_config->log_group))
+        return out->logging_config->log_group;
+    return str_printf(run->arena, "/aws/lambda/%.*s", STR(function));
 }

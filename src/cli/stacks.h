@@ -15,6 +15,7 @@ int stacks_describe(struct verb_run *run, struct aws_client *aws, struct str nam
 struct stacks_watch {
     struct progress *progress;
     struct str last_event; /* id: only later ones are shown */
+    struct str failure;    /* set: "B (AWS::Logs::LogGroup): why", the first that failed */
     bool quiet;
 };
 int stacks_wait(struct verb_run *run, struct aws_client *aws, struct str name,
@@ -34,3 +35,5 @@ int stacks_name(struct verb_run *run, struct str given, struct str *ret);
  * absent). */
 struct str stacks_function(struct verb_run *run, struct aws_client *aws, struct str stack,
                            struct str name);
+/* The log group of a function: its own choice, or /aws/lambda/NAME. */
+struct str stacks_log_group(struct verb_run *run, struct aws_client *aws, struct str function);

@@ -118,6 +118,33 @@ static struct str text_of(struct arena *a, const struct json *v)
     return v->type == JSON_STRING || v->type == JSON_NUMBER ? v->text : json_text(a, v, -1);
 }
 
+/* Keys without which another thing is deployed than was meant. */
+static bool matters(const struct verb_run *run, struct str key)
+{
+    static const char *const keys[] = {"notification_arns", "on_failure", "signing_profiles",
+                                       "kms_key_id", NULL};
+    for (size_t i = 0; keys[i]; i++)
+        if (str_is(key, keys[i]))
+            return !strcmp(run->verb->name, "deploy");
+    return false;
+}
+
+static bool is_set(const char *variable)
+{
+    const char *v = getenv(variable);
+    return v && *v;
+}
+
+/* The environment comes before the file. The region's variables are read where the client is
+ * opened.
+ */
+static bool by_environment(const struct option_row *row)
+{
+    if (!strcmp(row->name, "region"))
+        return is_set("AWS_REGION") || is_set("AWS_DEFAULT_REGION");
+    return row->environment && is_set(row->environment);
+}
+
 static int preset_one(struct verb_run *run, const char *file, struct str key, const struct json *v)
 {
     struct arena *a = run->arena;
@@ -127,12 +154,12 @@ static int preset_one(struct verb_run *run, const char *file, struct str key, co
         bool sam = any_verb_knows(name);
         for (size_t i = 0; sam_only[i]; i++)
             sam = sam || str_is(key, sam_only[i]);
-        if (!sam)
-            fprintf(stderr, "lamina: %s: %s:%d: unknown key \"%.*s\" is ignored\n", run->verb->name,
-                    file, v->key_line, STR(key));
+        if (!sam || matters(run, key))
+            fprintf(stderr, "lamina: %s: %s:%d: %s key \"%.*s\" is ignored\n", run->verb->name,
+                    file, v->key_line, sam ? "unsupported" : "unknown", STR(key));
         return 0;
     }
-    if (row->environment && getenv(row->environment) && *getenv(row->environment))
+    if (by_environment(row))
         return 0;
     struct option_error err = {0};
     int r = 0;
@@ -192,6 +219,8 @@ int target_preset(struct verb_run *run)
     if (!json_get(root, "version"))
         fprintf(stderr, "lamina: %s: %s: no version, 0.1 is taken\n", run->verb->name, file);
     const struct json *section = json_find(root, env);
+    if (!section && !str_is(env, "default"))
+        return verb_fail(run, "%s has no section [%.*s]", file, STR(env));
     const struct json *own =
         json_get(json_find(section, section_name(a, run->verb->name)), "parameters");
     const struct json *global = json_get(json_get(section, "global"), "parameters");

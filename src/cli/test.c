@@ -181,6 +181,7 @@ static int run_all(struct session *s, const struct test_case *cases, size_t n)
             if (!json)
                 show(s, &s->results[s->n - 1]);
         }
+    aws_client_cancel_on(s->aws, NULL);
     put_back(s);
     double seconds = (double)(clock_mono_ns() - from) / 1e9;
     if (json)
@@ -219,6 +220,7 @@ static int run_test(struct verb_run *run)
     struct sigaction action = {.sa_handler = on_interrupt};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    aws_client_cancel_on(s.aws, &interrupted);
     e = run_all(&s, cases, n);
     aws_client_close(s.aws);
     return e;

@@ -36,6 +36,7 @@ int graph_build(struct template *t, enum branches which, struct template_error *
 int graph_check_names(struct template *t, struct template_error *err);
 
 /* parameters.c */
+bool parameter_kind_of(struct str type, enum template_param_kind *ret); /* false: no such type */
 int parameters_open(struct template *t, const struct json *section, struct template_error *err);
 int parameters_bind(struct template *t, const struct template_param *given, size_t n_given,
                     const struct template_param *previous, size_t n_previous,

@@ -14,30 +14,37 @@
 #define MATCH_LIMIT 1000000
 #define DEPTH_LIMIT 1000
 
+bool parameter_kind_of(struct str name, enum template_param_kind *ret)
+{
+    bool list = str_starts(name, S("List<")) && str_ends(name, S(">"));
+    struct str inner = list ? str_slice(name, 5, name.n - 1) : name;
+    if (str_eq(name, S("CommaDelimitedList")))
+        *ret = PARAM_COMMA_LIST;
+    else if (str_eq(inner, S("Number")))
+        *ret = list ? PARAM_NUMBER_LIST : PARAM_NUMBER;
+    else if (str_eq(inner, S("String")) || str_starts(inner, S("AWS::EC2::")) ||
+             str_starts(inner, S("AWS::Route53::")) ||
+             str_eq(inner, S("AWS::SSM::Parameter::Name")))
+        *ret = list ? PARAM_COMMA_LIST : PARAM_STRING;
+    else
+        return false;
+    return true;
+}
+
 static int read_type(struct template *t, struct template_parameter *p, const struct json *type,
                      struct template_error *err)
 {
-    struct str name = p->type;
-    bool list = str_starts(name, S("List<")) && str_ends(name, S(">"));
-    struct str inner = list ? str_slice(name, 5, name.n - 1) : name;
-    if (str_starts(inner, S("AWS::SSM::Parameter::Value<")))
+    if (parameter_kind_of(p->type, &p->kind))
+        return 0;
+    if (str_find(p->type, S("AWS::SSM::Parameter::Value<")) >= 0)
         return template_fail(t->arena, err, type,
                              "Parameter type %.*s is not supported: values from Systems Manager "
                              "cannot be read yet",
-                             STR(name));
-    if (str_eq(name, S("CommaDelimitedList"))) {
-        p->kind = PARAM_COMMA_LIST;
-    } else if (str_eq(inner, S("Number"))) {
-        p->kind = list ? PARAM_NUMBER_LIST : PARAM_NUMBER;
-    } else if (str_eq(inner, S("String")) || str_starts(inner, S("AWS::EC2::")) ||
-               str_starts(inner, S("AWS::Route53::")) ||
-               str_eq(inner, S("AWS::SSM::Parameter::Name"))) {
-        p->kind = list ? PARAM_COMMA_LIST : PARAM_STRING;
-    } else {
-        return template_fail(t->arena, err, type,
-                             "Template format error: Unrecognized parameter type: %.*s", STR(name));
-    }
-    return 0;
+                             STR(p->type));
+    return template_fail(t->arena, err, type,
+                         "Template format error: Unrecognized parameter type: "
+                         "%.*s",
+                         STR(p->type));
 }
 
 static int read_default(struct template *t, struct template_parameter *p,

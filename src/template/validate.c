@@ -451,6 +451,27 @@ static void check_top(struct lint *l)
     check_functions(l, globals);
 }
 
+static void check_parameters(struct lint *l)
+{
+    static const char *const types[] = {"String", "Number", "List<Number>", "CommaDelimitedList",
+                                        NULL};
+    JSON_EACH(l->parameters, p) {
+        const struct json *type = json_get(p, "Type");
+        enum template_param_kind kind;
+        if (!type) {
+            report(l, TEMPLATE_ERROR, p->key_line, p->key_column,
+                   "parameter \"%.*s\" needs the property \"Type\"", STR(p->key));
+        } else if (!json_is(type, JSON_STRING) ||
+                   (!parameter_kind_of(type->text, &kind) &&
+                    !str_starts(type->text, S("AWS::SSM::Parameter::Value<")))) {
+            struct str text = scalar_text(type);
+            report(l, TEMPLATE_ERROR, type->line, type->column,
+                   "unknown type \"%.*s\" of parameter \"%.*s\"%s", STR(text), STR(p->key),
+                   hint(l, text, types));
+        }
+    }
+}
+
 static void check_unused(struct lint *l)
 {
     JSON_EACH(l->parameters, p)
@@ -541,6 +562,7 @@ int template_validate(struct arena *a, const struct json *root, struct template_
     JSON_EACH(outputs, output)
         if (json_get(output, "Condition"))
             check_condition_name(&l, json_get(output, "Condition"));
+    check_parameters(&l);
     if (!l.errors)
         try_open(&l);
     check_unused(&l);
