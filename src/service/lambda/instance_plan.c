@@ -31,6 +31,29 @@ static int refuse(struct instance *in, int outcome, struct str why)
     return -ENOENT;
 }
 
+/* AWS_LAMBDA_EXEC_WRAPPER starts managed runtimes, from a shell as on AWS: a file that is not there
+ * is exit status 127. */
+static const char *const *wrapped(struct arena *a, const struct target *t, const char *const *argv)
+{
+    const struct lambda_environment_response *own = t->c->environment;
+    struct str wrapper = {0};
+    for (size_t i = 0; own && i < own->variables.n; i++)
+        if (str_is(own->variables.items[i].key, "AWS_LAMBDA_EXEC_WRAPPER"))
+            wrapper = own->variables.items[i].value;
+    if (!wrapper.n || str_starts(t->c->runtime, S("provided")))
+        return argv;
+    size_t n = 0;
+    while (argv[n])
+        n++;
+    const char **ret = ARENA_ARRAY(a, const char *, n + 5);
+    ret[0] = "/bin/sh";
+    ret[1] = "-c";
+    ret[2] = "exec \"$0\" \"$@\"";
+    ret[3] = str_c(a, wrapper);
+    memcpy(ret + 4, argv, n * sizeof(*argv));
+    return ret;
+}
+
 int instance_make_sandbox(struct instance *in, const struct environment_events *events,
                           struct str *ret_fault)
 {
@@ -75,7 +98,7 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
     struct sandbox_link link = {command.link_target, command.link_path};
     static const struct sandbox_port ports[] = {{9001, false}, {4566, false}, {2000, true}};
     struct sandbox_plan plan = {
-        .argv = command.argv,
+        .argv = wrapped(a, t, command.argv),
         .envp =
             variables_make(a, t, &credentials, in->stream, S("http://" SANDBOX_ADDRESS ":4566")),
         .task_dir = task,

@@ -1,4 +1,4 @@
-/* report - see report.h. Durations are printed with two decimals, the bill is computed before. */
+/* report - see report.h. Durations are printed with two decimals, in JSON with three. */
 #include "service/lambda/report.h"
 #include "base/json.h"
 
@@ -127,8 +127,18 @@ static void end_text(struct buf *b, const struct report *r)
     buf_byte(b, '\n');
 }
 
-void report_end(struct buf *b, const struct report_format *f, const struct report *r)
+/* As it will be read: the bill is the sum of what is printed, rounded up, not of what was cut off. */
+static int64_t as_printed(int64_t ns, bool json)
 {
+    int64_t unit = json ? 1000 : 10000;
+    return (ns + unit / 2) / unit * unit;
+}
+
+void report_end(struct buf *b, const struct report_format *f, const struct report *exact)
+{
+    struct report rounded = *exact, *r = &rounded;
+    r->duration_ns = as_printed(exact->duration_ns, f->json);
+    r->init_ns = as_printed(exact->init_ns, f->json);
     if (!f->json) {
         end_text(b, r);
         return;
