@@ -10,13 +10,16 @@ static bool name_is_local(const struct cloud *cloud, struct str host)
     char text[64];
     struct in_addr v4;
     ssize_t bracket = str_find_byte(host, ']');
+    struct str port = {0};
     if (bracket > 0 && host.p[0] == '[')
         host = str_slice(host, 1, (size_t)bracket);
     else
-        host = str_slice(host, 0,
-                         str_find_byte(host, ':') >= 0 ? (size_t)str_find_byte(host, ':') : host.n);
+        str_cut(host, ':', &host, &port);
     if (host.n == 0 || host.n > 253)
         return false;
+    for (size_t i = 0; i < port.n; i++) /* nothing but a port: localhost:1@evil.example is none */
+        if (port.p[i] < '0' || port.p[i] > '9')
+            return false;
     if (str_eq_nocase(host, S("localhost")) ||
         (host.n > 10 && str_eq_nocase(str_slice(host, host.n - 10, host.n), S(".localhost"))))
         return true;
@@ -43,8 +46,10 @@ const char *guard_refuses(const struct cloud *cloud, const struct http_request *
     if (str_has(host) && !cloud->options.allow_remote && !name_is_local(cloud, host))
         return "lamina: the Host header names another machine; this cloud answers to localhost "
                "only (DNS rebinding protection)\n";
-    if (str_has(origin) && !origin_is_local(cloud, origin))
-        return "lamina: a web page of another site may not use this cloud (Origin header)\n";
+    for (size_t i = 0; i < req->n_headers; i++)
+        if (str_eq_nocase(req->headers[i].name, S("Origin")) &&
+            !origin_is_local(cloud, req->headers[i].value))
+            return "lamina: a web page of another site may not use this cloud (Origin header)\n";
     if (!str_has(origin) && str_is(http_header_get(req, "Sec-Fetch-Site"), "cross-site"))
         return "lamina: a web page of another site may not use this cloud (Sec-Fetch-Site "
                "header)\n";

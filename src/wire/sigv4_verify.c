@@ -425,15 +425,31 @@ static int mismatch(enum kind kind, const struct parts *p, struct str to_sign, s
     return -EACCES;
 }
 
-static bool signs_host(struct str signed_headers)
+static bool signs(struct str signed_headers, struct str wanted)
 {
     struct str name, rest = signed_headers;
     while (rest.n) {
         str_cut(rest, ';', &name, &rest);
-        if (str_eq(name, S("host")))
+        if (str_eq_nocase(name, wanted))
             return true;
     }
     return false;
+}
+
+/* S3 takes no x-amz-* header that somebody could have added on the way. The hash of the body is one
+ * that signers leave out, but its value is part of what they sign. */
+static bool signs_enough(enum kind kind, const struct wire_request *req, const struct parts *p)
+{
+    if (!signs(p->signed_headers, S("host")))
+        return false;
+    for (size_t i = 0; kind == KIND_S3 && i < req->n_headers; i++) {
+        struct str name = req->headers[i].name;
+        if (name.n > 6 && str_eq_nocase(str_slice(name, 0, 6), S("x-amz-")) &&
+            !str_eq_nocase(name, S("x-amz-content-sha256")) &&
+            !str_eq_nocase(name, S("x-amz-date")) && !signs(p->signed_headers, name))
+            return false;
+    }
+    return true;
 }
 
 static int check_signature(enum kind kind, const struct wire_request *req, const struct parts *p,
@@ -444,7 +460,7 @@ static int check_signature(enum kind kind, const struct wire_request *req, const
     buf_init(&canonical, SIZE_MAX);
     int r = canonical_request(&canonical, a, req, kind == KIND_S3, p->presigned, p->signed_headers,
                               hash);
-    if (r < 0 || !signs_host(p->signed_headers)) {
+    if (r < 0 || !signs_enough(kind, req, p)) {
         if (kind == KIND_S3) {
             *err =
                 (struct wire_error){.code = S("AccessDenied"),

@@ -112,6 +112,58 @@ def test_body_changed_on_the_way(cloud, bucket):
     assert status == 403 and "SignatureDoesNotMatch" in body
 
 
+def _s3_signed(cloud, method, path, body, unsigned=(), **headers):
+    """A signed request to S3; `unsigned` headers are added afterwards."""
+    from botocore.auth import S3SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    request = AWSRequest(method, cloud.url + path, data=body, headers=headers)
+    S3SigV4Auth(Credentials("test", "test"), "s3", "us-east-1").add_auth(request)
+    headers = dict(request.headers.items(), Host=cloud.url[7:])
+    headers.update(unsigned)
+    return headers
+
+
+@pytest.mark.parametrize(
+    "change, code",
+    [
+        (dict(), None),
+        (dict(body=b"other"), "XAmzContentSHA256Mismatch"),
+        (dict(path="/{}/other"), "SignatureDoesNotMatch"),
+        (dict(path="/{}/key?tagging"), "SignatureDoesNotMatch"),
+        (dict(unsigned={"x-amz-acl": "public-read"}), "AccessDenied"),
+        (dict(unsigned={"x-amz-copy-source": "/other/secret"}), "AccessDenied"),
+        (dict(unsigned={"Content-Type": "text/html"}), None),
+    ],
+)
+def test_what_is_signed_cannot_be_changed(cloud, bucket, change, code):
+    path = "/%s/key" % bucket
+    headers = _s3_signed(cloud, "PUT", path, b"hello", change.get("unsigned", {}))
+    status, _, body = raw(
+        cloud, "PUT", change.get("path", path).format(bucket), headers, change.get("body", b"hello")
+    )
+    if code is None:
+        assert status == 200, body
+    else:
+        assert status in (400, 403) and "<Code>%s</Code>" % code in body
+        assert cloud.s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_nobody_is_nobody(cloud, bucket):
+    """Requests that a page can make a browser send: no signature, no other type than text/plain."""
+    text = {"Content-Type": "text/plain"}
+    posts = [
+        ("POST", "/", dict(text), b"Action=CreateStack&StackName=x&Version=2010-05-15"),
+        ("POST", "/2015-03-31/functions/any/invocations", dict(text), b"{}"),
+        ("POST", "/", dict(text, **{"X-Amz-Target": "Logs_20140328.CreateLogGroup"}), b"{}"),
+        ("GET", "/" + bucket, {}, None),
+        ("PUT", "/%s/key" % bucket, dict(text), b"x"),
+    ]
+    for method, path, headers, body in posts:
+        assert raw(cloud, method, path, headers, body)[0] in (400, 403, 405), path
+
+
 # ---- policies -------------------------------------------------------------------------------------
 
 
@@ -234,7 +286,7 @@ def test_modes(new_cloud, mode, allowed):
 # ---- hosts and origins ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:4566", "192.0.2.1"])
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:4566", "192.0.2.1", "127.0.0.1.evil.example", "localhost:1@evil.example", ""])
 def test_other_hosts_are_refused(cloud, host):
     """A page whose name was made to resolve to us must get nothing (DNS rebinding)."""
     status, _, body = raw(cloud, headers={"Host": host})
@@ -258,6 +310,17 @@ def test_requests_of_other_origins_are_refused(cloud):
     assert answer.get("Access-Control-Allow-Origin") is None
 
 
+def test_bodies_of_other_origins_are_not_even_read(cloud):
+    import socket
+
+    with socket.create_connection(("127.0.0.1", int(cloud.url.rpartition(":")[2])), timeout=10) as s:
+        s.sendall(
+            b"PUT /bucket/key HTTP/1.1\r\nHost: %s\r\nOrigin: null\r\n"
+            b"Content-Length: 5000000000\r\n\r\n" % cloud.url[7:].encode()
+        )
+        assert s.recv(1000).split()[1] == b"403"  # nothing of the body has been sent
+
+
 def test_no_host(cloud):
     import socket
 
@@ -272,9 +335,18 @@ def test_no_host(cloud):
         b"POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
         b"POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: 5, 5\r\n\r\nhello",
+        b"POST / HTTP/1.1\r\nHost: %s\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: %s\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: %s\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello\n0\n\n",
+        b"POST / HTTP/1.1\r\nHost: %s\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n\r\n",
+        b"GET / HTTP/1.1\nHost: %s\n\n",
+        b"GET / HTTP/1.1\r\nHost: %s\r\nHost: localhost\r\n\r\n",
         b"nonsense\r\n\r\n",
     ],
-    ids=["length and chunked", "two lengths", "negative length", "no http"],
+    ids=["length and chunked", "two lengths", "negative length", "list of lengths",
+         "blank before colon", "folded", "line feeds in chunks", "negative chunk", "line feeds",
+         "two hosts", "no http"],
 )
 def test_requests_that_could_be_read_in_two_ways(cloud, request_bytes):
     import socket
