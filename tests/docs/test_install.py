@@ -19,7 +19,7 @@ def root(tmp_path_factory):
         pytest.skip("the build folder is another user's")
     there = tmp_path_factory.mktemp("root")
     subprocess.run(
-        ["meson", "install", "-C", BUILD, "--destdir", str(there), "--quiet"],
+        ["meson", "install", "-C", BUILD, "--destdir", str(there), "--quiet", "--no-rebuild"],
         check=True,
         stdout=subprocess.DEVNULL,
     )
