@@ -579,6 +579,12 @@ def test_own_runtime_without_a_bootstrap(cloud):
         "errorMessage": "RequestId: %s Error: Couldn't find valid bootstrap(s): "
         "[/var/task/bootstrap /opt/bootstrap]" % r.id,
     }
+    end = r"\tStatus: error\tError Type: Runtime\.InvalidEntrypoint\n"
+    assert re.fullmatch(
+        r"INIT_START .*\nINIT_REPORT Init Duration: \d+\.\d\d ms\tPhase: init" + end
+        + r"START .*\nEND .*\nREPORT .*\tMax Memory Used: 0 MB" + end,
+        r.log,
+    ), r.log
 
 
 # ---- the emulator's URL -----------------------------------------------------------------------

@@ -186,9 +186,12 @@ static void refuse(struct instance *in, struct str fault)
     struct invocation *inv = in->inv;
     in->state = INSTANCE_LOST;
     if (fault.n) {
+        struct str type = S("Runtime.InvalidEntrypoint");
+        int64_t duration_ns = clock_mono_ns() - in->init_began_ns;
+        instance_log_init_report(in, REPORT_ERROR, type);
         instance_log_start(in);
-        struct str answer = error_object(in, "Runtime.InvalidEntrypoint", "%.*s", STR(fault));
-        finish(in, 0, REPORT_ERROR, S("Runtime.InvalidEntrypoint"), answer, true);
+        finish(in, duration_ns, REPORT_ERROR, type, error_object(in, type.p, "%.*s", STR(fault)),
+               true);
     } else {
         in->inv = NULL;
         pool_invocation_over(in);
@@ -356,10 +359,10 @@ static void begin_new(struct instance *in)
     in->state = INSTANCE_STARTING;
     in->init_began_ns = clock_mono_ns();
     int r = instance_make_sandbox(in, &events, &fault);
+    if (r == 0 || fault.n)
+        instance_log_init_start(in);
     if (r < 0)
         refuse(in, fault);
-    else
-        instance_log_init_start(in);
 }
 
 /* ---- events ---- */
