@@ -28,16 +28,56 @@ static bool plain(struct str s)
     return s.p[s.n - 1] != ' ';
 }
 
+/* The next character of UTF-8, which the tree's strings are. */
+static uint32_t next_char(struct str s, size_t *i)
+{
+    unsigned char c = (unsigned char)s.p[(*i)++];
+    int more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : c >= 0xc0 ? 1 : 0;
+    uint32_t u = more ? c & (0x3fu >> more) : c;
+    while (more-- > 0 && *i < s.n)
+        u = u << 6 | ((unsigned char)s.p[(*i)++] & 0x3f);
+    return u;
+}
+
+/* Characters that YAML takes for line breaks or refuses to read as they are. */
+static bool printable(uint32_t u)
+{
+    return (u >= 0x20 && u < 0x7f) ||
+           (u >= 0xa0 && u < 0xfffe && u != 0x2028 && u != 0x2029 && !(u >= 0xd800 && u < 0xe000) &&
+            u != 0xfeff) ||
+           (u >= 0x10000 && u <= 0x10ffff);
+}
+
 static bool literal(struct str s)
 {
     if (str_find_byte(s, '\n') < 0 || s.p[0] == ' ' || s.p[0] == '\n')
         return false;
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if ((c < 0x20 && c != '\n') || c == 0x7f || (c == ' ' && i + 1 < s.n && s.p[i + 1] == '\n'))
+    for (size_t i = 0; i < s.n;) {
+        uint32_t u = next_char(s, &i);
+        if ((u != '\n' && !printable(u)) || (u == ' ' && i < s.n && s.p[i] == '\n'))
             return false;
     }
     return true;
+}
+
+static void quoted(struct buf *b, struct str s)
+{
+    buf_byte(b, '"');
+    for (size_t i = 0; i < s.n;) {
+        size_t from = i;
+        uint32_t u = next_char(s, &i);
+        if (u == '"' || u == '\\')
+            buf_printf(b, "\\%c", (char)u);
+        else if (u == '\n')
+            buf_text(b, "\\n");
+        else if (u == '\t')
+            buf_text(b, "\\t");
+        else if (printable(u))
+            buf_str(b, str_slice(s, from, i));
+        else
+            buf_printf(b, u < 0x100 ? "\\x%02x" : u < 0x10000 ? "\\u%04x" : "\\U%08x", u);
+    }
+    buf_byte(b, '"');
 }
 
 static void pad(struct buf *b, int indent)
@@ -73,7 +113,7 @@ static void scalar(struct buf *b, const struct json *v, int indent)
     if (v->type == JSON_STRING && plain(v->text))
         buf_str(b, v->text);
     else if (v->type == JSON_STRING)
-        json_write_str(b, v->text); /* a JSON string is a double-quoted YAML string */
+        quoted(b, v->text);
     else
         json_write(b, v, -1);
     buf_byte(b, '\n');
@@ -89,7 +129,7 @@ static void member(struct buf *b, const struct json *v, int indent)
     if (plain(v->key))
         buf_str(b, v->key);
     else
-        json_write_str(b, v->key);
+        quoted(b, v->key);
     buf_byte(b, ':');
     if (!is_container(v)) {
         buf_byte(b, ' ');

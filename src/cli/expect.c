@@ -96,8 +96,9 @@ static void match_one(struct expect_result *r, struct str name, const struct jso
         expect_fail(r, "%.*s is not there", STR(name));
     } else if (str_is(m->key, "type")) {
         struct str t = json_str(m);
+        int64_t whole;
         bool integer = str_is(t, "integer") && actual->type == JSON_NUMBER &&
-                       str_find(actual->text, S(".")) < 0;
+                       str_to_int64(actual->text, &whole) == 0;
         if (!str_is(t, type_name(actual)) && !integer)
             expect_fail(r, "%.*s is of type %s (%.*s), expected %.*s", STR(name), type_name(actual),
                         STR(is), STR(t));
@@ -182,13 +183,20 @@ static int step(const struct json **at, struct str *rest)
         *rest = str_slice(p, n, p.n);
         return 0;
     }
-    ssize_t close = str_find_byte(p, ']');
-    if (p.p[0] != '[' || close < 2)
+    if (p.p[0] != '[')
+        return -EINVAL;
+    bool single = str_starts(p, S("['")), twice = str_starts(p, S("[\""));
+    ssize_t close = single  ? str_find(p, S("']")) + 1
+                    : twice ? str_find(p, S("\"]")) + 1
+                            : str_find_byte(p, ']');
+    if (close < 2)
         return -EINVAL;
     struct str inside = str_slice(p, 1, (size_t)close);
     int64_t i;
     *rest = str_slice(p, (size_t)close + 1, p.n);
-    if (inside.n >= 2 && (inside.p[0] == '\'' || inside.p[0] == '"')) {
+    if (single || twice) {
+        if (inside.n < 2)
+            return -EINVAL;
         *at = json_find(*at, str_slice(inside, 1, inside.n - 1));
         return 0;
     }
