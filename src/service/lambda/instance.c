@@ -10,6 +10,8 @@
 /* How long an invocation waits for an environment that has not come back yet. */
 #define NEXT_WAIT_MS 100
 #define END_WAIT_MS 1000
+/* Freezing takes the kernel up to milliseconds: not between events that follow each other. */
+#define FREEZE_DELAY_MS 3
 
 static void begin_init(struct instance *in);
 static void finish(struct instance *in, int64_t duration_ns, enum report_status status,
@@ -131,6 +133,10 @@ static void arm(struct instance *in, int64_t ms)
 static void on_timer(uv_timer_t *timer)
 {
     struct instance *in = timer->data;
+    if (in->state == INSTANCE_IDLE) {
+        in->frozen = environment_freeze(in->env) == 0;
+        return;
+    }
     if (in->state == INSTANCE_INIT && (!in->init_again || !in->inv)) {
         /* The sandbox is reset, and the init repeated inside the invocation. */
         instance_read_output(in);
@@ -443,8 +449,7 @@ void instance_next(struct instance *in)
     in->idle_since_ms = clock_now_ms();
     instance_read_output(in);
     instance_flush_line(in);
-    if (environment_freeze(in->env) == 0)
-        in->frozen = true;
+    arm(in, FREEZE_DELAY_MS);
     pool_instance_free(in);
 }
 
