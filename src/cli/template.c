@@ -6,7 +6,7 @@
 #include "cli/verbs_all.h"
 
 struct template_options {
-    struct str template, stack_name, account;
+    struct str template;
     struct option_list overrides;
 };
 
@@ -16,10 +16,6 @@ static const struct option_row rows[] = {
     {OPTION(struct template_options, overrides), .name = "parameter-overrides", .type = OPTION_LIST,
      .many = true, .metavar = "NAME=VALUE...",
      .help = "values of parameters (env:NAME and file://PATH too)"},
-    {OPTION(struct template_options, stack_name), .name = "stack-name", .type = OPTION_TEXT,
-     .metavar = "NAME", .default_value = "stack", .help = "what AWS::StackName gives"},
-    {OPTION(struct template_options, account), .name = "account", .type = OPTION_TEXT,
-     .metavar = "ID", .default_value = "000000000000", .help = "what AWS::AccountId gives"},
     {0},
 };
 

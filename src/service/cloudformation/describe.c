@@ -300,6 +300,10 @@ static int describe_stack_resources(struct call *call,
         };
         item->drift_information->stack_resource_drift_status = S("NOT_CHECKED");
     }
+    if (str_has(in->logical_resource_id) && !out->stack_resources.n)
+        return call_fail(call, CLOUDFORMATION_VALIDATION_ERROR,
+                         "Resource %.*s does not exist for stack %.*s",
+                         STR(in->logical_resource_id), STR(stack.stack_name));
     return 0;
 }
 

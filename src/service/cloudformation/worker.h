@@ -55,13 +55,19 @@ int worker_resume_all(struct cloud *cloud, struct store *store);
 /* task.c */
 void task_start(struct task *task); /* calls worker_task_ended(), later */
 void task_retry(struct task *task);
+
+void worker_advance(struct worker *worker); /* starts what is ready; ends the phase */
+void worker_wait(struct worker *worker);    /* arms the timer */
+
+/* resource.c */
+void worker_task_start(struct worker *worker, struct task *task);
 void worker_task_ended(struct task *task);
-void worker_wait(struct worker *worker); /* arms the timer */
-/* plan.c: the tasks of the phase that begins. */
-void worker_plan(struct worker *worker);
 void worker_resource_event(struct worker *worker,
                            const struct cloudformation_resource_record *resource, struct str status,
                            struct str reason, bool save);
+
+/* plan.c: the tasks of the phase that begins. */
+void worker_plan(struct worker *worker);
 /* The records of what the template has get its policies and dependencies. */
 void worker_describe(struct worker *worker);
 /* Names the operation, to tell what it has done already from what earlier ones did. */
