@@ -1,7 +1,9 @@
 """The life of execution environments: many at once, what they keep, how they end."""
 
 import collections
+import os
 import re
+import resource
 import signal
 import threading
 import time
@@ -170,6 +172,29 @@ def test_work_after_the_answer_ends_with_the_time_limit(cloud):
     assert cloud.invoke(name).payload == 1
 
 
+def test_a_runtime_that_reports_its_failure_and_stays(cloud):
+    source = (
+        "#!/usr/bin/python3\n"
+        "import socket, time\n"
+        "s = socket.create_connection(('169.254.100.1', 9001))\n"
+        "s.sendall(b'POST /2018-06-01/runtime/init/error HTTP/1.1\\r\\nHost: x\\r\\n'\n"
+        "    b'Lambda-Runtime-Function-Error-Type: Runtime.NoLuck\\r\\n'\n"
+        "    b'Content-Length: 14\\r\\n\\r\\n{\"why\": \"bad\"}')\n"
+        "time.sleep(100)\n"
+    )
+    name = cloud.function(
+        files={"bootstrap*": source}, Runtime="provided.al2023", Handler="x", Timeout=20
+    )
+    began = time.monotonic()
+    r = cloud.invoke(name)
+    assert time.monotonic() - began < 6
+    assert (r.error, r.payload) == ("Unhandled", {"why": "bad"})
+    end = r"\tStatus: error\tError Type: Runtime\.NoLuck\n"
+    assert re.search(r"\nINIT_REPORT Init Duration: \S+ ms\tPhase: init" + end, r.log), r.log
+    assert re.search(r"\nINIT_REPORT Init Duration: \S+ ms\tPhase: invoke" + end, r.log), r.log
+    assert re.search(r"\nREPORT .*" + end + "$", r.log), r.log
+
+
 def test_threads_stand_still_between_invocations(cloud):
     source = (
         "import threading, time\n"
@@ -227,3 +252,27 @@ def test_an_exec_wrapper_that_is_not_there(cloud):
         "errorType": "Runtime.ExitError",
         "errorMessage": "RequestId: %s Error: Runtime exited with error: exit status 127" % r.id,
     }
+
+
+def test_a_daemon_without_descriptors_fails_at_once_and_recovers(new_cloud):
+    cloud = new_cloud()
+    cloud.sts.get_caller_identity()
+    names = [cloud.function("def handler(e, c):\n    return 1\n") for _ in range(13)]
+    pid = cloud.process.pid
+    usual = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    outcomes = set()
+    for spare, name in enumerate(names):
+        used = len(os.listdir("/proc/%d/fd" % pid))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + spare, usual[1]))
+        began = time.monotonic()
+        try:
+            cloud.invoke(name)
+            outcomes.add("answer")
+        except cloud.lambda_.exceptions.ServiceException as e:
+            assert "No execution environment could be made" in str(e)
+            outcomes.add("refused")
+        finally:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, usual)
+        assert time.monotonic() - began < 3
+    assert "refused" in outcomes
+    assert [cloud.invoke(n).payload for n in names] == [1] * len(names)

@@ -137,7 +137,9 @@ static void on_timer(uv_timer_t *timer)
         in->frozen = environment_freeze(in->env) == 0;
         return;
     }
-    if (in->state == INSTANCE_INIT && (!in->init_again || !in->inv)) {
+    if (in->state == INSTANCE_INIT && in->init_error) {
+        /* It has said why, but not ended. */
+    } else if (in->state == INSTANCE_INIT && (!in->init_again || !in->inv)) {
         /* The sandbox is reset, and the init repeated inside the invocation. */
         instance_read_output(in);
         instance_flush_line(in);
@@ -446,7 +448,6 @@ void instance_next(struct instance *in)
         return;
     }
     in->state = INSTANCE_IDLE;
-    in->idle_since_ms = clock_now_ms();
     instance_read_output(in);
     instance_flush_line(in);
     arm(in, FREEZE_DELAY_MS);
@@ -479,4 +480,5 @@ void instance_init_error(struct instance *in, struct str body, struct str type)
     in->init_error = true;
     in->init_error_body = str_copy(&in->error_arena, body);
     in->init_error_type = str_copy(&in->error_arena, type);
+    arm(in, END_WAIT_MS);
 }

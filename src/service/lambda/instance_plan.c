@@ -54,6 +54,15 @@ static const char *const *wrapped(struct arena *a, const struct target *t, const
     return ret;
 }
 
+static const char *const *layer_dirs(struct instance *in)
+{
+    const struct lambda_version_record *record = &in->target->record;
+    const char **ret = ARENA_ARRAY(&in->arena, const char *, record->layer_codes.n + 1);
+    for (size_t i = 0; i < record->layer_codes.n; i++)
+        ret[i] = code_dir(in->lambda->cloud, &in->arena, record->layer_codes.items[i]).p;
+    return ret;
+}
+
 int instance_make_sandbox(struct instance *in, const struct environment_events *events,
                           struct str *ret_fault)
 {
@@ -67,13 +76,11 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
                         "without a spawner (see lamina doctor)"));
     const char *task = code_dir(lambda->cloud, a, t->record.code).p;
     size_t n_layers = t->record.layer_codes.n;
-    const char **layers = ARENA_ARRAY(a, const char *, n_layers + 1);
-    for (size_t i = 0; i < n_layers; i++)
-        layers[i] = code_dir(lambda->cloud, a, t->record.layer_codes.items[i]).p;
+    const char *const *layers = layer_dirs(in);
 
     struct runtime_command command = {0};
     struct str why = {0};
-    bool no_bootstrap = false;
+    bool no_bootstrap;
     int r = runtime_find(lambda->cloud, a, t->c->runtime, task, layers, n_layers, &command, &why,
                          &no_bootstrap);
     in->runtime_version = command.version.n ? command.version : t->c->runtime;

@@ -126,6 +126,7 @@ void pool_invocation_over(struct instance *in)
     struct group *g = in->group;
     g->pool->running--;
     /* Its `next` or its end is on the way: behind those that wait already, before a new one. */
+    in->idle_since_ms = clock_now_ms();
     if ((in->state == INSTANCE_ANSWERED || in->state == INSTANCE_ENDING) && !g->stale)
         list_append(&g->idle, &in->idle_link);
 }
@@ -133,6 +134,7 @@ void pool_invocation_over(struct instance *in)
 void pool_instance_free(struct instance *in)
 {
     struct group *g = in->group;
+    in->idle_since_ms = clock_now_ms();
     list_remove(&in->idle_link);
     if (g->stale)
         give_up(in);
