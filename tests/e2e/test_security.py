@@ -381,3 +381,101 @@ def test_other_addresses_need_two_words(new_cloud):
     assert r.returncode != 0
     assert "--allow-remote" in r.stderr
     assert r.stdout == ""
+
+
+# ---- packages ----------------------------------------------------------------------------------------
+
+
+def _package(*entries):
+    """A zip of (name, content, mode) besides a handler that tells what it finds."""
+    import io
+    import warnings
+    import zipfile
+
+    source = (
+        "import os\ndef handler(event, context):\n"
+        "    return sorted(os.path.relpath(os.path.join(d, f), '/var/task') + oct(os.lstat(os.path.join(d, f)).st_mode)\n"
+        "                  for d, _, files in os.walk('/var/task') for f in files)\n"
+    )
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, content, mode in (("app.py", source, 0o100644), *entries):
+            info = zipfile.ZipInfo("x")
+            info.filename, info.external_attr, info.create_system = name, mode << 16, 3
+            info.compress_type = zipfile.ZIP_DEFLATED
+            z.writestr(info, content)
+    return out.getvalue()
+
+
+def _create(cloud, package):
+    from cloud import RUNTIME, SOON
+
+    name = unique()
+    cloud.lambda_.create_function(
+        FunctionName=name, Runtime=RUNTIME, Handler="app.handler", Role=cloud.lambda_role(),
+        Code={"ZipFile": package},
+    )
+    cloud.lambda_.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig=SOON)
+    return cloud.invoke(name).payload
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [("../evil", "x", 0o100644)],
+        [("/tmp/evil", "x", 0o100644)],
+        [("a/../../evil", "x", 0o100644)],
+        [("link", "/etc", 0o120777)],
+        [("a/link", "../../x", 0o120777)],
+        [("d", "/tmp", 0o120777), ("d/evil", "x", 0o100644)],
+        [("r/", "", 0o40755), ("d", "r", 0o120777), ("d/f", "x", 0o100644)],
+        [("a/b/c/f", "x", 0o100644), ("l", "a/b/c", 0o120777), ("m", "l/../../../..", 0o120777)],
+        [("f", "1", 0o100644), ("f/g", "2", 0o100644)],
+        [("device", "", 0o20666)],
+        [("pipe", "", 0o10666)],
+        [("a/" * 1900 + "f", "x", 0o100644)],
+        [("n" * 300, "x", 0o100644)],
+    ],
+    ids=["up", "absolute", "up later", "link out", "link up", "through a link", "through a link inside",
+         "out by two links", "file as folder", "device", "pipe", "deep", "long"],
+)
+def test_hostile_packages_are_refused(cloud, entries):
+    status, code, message = error_of(_create, cloud, _package(*entries))
+    assert (status, code) == (400, "InvalidParameterValueException")
+    assert message == (
+        "Could not unzip uploaded file. Please check your file, then try to upload again."
+    )
+
+
+def test_packages_give_no_privileges(cloud):
+    names = _create(cloud, _package(
+        ("setuid", "x", 0o104755), ("setgid", "x", 0o102777), ("nobody", "x", 0o100000),
+        ("twice", "1", 0o100644), ("twice", "2", 0o100755), ("back\\slash", "x", 0o100644),
+    ))
+    assert names == ["app.py0o100644", "back\\slash0o100644", "nobody0o100644", "setgid0o100755",
+                     "setuid0o100755", "twice0o100755"]
+
+
+def test_packages_that_unpack_to_too_much(cloud):
+    """A gigabyte of zeros; and many thousand folders, whose removal keeps nobody waiting."""
+    import threading
+    import time
+
+    bomb = _package(*[("big%d" % i, b"\0" * (100 << 20), 0o100644) for i in range(3)])
+    status, code, message = error_of(_create, cloud, bomb)
+    assert message == "Unzipped size must be smaller than 262144000 bytes"
+    folders = _package(*[
+        ("/".join("%d_%d" % (k, i) for i in range(200)) + "/f", "", 0o100644) for k in range(200)
+    ] + [("app.py/x", "", 0o100644)])
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(error_of(_create, cloud, folders)))
+    slowest, sts = 0, cloud.client("sts", user_agent_extra="packages")
+    thread.start()
+    while thread.is_alive():
+        began = time.monotonic()
+        sts.get_caller_identity()
+        slowest = max(slowest, time.monotonic() - began)
+        thread.join(0.05)
+    assert answers[0][0] == 400
+    assert slowest < 1

@@ -97,7 +97,10 @@ static int unpack_work(void *user)
     f->was_there = false;
     if (mkdir(f->tmp_dir.p, 0755) < 0)
         return -errno;
-    return zip_tree_unpack(f->tmp_zip.p, f->tmp_dir.p, LAMBDA_UNZIPPED_MAX, &f->report);
+    r = zip_tree_unpack(f->tmp_zip.p, f->tmp_dir.p, LAMBDA_UNZIPPED_MAX, &f->report);
+    if (r < 0)
+        fs_remove_tree(f->tmp_dir.p); /* here: it may be large */
+    return r;
 }
 
 static int explain(struct fetch *f, int r)
