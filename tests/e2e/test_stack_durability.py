@@ -16,7 +16,8 @@ from test_cloudformation import ROLE, function, group
 
 ROUNDS = int(os.environ.get("LAMINA_STACK_KILLS", "4"))
 # What an operation takes, about.
-SECONDS = {"create": 0.05, "update": 0.05, "rollback": 0.08, "delete": 0.015}
+SECONDS = {"create": 0.05, "update": 0.05, "rollback": 0.08, "delete": 0.015,
+           "abort": 0.03}
 
 
 def first():
@@ -104,7 +105,7 @@ def empty(cloud):
     return look(cloud) == {"groups": {}, "functions": {}, "buckets": [], "roles": []}
 
 
-@pytest.mark.parametrize("operation", ["create", "update", "rollback", "delete"])
+@pytest.mark.parametrize("operation", ["create", "update", "rollback", "delete", "abort"])
 @pytest.mark.parametrize("round", range(ROUNDS))
 def test_kill(tmp_path, operation, round):
     seed = int(os.environ.get("LAMINA_SEED", random.randrange(1 << 30)))
@@ -113,11 +114,13 @@ def test_kill(tmp_path, operation, round):
     cloud = Cloud(data=tmp_path / "data").start()
     options = {"StackName": "s", "Capabilities": ["CAPABILITY_IAM"]}
     try:
-        if operation != "create":
+        if operation not in ("create", "abort"):
             stack_id = cloud.cfn.create_stack(TemplateBody=text(first()), **options)["StackId"]
             assert rest(cloud, stack_id) == "CREATE_COMPLETE"
-        if operation == "create":
+        if operation in ("create", "abort"):
             stack_id = cloud.cfn.create_stack(TemplateBody=text(first()), **options)["StackId"]
+            if operation == "abort":
+                cloud.cfn.delete_stack(StackName="s")
         elif operation == "update":
             cloud.cfn.update_stack(TemplateBody=text(second()), **options)
         elif operation == "rollback":
@@ -138,7 +141,7 @@ def test_kill(tmp_path, operation, round):
         elif operation == "rollback":
             assert rest(cloud, stack_id) == "UPDATE_ROLLBACK_COMPLETE"
             check(cloud, stack_id, first(), 1, "n", 3, 1)
-        if operation != "delete":
+        if operation not in ("delete", "abort"):
             for g in look(cloud)["groups"]:
                 if g.startswith("/aws/lambda/"):
                     cloud.logs.delete_log_group(logGroupName=g)

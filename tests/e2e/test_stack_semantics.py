@@ -239,6 +239,34 @@ def test_a_bucket_with_content_fails_the_deletion(cloud, stack):
     cloud.s3.delete_bucket(Bucket=bucket)
 
 
+def test_deletion_of_a_stack_in_the_making(cloud, stack):
+    s = stack()
+    many = {"F%d" % i: function() for i in range(6)}
+    many.update({"G%d" % i: group() for i in range(40)}, Role=ROLE)
+    s.create(many, wait=None)
+    cloud.cfn.delete_stack(StackName=s.name)
+    settled(s, "DELETE_COMPLETE")
+    assert groups(cloud, s.name) == []
+    assert [r for r in cloud.iam.list_roles()["Roles"] if r["RoleName"].startswith(s.name)] == []
+    of_stack = [e["ResourceStatus"] for e in s.events() if e["LogicalResourceId"] == s.name]
+    assert of_stack in (
+        ["CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "DELETE_COMPLETE"],
+        # it may have been there already
+        ["CREATE_IN_PROGRESS", "CREATE_COMPLETE", "DELETE_IN_PROGRESS", "DELETE_COMPLETE"],
+    )
+    # An update is not given up.
+    s = stack().create({"A": group()})
+    s.update(dict({"F%d" % i: function() for i in range(6)}, Role=ROLE, A=group()), wait=None)
+    try:
+        cloud.cfn.delete_stack(StackName=s.name)
+    except cloud.cfn.exceptions.ClientError as e:
+        assert e.response["Error"]["Message"].startswith(
+            "Stack [%s] cannot be deleted while in status UPDATE_" % s.name)
+        settled(s, "UPDATE_COMPLETE")
+    else:
+        settled(s, "DELETE_COMPLETE")
+
+
 def test_termination_protection(cloud, stack):
     s = stack().create({"G": group()}, EnableTerminationProtection=True)
     assert error_of(cloud.cfn.delete_stack, StackName=s.name) == (

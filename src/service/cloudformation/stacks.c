@@ -343,7 +343,9 @@ static int delete_stack(struct call *call, const struct cloudformation_delete_st
     if (str_eq(stack.status, CLOUDFORMATION_STACK_STATUS_DELETE_COMPLETE) ||
         str_eq(stack.status, CLOUDFORMATION_STACK_STATUS_DELETE_IN_PROGRESS))
         return 0;
-    if (stack_is_busy(&stack))
+    bool in_the_making = str_eq(stack.status, CLOUDFORMATION_STACK_STATUS_CREATE_IN_PROGRESS) ||
+                         str_eq(stack.status, CLOUDFORMATION_STACK_STATUS_ROLLBACK_IN_PROGRESS);
+    if (stack_is_busy(&stack) && !in_the_making)
         return call_fail(call, CLOUDFORMATION_VALIDATION_ERROR,
                          "Stack [%.*s] cannot be deleted while in status %.*s",
                          STR(stack.stack_name), STR(stack.status));
@@ -352,6 +354,9 @@ static int delete_stack(struct call *call, const struct cloudformation_delete_st
         r = stack_check_role(call, in->role_arn);
     if (r < 0)
         return r;
+    if (in_the_making && !in->retain_resources.n)
+        return worker_delete(call, stack_uuid(stack.stack_id), in->role_arn,
+                             in->client_request_token);
     if (in->retain_resources.n && !str_eq(stack.status, CLOUDFORMATION_STACK_STATUS_DELETE_FAILED))
         return call_fail(
             call, CLOUDFORMATION_VALIDATION_ERROR,

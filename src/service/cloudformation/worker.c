@@ -5,6 +5,8 @@
 #include "base/log.h"
 
 static void begin(struct worker *w, enum phase phase);
+
+static struct worker *at_work; /* linked by next */
 static void phase_end(struct worker *w);
 
 /* ---- records and events ---- */
@@ -38,6 +40,8 @@ static bool ready(const struct task *t)
 /* A removal that failed must not keep the others from being tried; a creation stops at once. */
 static bool goes_on(const struct worker *w)
 {
+    if (w->deleting && w->phase != PHASE_DELETE)
+        return false;
     return !w->failed || (w->phase != PHASE_CREATE && w->phase != PHASE_UPDATE);
 }
 
@@ -114,6 +118,11 @@ static void finish(struct worker *w, struct str status, struct str reason)
         uv_timer_stop(w->timer);
         uv_close((uv_handle_t *)w->timer, timer_closed);
     }
+    struct worker **link = &at_work;
+    while (*link && *link != w)
+        link = &(*link)->next;
+    if (*link)
+        *link = w->next;
     struct call *call = w->call;
     free(w);
     call_close(call);
@@ -228,6 +237,10 @@ static void delete_ended(struct worker *w)
 
 static void phase_end(struct worker *w)
 {
+    if (w->deleting && w->phase != PHASE_DELETE) {
+        begin(w, PHASE_DELETE);
+        return;
+    }
     switch (w->phase) {
     case PHASE_CREATE:
         create_ended(w);
@@ -297,6 +310,13 @@ static struct principal role_principal(struct worker *w, struct str role_arn)
 static const struct principal self = {.type = PRINCIPAL_SERVICE,
                                       .service = S_INIT("cloudformation.amazonaws.com")};
 
+/* The service role, or who asked. */
+static void act_as(struct worker *w)
+{
+    w->who = str_has(w->stack.role_arn) ? role_principal(w, w->stack.role_arn)
+                                        : stack_principal(w->stack.caller);
+}
+
 int worker_start(struct cloud *cloud, struct str account, struct str region, struct str uuid,
                  enum phase phase)
 {
@@ -314,8 +334,9 @@ int worker_start(struct cloud *cloud, struct str account, struct str region, str
         free(w);
         return r;
     }
-    w->who = str_has(w->stack.role_arn) ? role_principal(w, w->stack.role_arn)
-                                        : stack_principal(w->stack.caller);
+    w->next = at_work;
+    at_work = w;
+    act_as(w);
     if (phase == PHASE_CREATE || phase == PHASE_UPDATE || phase == PHASE_CLEANUP) {
         struct template_error err = {0};
         r = prepare_source(w->call, w->stack.source, w->stack.previous, w->stack.stack_name,
@@ -332,6 +353,31 @@ int worker_start(struct cloud *cloud, struct str account, struct str region, str
     }
     worker_wait(w);
     uv_timer_start(w->timer, first_turn, 0, 0);
+    return 0;
+}
+
+int worker_delete(struct call *call, struct str uuid, struct str role_arn, struct str token)
+{
+    struct worker *w = at_work;
+    while (w && !str_eq(stack_uuid(w->stack.stack_id), uuid))
+        w = w->next;
+    if (!w)
+        return -ENOENT;
+    struct arena *a = w->call->arena;
+    struct principal who = *call->who; /* which goes with its call */
+    struct str *parts[] = {&who.account,   &who.arn,     &who.user_id,
+                           &who.role_name, &who.service, &who.session_policy,
+                           &who.access_key};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (str_has(*parts[i]))
+            *parts[i] = str_copy(a, *parts[i]);
+    w->stack.caller = stack_caller(w->call, &who);
+    if (str_has(role_arn))
+        w->stack.role_arn = str_copy(a, role_arn);
+    w->stack.client_token = str_has(token) ? str_copy(a, token) : (struct str){0};
+    w->deleting = true;
+    act_as(w);
+    stack_status(w, CLOUDFORMATION_STACK_STATUS_DELETE_IN_PROGRESS, S("User Initiated"));
     return 0;
 }
 

@@ -9,6 +9,8 @@
  *   UPDATE ----------------------> CLEANUP ------------> UPDATE_COMPLETE
  *     | one failed          reverted           removed what was new
  *     +----> UPDATE_ROLLBACK ------> ROLLBACK_CLEANUP --> UPDATE_ROLLBACK_COMPLETE | ..._FAILED
+ *     | DeleteStack came (also from ROLLBACK)
+ *     +----> DELETE
  *   DELETE ------------------------------------------> DELETE_COMPLETE | DELETE_FAILED
  *
  * Arrows are taken by phase_end() in worker.c. A worker that the daemon's end interrupts is started
@@ -41,6 +43,8 @@ struct worker {
     bool failed;
     struct str failed_ids;  /* "A, B" */
     struct str failed_verb; /* "create", "update" */
+    bool deleting;          /* DeleteStack came while it was being made */
+    struct worker *next;    /* of all that are at work */
     uv_timer_t *timer;      /* for steps that ask again */
     size_t retrying;
 };
@@ -49,6 +53,9 @@ struct worker {
  * Source is what is wanted. Returns at once. */
 int worker_start(struct cloud *cloud, struct str account, struct str region, struct str stack_uuid,
                  enum phase phase);
+/* DeleteStack while the stack is being made or rolled back: what is running ends, then all goes.
+ * -ENOENT: nobody works on it. */
+int worker_delete(struct call *call, struct str stack_uuid, struct str role_arn, struct str token);
 /* All stacks that were busy when the daemon ended. */
 int worker_resume_all(struct cloud *cloud, struct store *store);
 
