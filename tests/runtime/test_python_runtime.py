@@ -410,6 +410,24 @@ def test_a_function_may_not_have_modules_hidden_by_the_runtime(code):
     assert answer_of(folder).json == "the function"
 
 
+@pytest.mark.parametrize("flags", [("-S",), ()])
+def test_a_function_may_not_hide_modules_of_the_runtime(code, flags):
+    # On AWS these are loaded before the function's folder is looked at.
+    folder = code(
+        "import json, logging, traceback\n"
+        "import mine.json\n"
+        "def handler(event, context):\n"
+        "    logging.error(mine.json.who)\n"
+        "    return json.loads('[1]')\n"
+    )
+    for name in ("json", "logging", "traceback", "re", "threading", "types"):
+        code("raise RuntimeError('hidden')\n", name + ".py")
+    code("who = 'mine'\n", "mine/json.py")
+    r = run(folder, "app.handler", flags=flags)
+    assert r.answers[0].json == [1]
+    assert r.stdout.endswith("\tid-1\tmine\n")
+
+
 # ---- logging ---------------------------------------------------------------------------------
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
