@@ -166,6 +166,8 @@ static int decide(struct question *q, struct str *ret_why)
     int resource = resource_says(q);
     if (resource == -EACCES)
         return deny(q, " with an explicit deny in a resource-based policy", false, ret_why);
+    if (resource == -EPERM && who->type != PRINCIPAL_ANONYMOUS)
+        return deny(q, " because no resource-based policy allows the", true, ret_why);
     if (who->type == PRINCIPAL_ROOT)
         return 0;
     if (who->type == PRINCIPAL_ANONYMOUS) {

@@ -154,7 +154,8 @@ struct service {
      * runs before the first close(). NULL: nothing is to be said. */
     void (*leave)(void *state);
     /* Service-specific authorization on top of the identity's policies (bucket policy, function policy);
-     * NULL: none. Returns 1 explicitly allowed, 0 says nothing, -EACCES explicitly denied. */
+     * NULL: none. Returns 1 explicitly allowed, 0 says nothing, -EACCES explicitly denied, -EPERM
+     * denied to strangers (the resource is of another account and has to allow it). */
     int (*resource_policy)(struct call *call, struct str action, struct str resource);
     /* The store was rolled back behind the service's back (a commit failed): forget everything that
      * was read from it. NULL: nothing is kept in memory. */

@@ -479,3 +479,20 @@ def test_packages_that_unpack_to_too_much(cloud):
         thread.join(0.05)
     assert answers[0][0] == 400
     assert slowest < 1
+
+
+def test_strangers_need_the_buckets_permission(cloud, bucket):
+    cloud.s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    stranger = cloud.client("s3", key="123456789012")
+    assert error_of(stranger.get_object, Bucket=bucket, Key="k") == (
+        403,
+        "AccessDenied",
+        "User: arn:aws:iam::123456789012:root is not authorized to perform: s3:GetObject on resource: "
+        '"arn:aws:s3:::%s/k" because no resource-based policy allows the s3:GetObject action' % bucket,
+    )
+    cloud.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": "123456789012"},
+                       "Action": "s3:GetObject", "Resource": "arn:aws:s3:::%s/*" % bucket}]}))
+    assert stranger.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+    assert error_of(stranger.put_object, Bucket=bucket, Key="k", Body=b"y")[1] == "AccessDenied"

@@ -25,7 +25,7 @@ static int resource_policy(struct call *call, struct str action, struct str reso
         !str_eq(call->who->account, bucket.account) && call->who->type != PRINCIPAL_SERVICE;
     /* Everybody is told about a name that is taken. */
     if (r == 0 && stranger && !str_is(action, "s3:CreateBucket"))
-        return -EACCES;
+        return -EPERM;
     return r;
 }
 
