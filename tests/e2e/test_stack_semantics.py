@@ -383,6 +383,21 @@ def test_resource_types(cloud, stack):
     s.create({"A": group()}, ResourceTypes=["AWS::Logs::*"])
 
 
+@pytest.mark.parametrize("name, options, message", [
+    ("bad name", {}, "Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"),
+    ("1bad", {}, "Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*"),
+    ("x" * 129, {}, "Member must have length less than or equal to 128"),
+    ("s", {"Tags": [{"Key": "aws:x", "Value": "1"}]}, "aws: prefixed tag key names are not allowed"),
+    ("s", {"Tags": [{"Key": "a", "Value": "1"}] * 2}, "Duplicate tag key a"),
+    ("s", {"TemplateBody": json.dumps({"Resources": {"A": dict(group(), DeletionPolicy="Snapshot")}})},
+     "resource type AWS::Logs::LogGroup does not support deletion policy Snapshot"),
+])
+def test_creations_that_are_refused(cloud, name, options, message):
+    options.setdefault("TemplateBody", json.dumps({"Resources": {"A": group()}}))
+    status, code, text = error_of(cloud.cfn.create_stack, StackName=name, **options)
+    assert (status, code) == (400, "ValidationError") and message in text
+
+
 def test_nested_stacks_are_refused_by_name(cloud):
     status, code, message = error_of(
         cloud.cfn.create_stack, StackName=unique("s"), TemplateBody=json.dumps(
@@ -436,6 +451,16 @@ def test_a_change_set_is_executed_once(cloud, stack):
     other = stack().create({"A": group()})
     assert error_of(cloud.cfn.execute_change_set, StackName=other.name, ChangeSetName=name)[:2] == (
         404, "ChangeSetNotFound")
+
+
+def test_change_sets_that_are_not_there(cloud, stack):
+    s = stack().create({"A": group()})
+    cloud.cfn.delete_change_set(StackName=s.name, ChangeSetName="none")  # as AWS, no error
+    for call in (cloud.cfn.describe_change_set, cloud.cfn.execute_change_set, cloud.cfn.get_template):
+        assert error_of(call, StackName=s.name, ChangeSetName="none") == (
+            404, "ChangeSetNotFound", "ChangeSet [none] does not exist")
+    assert error_of(cloud.cfn.describe_stack_resources, StackName=s.name, LogicalResourceId="Z") == (
+        400, "ValidationError", "Resource Z does not exist for stack %s" % s.name)
 
 
 def test_imports_end_with_their_use(cloud, stack):

@@ -50,16 +50,11 @@ static struct str set_name_of(struct str name_or_id)
     return head;
 }
 
-static int set_missing(struct call *call, struct str name)
-{
-    return call_fail(call, CLOUDFORMATION_CHANGE_SET_NOT_FOUND, "ChangeSet [%.*s] does not exist",
-                     STR(name));
-}
-
-/* By ARN alone (all stacks are looked through) or by name with its stack. */
-static int set_find(struct call *call, struct str set, struct str stack_name,
-                    struct cloudformation_stack_record *ret_stack,
-                    struct cloudformation_change_set_record *ret)
+/* By ARN alone (all stacks are looked through) or by name with its stack. -ENOENT: there is none.
+ */
+static int set_lookup(struct call *call, struct str set, struct str stack_name,
+                      struct cloudformation_stack_record *ret_stack,
+                      struct cloudformation_change_set_record *ret)
 {
     bool arn = str_starts(set, S("arn:"));
     if (!arn && !str_has(stack_name))
@@ -70,14 +65,14 @@ static int set_find(struct call *call, struct str set, struct str stack_name,
     if (str_has(stack_name)) {
         r = stack_lookup(call, stack_name, ret_stack);
         if (r == -ENOENT)
-            return arn ? set_missing(call, set)
+            return arn ? -ENOENT
                        : call_fail(call, CLOUDFORMATION_VALIDATION_ERROR,
                                    "Stack [%.*s] does not exist", STR(stack_name));
         if (r == 0)
             r = record_get(call, set_key(call, ret_stack->stack_id, set_name_of(set)),
                            &cloudformation_change_set_record_shape, ret);
         if (r == -ENOENT || (r == 0 && arn && !str_eq(ret->change_set_id, set)))
-            return set_missing(call, set);
+            return -ENOENT;
         return r;
     }
     struct store_row *rows;
@@ -93,7 +88,17 @@ static int set_find(struct call *call, struct str set, struct str stack_name,
             return stack_load(call, stack_uuid(one.stack_id), ret_stack);
         }
     }
-    return r < 0 ? r : set_missing(call, set);
+    return r < 0 ? r : -ENOENT;
+}
+
+static int set_find(struct call *call, struct str set, struct str stack_name,
+                    struct cloudformation_stack_record *ret_stack,
+                    struct cloudformation_change_set_record *ret)
+{
+    int r = set_lookup(call, set, stack_name, ret_stack, ret);
+    return r == -ENOENT ? call_fail(call, CLOUDFORMATION_CHANGE_SET_NOT_FOUND,
+                                    "ChangeSet [%.*s] does not exist", STR(set))
+                        : r;
 }
 
 struct draft {
@@ -174,10 +179,12 @@ static int check_type(struct call *call, const struct cloudformation_create_chan
     if (!create)
         return stack_check_updatable(call, &d->stack);
     d->new_stack = true;
-    if (!exists) {
+    if (exists)
+        return 0;
+    r = stack_check_name(call, in->stack_name);
+    if (r == 0)
         d->stack = stack_new(call, in->stack_name);
-    }
-    return 0;
+    return r;
 }
 
 static int create_change_set(struct call *call,
@@ -338,12 +345,9 @@ static int delete_change_set(struct call *call,
     (void)out;
     struct cloudformation_stack_record stack = {0};
     struct cloudformation_change_set_record set = {0};
-    int r = set_find(call, in->change_set_name, in->stack_name, &stack, &set);
-    if (r == CALL_FAILED && str_has(stack.stack_id)) {
-        /* AWS says nothing about a change set that is not there. */
-        call->error = NULL;
-        return 0;
-    }
+    int r = set_lookup(call, in->change_set_name, in->stack_name, &stack, &set);
+    if (r == -ENOENT)
+        return 0; /* AWS says nothing about a change set that is not there */
     if (r < 0)
         return r;
     return record_delete(call, set_key(call, set.stack_id, set.name));

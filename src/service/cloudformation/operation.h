@@ -13,6 +13,8 @@ int stack_begin(struct call *call, struct cloudformation_stack_record *stack, st
 /* Answer the client's error when not. */
 int stack_check_updatable(struct call *call, const struct cloudformation_stack_record *stack);
 int stack_check_role(struct call *call, struct str role_arn);
+/* Of a new stack. */
+int stack_check_name(struct call *call, struct str name);
 /* Members of an input that ask for what is not there: refused by name, never ignored. End: name
  * NULL.
  */

@@ -108,6 +108,37 @@ static int check_types(struct request *q)
                      "Template format error: Unrecognized resource types: [%.*s]", STR(names));
 }
 
+/* Snapshots are of databases and volumes, which are not among the types here. */
+static int check_policies(struct request *q)
+{
+    const struct template *view = q->processed.view;
+    for (size_t i = 0; i < view->n_resources; i++) {
+        const struct template_resource *res = &view->resources[i];
+        if (res->deletion_policy == POLICY_SNAPSHOT ||
+            res->update_replace_policy == POLICY_SNAPSHOT)
+            return call_fail(q->call, CLOUDFORMATION_VALIDATION_ERROR,
+                             "Template error: resource type %.*s does not support deletion policy "
+                             "Snapshot",
+                             STR(res->type));
+    }
+    return 0;
+}
+
+static int check_tags(struct request *q)
+{
+    for (size_t i = 0; q->tags && i < q->tags->n; i++) {
+        struct str key = q->tags->items[i].key;
+        if (str_starts(key, S("aws:")))
+            return call_fail(q->call, CLOUDFORMATION_VALIDATION_ERROR,
+                             "aws: prefixed tag key names are not allowed for external use.");
+        for (size_t k = 0; k < i; k++)
+            if (str_eq(key, q->tags->items[k].key))
+                return call_fail(q->call, CLOUDFORMATION_VALIDATION_ERROR, "Duplicate tag key %.*s",
+                                 STR(key));
+    }
+    return 0;
+}
+
 /* ResourceTypes: "AWS::Lambda::Function", "AWS::Lambda::*", "AWS::*". */
 static bool type_permitted(const struct request *q, struct str type)
 {
@@ -189,6 +220,10 @@ static int process(struct request *q, struct str text)
                        &q->processed, &err) < 0)
         return invalid(call, err.message);
     int r = check_types(q);
+    if (r == 0)
+        r = check_tags(q);
+    if (r == 0)
+        r = check_policies(q);
     if (r == 0)
         r = check_permitted(q);
     if (r == 0)

@@ -80,6 +80,28 @@ static int refuse_existing(struct call *call, struct str name, struct str token)
     return r == -ENOENT ? 0 : r;
 }
 
+/* The model has no pattern for it: elsewhere it may be an id. */
+int stack_check_name(struct call *call, struct str name)
+{
+    bool good = name.n && ((name.p[0] | 0x20) >= 'a' && (name.p[0] | 0x20) <= 'z');
+    for (size_t i = 0; good && i < name.n; i++) {
+        char c = name.p[i];
+        good = ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9') || c == '-';
+    }
+    if (name.n > 128)
+        return call_fail(call, CLOUDFORMATION_VALIDATION_ERROR,
+                         "1 validation error detected: Value '%.*s' at 'stackName' failed to "
+                         "satisfy constraint: Member must have length less than or equal to 128",
+                         STR(name));
+    if (!good)
+        return call_fail(call, CLOUDFORMATION_VALIDATION_ERROR,
+                         "1 validation error detected: Value '%.*s' at 'stackName' failed to "
+                         "satisfy constraint: Member must satisfy regular expression pattern: "
+                         "[a-zA-Z][-a-zA-Z0-9]*",
+                         STR(name));
+    return 0;
+}
+
 int stack_check_role(struct call *call, struct str role_arn)
 {
     struct str why;
@@ -126,6 +148,8 @@ static int create_stack(struct call *call, const struct cloudformation_create_st
         {0},
     };
     int r = stack_refuse(call, unsupported);
+    if (r == 0)
+        r = stack_check_name(call, in->stack_name);
     if (r == 0 && !str_has(in->client_request_token))
         r = refuse_existing(call, in->stack_name, (struct str){0});
     if (r == 0)
