@@ -45,6 +45,26 @@ static void what_is_billed_is_duration_and_init_rounded_up(void **state)
     }
 }
 
+static void what_is_billed_is_what_is_printed(void **state)
+{
+    static const struct {
+        double duration, init;
+        const char *text;
+    } vectors[] = {
+        {1.004, 0, "Duration: 1.00 ms\tBilled Duration: 1 ms\t"},
+        {1.006, 0, "Duration: 1.01 ms\tBilled Duration: 2 ms\t"},
+        {1.504, 2.504, "Duration: 1.50 ms\tBilled Duration: 4 ms\t"},
+    };
+    for (size_t i = 0; i < sizeof(vectors) / sizeof(*vectors); i++) {
+        struct report r = figures(vectors[i].duration, vectors[i].init, 128, 36);
+        struct buf b;
+        buf_init(&b, 4096);
+        report_end(&b, &text_format, &r);
+        assert_true(str_find(buf_view(&b), str_from(vectors[i].text)) > 0);
+        buf_done(&b);
+    }
+}
+
 static void a_cold_start(void **state)
 {
     struct buf b;
@@ -125,6 +145,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_billed_is_duration_and_init_rounded_up),
+        cmocka_unit_test(what_is_billed_is_what_is_printed),
         cmocka_unit_test(a_cold_start),
         cmocka_unit_test(a_warm_invocation),
         cmocka_unit_test(failures_end_without_a_tab),

@@ -17,5 +17,5 @@ void pool_check(struct pool *p);
 /* What instances say. */
 void pool_invocation_over(struct instance *in); /* its concurrency is free again */
 void pool_instance_free(struct instance *in);   /* it could take the next one */
-void pool_pass_on(struct instance *in); /* its waiting invocation goes to another one */
+void pool_pass_on(struct instance *in);         /* its waiting invocation goes to another one */
 void pool_instance_lost(struct instance *in);   /* it is of no use any more: freed */

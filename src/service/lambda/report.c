@@ -127,7 +127,7 @@ static void end_text(struct buf *b, const struct report *r)
     buf_byte(b, '\n');
 }
 
-/* As it will be read: the bill is the sum of what is printed, rounded up, not of what was cut off. */
+/* As it will be read: the bill is the sum of what is printed, not of what was cut off. */
 static int64_t as_printed(int64_t ns, bool json)
 {
     int64_t unit = json ? 1000 : 10000;
