@@ -166,6 +166,45 @@ def test_after_two_failed_updates_the_way_back_is_to_the_good_one(cloud, stack):
     assert list(s.resources()) == ["A"]
 
 
+def test_a_replacement_is_tried_again(cloud, stack):
+    one, two, three = (unique("/r%d" % i) for i in (1, 2, 3))
+
+    def template(name, **options):
+        return {
+            "G": group(name),
+            "Role": ROLE,
+            "P": {"Type": "AWS::IAM::Policy", "Properties": {
+                "PolicyName": "p", "Roles": [{"Ref": "Role"}], "PolicyDocument": {
+                    "Version": "2012-10-17", "Statement": [
+                        {"Effect": "Allow", "Action": "logs:*", "Resource": {"Fn::GetAtt": "G.Arn"}}]}}},
+            "F": function(Environment={"Variables": {"GROUP": {"Ref": "G"}}}, **options),
+        }
+
+    def resource():
+        r = cloud.iam.get_role_policy(RoleName=s.physical("Role"), PolicyName="p")
+        return r["PolicyDocument"]["Statement"][0]["Resource"]
+
+    s = stack().create(template(one))
+    s.update(template(two, MemorySize=1), wait=None, DisableRollback=True)
+    settled(s, "UPDATE_FAILED")
+    assert groups(cloud, one) == [one] and groups(cloud, two) == [two]
+    s.update(template(three, MemorySize=256))
+    assert (groups(cloud, one), groups(cloud, two), groups(cloud, three)) == ([], [], [three])
+    assert resource().endswith(":log-group:%s:*" % three)
+    config = cloud.lambda_.get_function_configuration(FunctionName=s.physical("F"))
+    assert (config["MemorySize"], config["Environment"]["Variables"]) == (256, {"GROUP": three})
+
+
+def test_policies_of_a_failed_update_do_not_stay(cloud, stack):
+    name = unique("/policy")
+    s = stack().create({"G": group(name)})
+    s.update({"G": dict(group(name), DeletionPolicy="Retain"),
+              "B": dict(bad_group(), DependsOn="G")}, wait=None)
+    settled(s, "UPDATE_ROLLBACK_COMPLETE")
+    s.delete()
+    assert groups(cloud, name) == []
+
+
 def test_a_type_cannot_change(stack):
     s = stack().create({"A": group()})
     assert error_of(s.update, {"A": {"Type": "AWS::S3::Bucket"}}) == (

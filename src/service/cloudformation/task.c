@@ -207,7 +207,8 @@ static int plan_create(struct task *task)
     if (str_has(rec->physical_id) && fresh) {
         const struct json *old = task->old_props;
         task->physical_id = rec->physical_id;
-        task->old_props = task->tried_props ? task->tried_props : task->props;
+        if (task->tried_props || !old)
+            task->old_props = task->tried_props ? task->tried_props : task->props;
         int r = task->provider->remove(task);
         if (r < 0)
             return r;
