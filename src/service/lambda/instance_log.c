@@ -79,7 +79,7 @@ static void on_room(void *user)
 static void on_output(uv_poll_t *poll, int status, int events)
 {
     struct instance *in = poll->data;
-    if (status < 0 || read_output(in, 65536) < 0) {
+    if (status < 0 || read_output(in, 1) < 0) {
         uv_poll_stop(poll);
     } else if (log_stream_full(in->log)) {
         uv_poll_stop(poll);
