@@ -22,7 +22,7 @@ int call_fail(struct call *call, int error, const char *fmt, ...)
     const struct error_shape *shape = &call->service->model->errors[error];
     if (!error_declared(call->op, shape)) {
         log_error("%s does not declare the error %s", call->op->name, shape->name);
-#ifndef NDEBUG
+#ifdef __SANITIZE_ADDRESS__ /* the tests' build: a user's daemon answers and goes on */
         abort();
 #endif
     }

@@ -82,7 +82,7 @@ struct call {
 };
 
 /* error: a value of the service's generated enum (LAMBDA_RESOURCE_NOT_FOUND). Returns CALL_FAILED.
- * A debug build aborts when the model doesn't declare the error for the operation. */
+ * The sanitized build aborts when the model doesn't declare the error for the operation. */
 int call_fail(struct call *call, int error, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same, by wire code, for errors of another service that are passed on; unknown codes become 400s. */
