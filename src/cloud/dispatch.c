@@ -103,6 +103,8 @@ void dispatch_error(struct frame *f, struct wire_error *err)
         .status = call->status_override ? call->status_override : call->error->status,
         .shape = call->error,
         .detail = call->error_detail,
+        .extra = call->error_elements,
+        .n_extra = call->n_error_elements,
     };
 }
 

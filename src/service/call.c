@@ -34,6 +34,15 @@ int call_fail(struct call *call, int error, const char *fmt, ...)
     return CALL_FAILED;
 }
 
+int call_fail_element(struct call *call, const char *name, struct str value)
+{
+    size_t cap = call->n_error_elements; /* one or two: grown one by one */
+    struct wire_pair *pair = arena_push(call->arena, (void **)&call->error_elements,
+                                        &call->n_error_elements, &cap, sizeof *pair);
+    *pair = (struct wire_pair){str_from(name), value};
+    return CALL_FAILED;
+}
+
 int call_fail_code(struct call *call, struct str code, int status, struct str message)
 {
     const struct error_shape *known = call->service ? error_find(call->service->model, code) : NULL;

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "store/store.h"
 #include "wire/handler.h"
+#include "wire/server.h"
 #include "wire/shape.h"
 
 #define CALL_LATER 1
@@ -68,6 +69,8 @@ struct call {
     const struct error_shape *error; /* with CALL_FAILED */
     struct str message;
     const void *error_detail;        /* struct of error->shape with further members, or NULL */
+    struct wire_pair *error_elements; /* S3: what stands beside the message; see call_fail_element() */
+    size_t n_error_elements;
     int status_override;             /* an HTTP status other than the model's, or 0 */
 
     /* Set by a handler that returned CALL_LATER: called when the client has left. It must make sure
@@ -87,6 +90,10 @@ int call_fail(struct call *call, int error, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same, by wire code, for errors of another service that are passed on; unknown codes become 400s. */
 int call_fail_code(struct call *call, struct str code, int status, struct str message);
+
+/* After call_fail(): adds an element to the error's body, as S3 tells <Key> and <BucketName>. Returns
+ * CALL_FAILED. */
+int call_fail_element(struct call *call, const char *name, struct str value);
 
 /* Ends a call that answered CALL_LATER; result as a handler returns it (not CALL_LATER). */
 void call_finish(struct call *call, int result);

@@ -8,6 +8,7 @@ import urllib.request
 import zlib
 
 import pytest
+from botocore.exceptions import ClientError
 
 from cloud import error_of, signed_earlier, unique
 
@@ -641,3 +642,12 @@ def test_request_ids(s3, bucket):
     headers = s3.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPHeaders"]
     assert re.fullmatch(r"[A-Z0-9]{16}", headers["x-amz-request-id"])
     assert headers["x-amz-id-2"]
+
+
+def test_errors_name_what_is_missing(s3, bucket):
+    with pytest.raises(ClientError) as e:
+        s3.get_object(Bucket=bucket, Key="not/here")
+    assert e.value.response["Error"]["Key"] == "not/here"
+    with pytest.raises(ClientError) as e:
+        s3.list_objects_v2(Bucket="no-such-bucket-at-all")
+    assert e.value.response["Error"]["BucketName"] == "no-such-bucket-at-all"

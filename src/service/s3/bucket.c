@@ -41,10 +41,11 @@ static int refuse_existing(struct call *call, const struct s3_bucket_record *buc
     /* us-east-1 alone takes it as done. */
     if (str_eq(call->region, HOME) && str_eq(bucket->region, HOME))
         return 0;
-    return call_fail(
-        call, S3_BUCKET_ALREADY_OWNED_BY_YOU,
-        "Your previous request to create the named bucket succeeded and you already own "
-        "it.");
+    call_fail(call, S3_BUCKET_ALREADY_OWNED_BY_YOU,
+              "Your previous request to create the named bucket succeeded and you already own "
+              "it.");
+    return call_fail_element(call, "BucketName",
+                             ((const struct s3_create_bucket_input *)call->in)->bucket);
 }
 
 static int check_acl(struct call *call, const struct s3_create_bucket_input *in)

@@ -53,8 +53,10 @@ int s3_bucket_get(struct call *call, struct str bucket, struct str expected_owne
 {
     struct s3_bucket_record b = {0};
     int r = record_get(call, s3_bucket_key(call->arena, bucket), &s3_bucket_record_shape, &b);
-    if (r == -ENOENT)
-        return call_fail(call, S3_NO_SUCH_BUCKET, "The specified bucket does not exist");
+    if (r == -ENOENT) {
+        call_fail(call, S3_NO_SUCH_BUCKET, "The specified bucket does not exist");
+        return call_fail_element(call, "BucketName", bucket);
+    }
     if (r < 0)
         return r;
     if (expected_owner.n && !str_eq(expected_owner, b.account))
@@ -161,8 +163,10 @@ int s3_version_get(struct call *call, struct str bucket, struct str key, struct 
     struct s3_version v;
     if (!str_has(version_id)) {
         int r = s3_latest_find(call, bucket, key, &v);
-        if (r == -ENOENT || (r == 0 && v.record.delete_marker.is))
-            return call_fail(call, S3_NO_SUCH_KEY, "The specified key does not exist.");
+        if (r == -ENOENT || (r == 0 && v.record.delete_marker.is)) {
+            call_fail(call, S3_NO_SUCH_KEY, "The specified key does not exist.");
+            return call_fail_element(call, "Key", key);
+        }
         if (r == 0)
             *ret = v;
         return r;
@@ -278,8 +282,10 @@ int s3_write_condition(struct call *call, struct str bucket, struct str key, str
     if (r < 0 && r != -ENOENT)
         return r;
     bool there = r == 0 && !v.record.delete_marker.is;
-    if (str_has(if_match) && !there)
-        return call_fail(call, S3_NO_SUCH_KEY, "The specified key does not exist.");
+    if (str_has(if_match) && !there) {
+        call_fail(call, S3_NO_SUCH_KEY, "The specified key does not exist.");
+        return call_fail_element(call, "Key", key);
+    }
     if (str_has(if_match) ? !s3_etag_listed(if_match, v.record.e_tag) : there)
         return call_fail(call, S3_PRECONDITION_FAILED,
                          "At least one of the pre-conditions you specified did not hold");

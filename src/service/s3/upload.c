@@ -69,11 +69,12 @@ int s3_upload_get(struct call *call, struct str bucket, struct str key, struct s
     *ret = (struct s3_upload_record){0};
     int r =
         record_get(call, s3_upload_key(call->arena, bucket, key, id), &s3_upload_record_shape, ret);
-    if (r == -ENOENT)
-        return call_fail(
-            call, S3_NO_SUCH_UPLOAD,
-            "The specified upload does not exist. The upload ID may be invalid, or the "
-            "upload may have been aborted or completed.");
+    if (r == -ENOENT) {
+        call_fail(call, S3_NO_SUCH_UPLOAD,
+                  "The specified upload does not exist. The upload ID may be invalid, or the "
+                  "upload may have been aborted or completed.");
+        return call_fail_element(call, "UploadId", id);
+    }
     return r;
 }
 
