@@ -208,9 +208,13 @@ static int create_change_set(struct call *call,
         r = stack_check_role(call, in->role_arn);
     if (r < 0)
         return r;
-    struct str old;
-    if (store_get(call->store, set_key(call, d->stack.stack_id, in->change_set_name), call->arena,
-                  &old) == 0)
+    struct cloudformation_change_set_record old = {0};
+    r = record_get(call, set_key(call, d->stack.stack_id, in->change_set_name),
+                   &cloudformation_change_set_record_shape, &old);
+    /* What has been executed is done with: the aws CLI names its change sets by the second, and two
+     * deployments of one second are nothing special here. */
+    if (r == 0 && !str_eq(old.execution_status, CLOUDFORMATION_EXECUTION_STATUS_EXECUTE_COMPLETE) &&
+        !str_eq(old.execution_status, CLOUDFORMATION_EXECUTION_STATUS_OBSOLETE))
         return call_fail(call, CLOUDFORMATION_ALREADY_EXISTS,
                          "ChangeSet %.*s cannot be created due to "
                          "a mismatch with existing attribute Template",
