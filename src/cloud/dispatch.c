@@ -105,6 +105,8 @@ void dispatch_error(struct frame *f, struct wire_error *err)
         .detail = call->error_detail,
         .extra = call->error_elements,
         .n_extra = call->n_error_elements,
+        .headers = call->error_headers,
+        .n_headers = call->n_error_headers,
     };
 }
 

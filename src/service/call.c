@@ -31,6 +31,9 @@ int call_fail(struct call *call, int error, const char *fmt, ...)
     call->message = str_vprintf(call->arena, fmt, ap);
     va_end(ap);
     call->error = shape;
+    /* Those of an error that was thought better of. */
+    call->error_elements = call->error_headers = NULL;
+    call->n_error_elements = call->n_error_headers = 0;
     return CALL_FAILED;
 }
 
@@ -39,6 +42,15 @@ int call_fail_element(struct call *call, const char *name, struct str value)
     size_t cap = call->n_error_elements; /* one or two: grown one by one */
     struct wire_pair *pair = arena_push(call->arena, (void **)&call->error_elements,
                                         &call->n_error_elements, &cap, sizeof *pair);
+    *pair = (struct wire_pair){str_from(name), value};
+    return CALL_FAILED;
+}
+
+int call_fail_header(struct call *call, const char *name, struct str value)
+{
+    size_t cap = call->n_error_headers;
+    struct wire_pair *pair = arena_push(call->arena, (void **)&call->error_headers,
+                                        &call->n_error_headers, &cap, sizeof *pair);
     *pair = (struct wire_pair){str_from(name), value};
     return CALL_FAILED;
 }

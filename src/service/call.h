@@ -71,6 +71,8 @@ struct call {
     const void *error_detail;        /* struct of error->shape with further members, or NULL */
     struct wire_pair *error_elements; /* S3: what stands beside the message; see call_fail_element() */
     size_t n_error_elements;
+    struct wire_pair *error_headers; /* see call_fail_header() */
+    size_t n_error_headers;
     int status_override;             /* an HTTP status other than the model's, or 0 */
 
     /* Set by a handler that returned CALL_LATER: called when the client has left. It must make sure
@@ -94,6 +96,8 @@ int call_fail_code(struct call *call, struct str code, int status, struct str me
 /* After call_fail(): adds an element to the error's body, as S3 tells <Key> and <BucketName>. Returns
  * CALL_FAILED. */
 int call_fail_element(struct call *call, const char *name, struct str value);
+/* The same for a header of the error's answer: a 304 carries the ETag. */
+int call_fail_header(struct call *call, const char *name, struct str value);
 
 /* Ends a call that answered CALL_LATER; result as a handler returns it (not CALL_LATER). */
 void call_finish(struct call *call, int result);

@@ -171,13 +171,19 @@ static int check_trailer_signature(struct chunked *c, struct str claimed, struct
     return 0;
 }
 
+static int malformed_trailer(struct wire_error *err)
+{
+    return refuse(err, "MalformedTrailerError", 400,
+                  "The request contained trailing data that was not well-formed or did not "
+                  "conform to our published schema.");
+}
+
 static int take_trailer(struct chunked *c, struct arena *a, struct wire_error *err)
 {
     struct str name, value;
-    if (!str_cut(buf_view(&c->line), ':', &name, &value))
-        return refuse(err, "MalformedTrailerError", 400,
-                      "The request contained trailing data that was not well-formed or did not "
-                      "conform to our published schema.");
+    /* Nothing may follow the signature: it would not be signed. */
+    if (!c->has_trailer || c->trailer_signed || !str_cut(buf_view(&c->line), ':', &name, &value))
+        return malformed_trailer(err);
     name = str_lower(a, str_trim(name));
     value = str_trim(value);
     if (str_eq(name, S("x-amz-trailer-signature")))
@@ -261,7 +267,7 @@ int chunked_feed(struct chunked *c, const void *bytes, size_t n, chunked_sink_fn
         if (r < 0)
             return r;
     }
-    return 0;
+    return p < end ? malformed_trailer(err) : 0; /* there is something behind the end */
 }
 
 int chunked_end(struct chunked *c, struct arena *a, struct wire_pair *ret_checksum,
@@ -287,9 +293,7 @@ int chunked_end(struct chunked *c, struct arena *a, struct wire_pair *ret_checks
     c->whole = NULL;
     struct str actual = base64_encode(a, str_of((char *)sum, n));
     if (!c->checksum[0])
-        return refuse(err, "MalformedTrailerError", 400,
-                      "The request contained trailing data that was not well-formed or did not "
-                      "conform to our published schema.");
+        return malformed_trailer(err);
     if (!str_is(actual, c->checksum)) {
         struct str algorithm = str_slice(c->trailer, strlen("x-amz-checksum-"), c->trailer.n);
         char *upper = str_c(a, algorithm);

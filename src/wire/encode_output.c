@@ -289,7 +289,8 @@ static void error_xml(const struct wire_request *req, const struct wire_error *e
     xml_write_element(b, "RequestId", request_id);
     xml_write_element(b, "HostId", wire_find_header(h->items, h->n, "x-amz-id-2"));
     buf_text(b, "</Error>");
-    put(a, h, "Content-Type", S("application/xml"));
+    if (err->status != 304)
+        put(a, h, "Content-Type", S("application/xml"));
 }
 
 void wire_encode_error(const struct wire_route *route, const struct wire_request *req,
@@ -304,6 +305,8 @@ void wire_encode_error(const struct wire_route *route, const struct wire_request
         e.status = e.shape ? e.shape->status : 400;
     if (e.shape && e.shape->shape && e.detail)
         bind_write_headers(a, route->service, e.shape->shape, e.detail, &h);
+    for (size_t i = 0; i < e.n_headers; i++)
+        wire_headers_add(a, &h, e.headers[i].name, e.headers[i].value);
     put_request_id(route->protocol, a, request_id, &h);
     *ret = (struct wire_response){.status = e.status};
     switch (route->protocol) {

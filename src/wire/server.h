@@ -26,6 +26,8 @@ struct wire_error {
     const void *detail;              /* struct of shape->shape with further members, or NULL */
     const struct wire_pair *extra;   /* S3: further elements (BucketName, Key, StringToSign...) */
     size_t n_extra;
+    const struct wire_pair *headers; /* server: further headers of the answer */
+    size_t n_headers;
     struct str request_id; /* client: what the server called the request */
     bool retryable;        /* client: throttled, or the server's fault */
 };

@@ -17,6 +17,13 @@ def md5(data):
     return '"%s"' % hashlib.md5(data).hexdigest()
 
 
+def failed(operation, **arguments):
+    """The whole answer of an operation that fails."""
+    with pytest.raises(ClientError) as e:
+        operation(**arguments)
+    return e.value.response
+
+
 @pytest.fixture
 def s3(cloud):
     return cloud.s3
@@ -184,6 +191,16 @@ def test_conditions(s3, bucket):
     )
     assert error_of(s3.get_object, Bucket=bucket, Key="k", IfNoneMatch=etag)[:2] == (304, "304")
     assert error_of(s3.get_object, Bucket=bucket, Key="k", IfModifiedSince=when)[0] == 304
+
+
+def test_not_modified_tells_what_is_there(s3, bucket):
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"x")["ETag"]
+    for operation in (s3.get_object, s3.head_object):
+        r = failed(operation, Bucket=bucket, Key="k", IfNoneMatch=etag)
+        headers = r["ResponseMetadata"]["HTTPHeaders"]
+        assert r["ResponseMetadata"]["HTTPStatusCode"] == 304
+        assert headers["etag"] == etag and "content-type" not in headers
+        assert headers["last-modified"].endswith(" GMT")
 
 
 def test_put_only_when_absent(signer, s3, bucket):
@@ -543,6 +560,24 @@ def test_versions(s3, bucket):
     s3.delete_object(Bucket=bucket, Key="k", VersionId=v2)
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"one"
     assert error_of(s3.get_object, Bucket=bucket, Key="k", VersionId=v2)[:2] == (404, "NoSuchVersion")
+
+
+def test_delete_markers_are_told(s3, bucket):
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    marker = s3.delete_object(Bucket=bucket, Key="k")["VersionId"]
+    for operation in (s3.get_object, s3.head_object):
+        r = failed(operation, Bucket=bucket, Key="k")["ResponseMetadata"]
+        assert r["HTTPStatusCode"] == 404
+        assert r["HTTPHeaders"]["x-amz-delete-marker"] == "true"
+        assert r["HTTPHeaders"]["x-amz-version-id"] == marker
+        r = failed(operation, Bucket=bucket, Key="k", VersionId=marker)["ResponseMetadata"]
+        assert (r["HTTPStatusCode"], r["HTTPHeaders"]["allow"]) == (405, "DELETE")
+        assert r["HTTPHeaders"]["x-amz-delete-marker"] == "true"
+        assert r["HTTPHeaders"]["x-amz-version-id"] == marker
+        assert r["HTTPHeaders"]["last-modified"].endswith(" GMT")
+        r = failed(operation, Bucket=bucket, Key="never")["ResponseMetadata"]
+        assert r["HTTPStatusCode"] == 404 and "x-amz-delete-marker" not in r["HTTPHeaders"]
 
 
 def test_suspended_versions(s3, bucket):

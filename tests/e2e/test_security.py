@@ -1,7 +1,10 @@
 """Who is let in: signatures, credentials, policies, hosts and origins."""
 
+import base64
+import hashlib
 import http.client
 import json
+import zlib
 
 import pytest
 
@@ -150,6 +153,44 @@ def test_what_is_signed_cannot_be_changed(cloud, bucket, change, code):
         assert cloud.s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
 
+@pytest.mark.parametrize(
+    "more, size, code",
+    [
+        (b"", 5, None),
+        (b"0\r\n\r\n", 5, "MalformedTrailerError"),
+        (b"5\r\nother\r\n0\r\n\r\n", 5, "MalformedTrailerError"),
+        (b"x", 5, "MalformedTrailerError"),
+        (b"", 2 << 20, None),
+        (b"x", 2 << 20, "MalformedTrailerError"),
+    ],
+)
+def test_nothing_follows_the_last_chunk(cloud, bucket, more, size, code):
+    from botocore.auth import S3SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    data = b"a" * size
+    crc = base64.b64encode(zlib.crc32(data).to_bytes(4, "big"))
+    body = b"%x\r\n%s\r\n0\r\nx-amz-checksum-crc32:%s\r\n\r\n%s" % (size, data, crc, more)
+    path = "/%s/key" % bucket
+    request = AWSRequest("PUT", cloud.url + path, data=body, headers={
+        "Content-Encoding": "aws-chunked",
+        "X-Amz-Decoded-Content-Length": str(size),
+        "X-Amz-Trailer": "x-amz-checksum-crc32",
+    })
+    request.context["checksum"] = {"request_algorithm": {"in": "trailer"}}
+    S3SigV4Auth(Credentials("test", "test"), "s3", "us-east-1").add_auth(request)
+    headers = dict(request.headers.items(), Host=cloud.url[7:])
+    assert headers["X-Amz-Content-SHA256"] == "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+    status, _, text = raw(cloud, "PUT", path, headers, body)
+    if code is None:
+        assert status == 200, text
+        assert cloud.s3.get_object(Bucket=bucket, Key="key")["Body"].read() == data
+    else:
+        assert status == 400 and "<Code>%s</Code>" % code in text
+        assert cloud.s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
 def test_nobody_is_nobody(cloud, bucket):
     """Requests that a page can make a browser send: no signature, no other type than text/plain."""
     text = {"Content-Type": "text/plain"}
@@ -220,6 +261,66 @@ def test_an_explicit_denial(cloud, bucket):
         'User: %s is not authorized to perform: s3:GetObject on resource: "arn:aws:s3:::%s/k" '
         "with an explicit deny in an identity-based policy" % (c["Arn"], bucket)
     )
+
+
+def test_deleting_many_asks_for_each(cloud, bucket):
+    cloud.s3.put_bucket_versioning(
+        Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
+    )
+    versions = {
+        k: cloud.s3.put_object(Bucket=bucket, Key=k, Body=b"x")["VersionId"]
+        for k in ("mine/k", "mine/v", "other/k")
+    }
+    s3, c = as_role(
+        cloud,
+        "s3",
+        {"Effect": "Allow", "Action": "s3:DeleteObject",
+         "Resource": "arn:aws:s3:::%s/mine/*" % bucket},
+    )
+    r = s3.delete_objects(Bucket=bucket, Delete={"Objects": [
+        {"Key": "other/k"}, {"Key": "mine/k"}, {"Key": "mine/v", "VersionId": versions["mine/v"]}]})
+    assert r["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert [d["Key"] for d in r["Deleted"]] == ["mine/k"]
+    denied = "User: %s is not authorized to perform: %s on resource: " + (
+        '"arn:aws:s3:::%s/%%s" because no identity-based policy allows the %%s action' % bucket)
+    one, many = "s3:DeleteObject", "s3:DeleteObjectVersion"
+    assert r["Errors"] == [
+        {"Key": "other/k", "Code": "AccessDenied",
+         "Message": denied % (c["Arn"], one, "other/k", one)},
+        {"Key": "mine/v", "VersionId": versions["mine/v"], "Code": "AccessDenied",
+         "Message": denied % (c["Arn"], many, "mine/v", many)},
+    ]
+    keys = [o["Key"] for o in cloud.s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert keys == ["mine/v", "other/k"]
+
+
+def test_nobody_deletes_many(cloud, bucket):
+    cloud.s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    body = b"<Delete><Object><Key>k</Key></Object></Delete>"
+    digest = base64.b64encode(hashlib.md5(body).digest()).decode()
+    _, _, text = raw(cloud, "POST", "/%s?delete" % bucket, {"Content-MD5": digest}, body)
+    assert "<Code>AccessDenied</Code>" in text and "<Deleted>" not in text
+    assert cloud.s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+
+
+def test_who_may_not_list_is_not_told_what_is_missing(cloud, bucket):
+    cloud.s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    read = {"Effect": "Allow", "Action": "s3:GetObject*", "Resource": "arn:aws:s3:::%s/*" % bucket}
+    s3, c = as_role(cloud, "s3", read)
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+    assert error_of(s3.get_object, Bucket=bucket, Key="nope") == (
+        403,
+        "AccessDenied",
+        "User: %s is not authorized to perform: s3:ListBucket on resource: \"arn:aws:s3:::%s\" "
+        "because no identity-based policy allows the s3:ListBucket action" % (c["Arn"], bucket),
+    )
+    assert error_of(s3.head_object, Bucket=bucket, Key="nope")[0] == 403
+    attributes = dict(Bucket=bucket, Key="nope", ObjectAttributes=["ETag"])
+    assert error_of(s3.get_object_attributes, **attributes)[:2] == (403, "AccessDenied")
+    s3, _ = as_role(cloud, "s3", read, {
+        "Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::" + bucket})
+    assert error_of(s3.get_object, Bucket=bucket, Key="nope")[:2] == (404, "NoSuchKey")
+    assert error_of(s3.head_object, Bucket=bucket, Key="nope")[0] == 404
 
 
 def test_denials_of_other_services(cloud):

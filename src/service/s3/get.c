@@ -68,10 +68,46 @@ static int check_conditions(struct call *call, const struct s3_get_object_input 
         return call_fail(call, S3_PRECONDITION_FAILED,
                          "At least one of the pre-conditions you specified did not hold");
     case S3_CONDITION_UNCHANGED:
-        return call_fail(call, S3_NOT_MODIFIED, "Not Modified");
+        call_fail(call, S3_NOT_MODIFIED, "Not Modified");
+        call_fail_header(call, "ETag", s3_etag(call, o->e_tag));
+        return call_fail_header(call, "Last-Modified",
+                                clock_http_date(call->arena, o->modified.is));
     default:
         return 0;
     }
+}
+
+/* The version that readers ask for. Without it: who may not list the bucket is not told that the
+ * key is missing; who may is told when a delete marker hides it. */
+static int find_version(struct call *call, struct str bucket, struct str key, struct str version_id,
+                        struct s3_version *ret)
+{
+    struct s3_version marker;
+    struct str why;
+    int r = s3_version_get(call, bucket, key, version_id, ret);
+    if (r != CALL_FAILED)
+        return r;
+    if (call->error->status == 404 && !str_has(version_id)) {
+        struct str arn = str_printf(call->arena, "arn:aws:s3:::%.*s", STR(bucket));
+        r = call_allowed(call, call->who, S("s3:ListBucket"), arn, &why);
+        if (r == -EACCES)
+            return call_fail(call, S3_ACCESS_DENIED, "%.*s", STR(why));
+        if (r < 0)
+            return r;
+    }
+    if (str_has(version_id) && !s3_version_valid(version_id))
+        return CALL_FAILED;
+    r = str_has(version_id) ? s3_version_find(call, bucket, key, version_id, &marker)
+                            : s3_latest_find(call, bucket, key, &marker);
+    if (r < 0)
+        return r == -ENOENT ? CALL_FAILED : r;
+    call_fail_header(call, "x-amz-delete-marker", S("true"));
+    if (str_has(version_id)) {
+        call_fail_header(call, "Allow", S("DELETE"));
+        call_fail_header(call, "Last-Modified",
+                         clock_http_date(call->arena, marker.record.modified.is));
+    }
+    return call_fail_header(call, "x-amz-version-id", s3_version_shown(&marker.record));
 }
 
 static struct str choose(struct str first, struct str second)
@@ -128,7 +164,7 @@ static int look_up(struct call *call, const struct s3_get_object_input *in,
     if (r == 0)
         r = s3_bucket_get(call, in->bucket, in->expected_bucket_owner, &bucket);
     if (r == 0)
-        r = s3_version_get(call, in->bucket, in->key, in->version_id, v);
+        r = find_version(call, in->bucket, in->key, in->version_id, v);
     if (r == 0)
         r = check_conditions(call, in, &v->record);
     if (r == 0)
@@ -267,7 +303,7 @@ static int get_object_attributes(struct call *call, const struct s3_get_object_a
     struct s3_version v;
     int r = s3_bucket_get(call, in->bucket, in->expected_bucket_owner, &bucket);
     if (r == 0)
-        r = s3_version_get(call, in->bucket, in->key, in->version_id, &v);
+        r = find_version(call, in->bucket, in->key, in->version_id, &v);
     if (r < 0)
         return r;
     const struct s3_object_record *o = &v.record;
