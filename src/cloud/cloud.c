@@ -149,6 +149,7 @@ static int listen_at(struct cloud *cloud, int port, struct str rie_function,
         .spool_dir = store_tmp(cloud->store),
         .on_request = dispatch_request,
         .on_head = on_head,
+        .on_refuse = dispatch_body_refused,
     };
     int r = http_listen(cloud->http, &options, ret);
     if (r == -EADDRINUSE)
@@ -173,6 +174,7 @@ int cloud_serve(struct cloud *cloud, int fd, struct http_listener **ret)
         .spool_dir = store_tmp(cloud->store),
         .on_request = dispatch_request,
         .on_head = on_head,
+        .on_refuse = dispatch_body_refused,
     };
     return http_listen(cloud->http, &options, ret);
 }

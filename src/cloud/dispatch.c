@@ -344,6 +344,13 @@ static void rie_request(struct frame *f, struct str function)
     f->routed.query = (struct str){0};
 }
 
+/* S3's request ids are no UUIDs. */
+static void name_request(struct frame *f)
+{
+    if (f->mounted->model->protocol == PROTOCOL_REST_XML)
+        f->call.request_id = random_text(f->call.arena, "0123456789ABCDEFGHJKMNPQRSTVWXYZ", 16);
+}
+
 static void dispatch_frame(struct frame *f, struct str rie_function)
 {
     struct call *call = &f->call;
@@ -358,8 +365,8 @@ static void dispatch_frame(struct frame *f, struct str rie_function)
     }
     call->service = f->mounted->service;
     call->state = f->mounted->state;
+    name_request(f);
     if (f->mounted->model->protocol == PROTOCOL_REST_XML) {
-        call->request_id = random_text(call->arena, "0123456789ABCDEFGHJKMNPQRSTVWXYZ", 16);
         struct str bucket = route_bucket(call->arena, call->host);
         if (bucket.n)
             f->routed.path = str_printf(call->arena, "/%.*s%.*s", STR(bucket), STR(f->wire.path));
@@ -409,6 +416,36 @@ bool dispatch_refuses(struct cloud *cloud, struct http_request *req)
     return why != NULL;
 }
 
+static struct frame *take_request(struct cloud *cloud, struct http_request *req)
+{
+    struct frame *f = frame_new(cloud, FRAME_HTTP, NULL);
+    cloud->requests++;
+    f->request = req;
+    req->user = f;
+    req->on_done = request_done;
+    req->on_gone = request_gone;
+    copy_request(f, req);
+    return f;
+}
+
+void dispatch_body_refused(struct http_request *req, int status)
+{
+    const struct entrance *entrance = req->listener_user;
+    if (status < 500 || str_has(entrance->rie_function) || str_starts(req->path, S("/_lamina/")))
+        return;
+    struct frame *f = take_request(entrance->cloud, req);
+    struct wire_error err = {0};
+    f->mounted = route_service(f->call.cloud, &f->wire, f->call.arena);
+    if (!f->mounted) {
+        unknown_service(f);
+        return;
+    }
+    name_request(f);
+    wire_route(f->mounted->router, &f->routed, f->call.arena, &f->route, &err); /* its protocol */
+    fault(f, status == 507 ? -ENOSPC : -EIO, &err);
+    reply_error(f, &err);
+}
+
 void dispatch_request(struct http_request *req)
 {
     const struct entrance *entrance = req->listener_user;
@@ -424,12 +461,5 @@ void dispatch_request(struct http_request *req)
     } else if (served_aside(cloud, req)) {
         return;
     }
-    struct frame *f = frame_new(cloud, FRAME_HTTP, NULL);
-    cloud->requests++;
-    f->request = req;
-    req->user = f;
-    req->on_done = request_done;
-    req->on_gone = request_gone;
-    copy_request(f, req);
-    dispatch_frame(f, entrance->rie_function);
+    dispatch_frame(take_request(cloud, req), entrance->rie_function);
 }

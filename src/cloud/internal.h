@@ -127,6 +127,8 @@ void arena_give(struct cloud *cloud, struct arena *a);
 void dispatch_request(struct http_request *req);
 /* True: it comes from where nobody may ask, and has been answered. */
 bool dispatch_refuses(struct cloud *cloud, struct http_request *req);
+/* The body could not be taken: what the service says when it is our fault, else nothing. */
+void dispatch_body_refused(struct http_request *req, int status);
 void dispatch_turn_failed(struct http_request *req, int error, void *user);
 void dispatch_reply(struct frame *f); /* what the call came to, as its protocol says it */
 /* The error of a call that is over: code, message, status. */

@@ -89,7 +89,10 @@ static void refuse(struct conn *c, int status)
     ex->refused = true;
     c->state = CONN_PENDING;
     c->deadline_ms = 0;
-    reply_status(ex, status);
+    if (c->listener->options.on_refuse && ex->req.method.n)
+        c->listener->options.on_refuse(&ex->req, status);
+    if (!ex->replied)
+        reply_status(ex, status);
 }
 
 static int spool_write(struct exchange *ex, struct str data)

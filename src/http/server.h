@@ -70,6 +70,9 @@ struct http_listener_options {
     /* The head is there, the body is not. May refuse by http_reply() (the body is not read, the
      * connection closes), or change req->max_body. NULL: every request is wanted. */
     void (*on_head)(struct http_request *req);
+    /* The body cannot be taken, for what `status` says (413, 507, ...): may say so by http_reply()
+     * at once. NULL, or no answer: the status alone. */
+    void (*on_refuse)(struct http_request *req, int status);
 };
 
 struct http_server_options {

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+import subprocess
 import urllib.error
 import urllib.request
 import zlib
@@ -10,7 +11,7 @@ import zlib
 import pytest
 from botocore.exceptions import ClientError
 
-from cloud import error_of, signed_earlier, unique
+from cloud import Cloud, error_of, signed_earlier, unique
 
 
 def md5(data):
@@ -686,3 +687,29 @@ def test_errors_name_what_is_missing(s3, bucket):
     with pytest.raises(ClientError) as e:
         s3.list_objects_v2(Bucket="no-such-bucket-at-all")
     assert e.value.response["Error"]["BucketName"] == "no-such-bucket-at-all"
+
+
+def test_a_body_that_finds_no_room(tmp_path):
+    """It is on its way to a file when the disk is full: S3 says so, in its own words."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    r = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(disk)],
+                       stderr=subprocess.PIPE)
+    if r.returncode:
+        pytest.skip("may not mount: " + r.stderr.decode().strip())
+    try:
+        cloud = Cloud(data=disk / "data").start()
+        try:
+            cloud.s3.create_bucket(Bucket="bucket")
+            r = failed(cloud.s3.put_object, Bucket="bucket", Key="k", Body=b"x" * (20 << 20))
+            assert r["ResponseMetadata"]["HTTPStatusCode"] == 507
+            assert r["Error"]["Code"] == "InternalError"
+            assert r["Error"]["Message"].startswith("The disk that holds the data directory is full")
+            assert re.fullmatch(r"[A-Z0-9]{16}", r["ResponseMetadata"]["RequestId"])
+            # What has come of it is gone: there is room again.
+            cloud.s3.put_object(Bucket="bucket", Key="k", Body=b"x" * (2 << 20))
+            assert cloud.s3.head_object(Bucket="bucket", Key="k")["ContentLength"] == 2 << 20
+        finally:
+            cloud.stop()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
