@@ -42,16 +42,48 @@ enum instance_state {
     INSTANCE_LOST,
 };
 
+/* Why it is made before there is anything to do: nobody's invocation pays for the init. */
+enum init_type { INIT_ON_DEMAND, INIT_PROVISIONED };
+
+/* Why it is ended: extensions are told. */
+enum shutdown_reason { SHUTDOWN_SPINDOWN, SHUTDOWN_TIMEOUT, SHUTDOWN_FAILURE };
+
+/* When an invocation came to which point: monotonic clock, ns; 0 while it has not. `sandbox_` and
+ * `init_done` stay 0 when the environment was ready. */
+struct invocation_times {
+    int64_t received;      /* by the daemon: whoever makes the invocation sets it */
+    int64_t queued;        /* given to an instance */
+    int64_t sandbox_asked; /* the plan is on its way to the spawner */
+    int64_t sandbox_ready; /* the runtime's execve() */
+    int64_t init_done;     /* the runtime and all extensions have asked for their first event */
+    int64_t delivered;     /* the event has been handed to the runtime */
+    int64_t answered;      /* its answer is complete */
+    int64_t runtime_done;  /* the runtime has asked for the next event, or has ended */
+    int64_t done;          /* the extensions, too: the environment is free */
+};
+
 struct invocation;
 typedef void invocation_done_fn(struct invocation *inv);
+
+/* Where an answer goes piece by piece, while it is made. After begin() and any number of data()
+ * comes invocation->done(); then `answer` is empty, or, with `failed`, the error object of a
+ * failure on the way. An answer that is not streamed by the function comes in one piece. */
+struct response_sink {
+    void (*begin)(struct invocation *inv, struct str content_type);
+    /* False: no more before invocation_drained(). */
+    bool (*data)(struct invocation *inv, struct str bytes);
+};
 
 /* Made by who invokes; its memory is theirs, and must last until done() has been called. */
 struct invocation {
     struct target *target; /* held by the invocation */
     struct arena *arena;   /* the outcome is put there */
     struct str request_id, arn, trace_id, client_context, payload;
+    const struct response_sink *sink; /* NULL: the answer is collected */
+    bool wants_log;                   /* done() comes after REPORT, for `log` to have it */
     invocation_done_fn *done;
     void *user;
+    struct invocation_times times;
 
     /* The outcome. */
     enum { OUTCOME_ANSWER, OUTCOME_NO_RUNTIME, OUTCOME_NO_SANDBOX } outcome;
@@ -68,11 +100,11 @@ struct instance {
     struct target *target;
     struct arena arena;
     enum instance_state state;
+    enum init_type init_type; /* set by the pool before the start */
     struct environment *env;
     struct invocation *inv;
     struct str stream; /* name of the log stream */
     struct log_stream *log;
-    struct report_format format;
     struct str runtime_version;
     const char *program; /* argv[0] */
 
@@ -105,19 +137,22 @@ struct instance *instance_new(struct lambda_state *lambda, struct group *group,
                               struct target *target);
 /* Kills it; its invocation must be over. */
 void instance_free(struct instance *in);
+/* Begins INIT without an invocation. It ends in pool_instance_prepared(in, ok); with ok it is IDLE.
+ */
+void instance_prepare(struct instance *in);
+/* Ends it in order: extensions are told why, then signals, then it is freed. The pool has unlinked
+ * it; it has no invocation. */
+void instance_retire(struct instance *in, enum shutdown_reason why);
 /* IDLE, ANSWERED, ENDING, STOPPED or NEW, and without an invocation. */
 void instance_invoke(struct instance *in, struct invocation *inv);
+
+/* response_stream.c: whoever consumes a streamed answer has room again. */
+void invocation_drained(struct invocation *inv);
 
 /* instance_log.c */
 int instance_read_output(struct instance *in); /* what is in the pipe now */
 void instance_watch_output(struct instance *in);
-void instance_log_line(struct instance *in, struct str line);
 void instance_flush_line(struct instance *in); /* a line without end becomes an event */
-void instance_log_start(struct instance *in);
-void instance_log_init_start(struct instance *in);
-void instance_log_init_report(struct instance *in, enum report_status status, struct str type);
-void instance_log_end(struct instance *in, int64_t duration_ns, enum report_status status,
-                      struct str type);
 
 /* instance_plan.c: makes the sandbox. -ENOENT and the invocation's outcome set when the function
  * can't run here; *ret_fault names an error of the function itself. */
