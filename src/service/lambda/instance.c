@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "service/lambda/platform.h"
 #include "service/lambda/pool.h"
 
 /* How long an invocation waits for an environment that has not come back yet. */
@@ -74,6 +75,29 @@ void instance_free(struct instance *in)
         uv_close((uv_handle_t *)&in->output_poll, handle_closed);
 }
 
+/* ---- what is told about it ---- */
+
+static void tell_start(struct instance *in)
+{
+    platform_emit(in, &(struct platform_event){
+                          .type = PLATFORM_START,
+                          .request_id = in->inv->request_id,
+                          .arn = in->inv->arn,
+                          .trace_id = in->inv->trace_id,
+                      });
+}
+
+static void tell_init_report(struct instance *in, enum report_status status, struct str type)
+{
+    platform_emit(in, &(struct platform_event){
+                          .type = PLATFORM_INIT_REPORT,
+                          .phase = in->init_again ? PLATFORM_PHASE_INVOKE : PLATFORM_PHASE_INIT,
+                          .status = status,
+                          .error_type = type,
+                          .duration_ns = clock_mono_ns() - in->init_began_ns,
+                      });
+}
+
 /* ---- time limits ---- */
 
 static struct str error_object(struct instance *in, const char *type, const char *fmt, ...)
@@ -112,9 +136,9 @@ static void on_invoke_timeout(struct instance *in)
 {
     instance_read_output(in);
     if (in->state == INSTANCE_INIT)
-        instance_log_init_report(in, REPORT_TIMEOUT, S(""));
+        tell_init_report(in, REPORT_TIMEOUT, S(""));
     if (in->state == INSTANCE_INIT || in->state == INSTANCE_STARTING)
-        instance_log_start(in);
+        tell_start(in);
     struct str answer = error_object(in, "Sandbox.Timedout", "Task timed out after %.2f seconds",
                                      (double)limit_ms(in) / 1000);
     if (in->state != INSTANCE_STARTING)
@@ -143,7 +167,7 @@ static void on_timer(uv_timer_t *timer)
         /* The sandbox is reset, and the init repeated inside the invocation. */
         instance_read_output(in);
         instance_flush_line(in);
-        instance_log_init_report(in, REPORT_TIMEOUT, S(""));
+        tell_init_report(in, REPORT_TIMEOUT, S(""));
         in->init_reported = true;
     } else if (in->inv && (in->state == INSTANCE_ANSWERED || in->state == INSTANCE_ENDING)) {
         pool_pass_on(in);
@@ -163,7 +187,8 @@ static struct str tail_of(struct instance *in, struct arena *a)
 {
     struct str all = buf_view(&in->tail);
     struct str last = all.n > LOG_TAIL ? str_slice(all, all.n - LOG_TAIL, all.n) : all;
-    if (in->format.json && last.n < all.n) { /* whole records only */
+    bool json = str_is(in->target->c->logging_config->log_format, "JSON");
+    if (json && last.n < all.n) { /* whole records only */
         ssize_t end = str_find_byte(last, '\n');
         last = end < 0 ? S("") : str_slice(last, (size_t)end + 1, last.n);
     }
@@ -176,7 +201,15 @@ static void finish(struct instance *in, int64_t duration_ns, enum report_status 
     struct invocation *inv = in->inv;
     instance_read_output(in);
     instance_flush_line(in);
-    instance_log_end(in, duration_ns, status, type);
+    platform_emit(in, &(struct platform_event){
+                          .type = PLATFORM_REPORT,
+                          .request_id = inv->request_id,
+                          .trace_id = inv->trace_id,
+                          .status = status,
+                          .error_type = type,
+                          .duration_ns = duration_ns,
+                          .init_ns = in->init_ns,
+                      });
     in->init_ns = 0;
     inv->outcome = OUTCOME_ANSWER;
     inv->answer = str_copy(inv->arena, answer);
@@ -196,8 +229,8 @@ static void refuse(struct instance *in, struct str fault)
     if (fault.n) {
         struct str type = S("Runtime.InvalidEntrypoint");
         int64_t duration_ns = clock_mono_ns() - in->init_began_ns;
-        instance_log_init_report(in, REPORT_ERROR, type);
-        instance_log_start(in);
+        tell_init_report(in, REPORT_ERROR, type);
+        tell_start(in);
         finish(in, duration_ns, REPORT_ERROR, type, error_object(in, type.p, "%.*s", STR(fault)),
                true);
     } else {
@@ -325,13 +358,13 @@ static void init_failed(struct instance *in, struct str type, struct str answer)
 {
     uv_timer_stop(&in->timer);
     if (!in->init_reported)
-        instance_log_init_report(in, REPORT_ERROR, type);
+        tell_init_report(in, REPORT_ERROR, type);
     in->init_reported = false;
     if (!in->init_again && in->state == INSTANCE_STOPPED) {
         begin_init(in);
         return;
     }
-    instance_log_start(in);
+    tell_start(in);
     finish(in, clock_mono_ns() - in->began_ns, REPORT_ERROR, type, answer, true);
     if (in->state == INSTANCE_LOST)
         pool_instance_lost(in);
@@ -368,7 +401,7 @@ static void begin_new(struct instance *in)
     in->init_began_ns = clock_mono_ns();
     int r = instance_make_sandbox(in, &events, &fault);
     if (r == 0 || fault.n)
-        instance_log_init_start(in);
+        platform_emit(in, &(struct platform_event){.type = PLATFORM_INIT_START});
     if (r < 0)
         refuse(in, fault);
 }
@@ -382,7 +415,7 @@ static void deliver(struct instance *in)
         environment_thaw(in->env);
         in->frozen = false;
     }
-    instance_log_start(in);
+    tell_start(in);
     if (!in->init_again) {
         in->began_ns = clock_mono_ns();
         in->deadline_ms = clock_now_ms() + limit_ms(in);

@@ -1,24 +1,21 @@
-/* instance_log - what a function prints, and what the platform says about it, as log lines. */
+/* instance_log - what a function prints, line by line. */
 #include <errno.h>
 #include <unistd.h>
-#include "base/clock.h"
 #include "service/lambda/instance.h"
+#include "service/lambda/platform.h"
 
 #define LINE_MAX_BYTES (256 * 1024)
 
-void instance_log_line(struct instance *in, struct str line)
+static void line(struct instance *in, struct str text)
 {
-    log_stream_add(in->log, clock_now_ms(), line);
-    buf_str(&in->tail, line);
-    if (in->tail.n > 4 * LOG_TAIL)
-        buf_drop(&in->tail, in->tail.n - 2 * LOG_TAIL);
+    platform_output(in, PLATFORM_FUNCTION, &(struct platform_frame){.text = text});
 }
 
 void instance_flush_line(struct instance *in)
 {
     if (in->line.n == 0)
         return;
-    instance_log_line(in, buf_view(&in->line));
+    line(in, buf_view(&in->line));
     buf_clear(&in->line);
 }
 
@@ -30,7 +27,7 @@ static void take_output(struct instance *in, struct str text)
         if (in->line.n + n > LINE_MAX_BYTES)
             instance_flush_line(in);
         if (end >= 0 && in->line.n == 0) {
-            instance_log_line(in, str_slice(text, 0, n));
+            line(in, str_slice(text, 0, n));
         } else {
             buf_add(&in->line, text.p, n);
             if (end >= 0)
@@ -98,90 +95,4 @@ void instance_watch_output(struct instance *in)
     in->output_open = true;
     in->handles++;
     uv_poll_start(&in->output_poll, UV_READABLE, on_output);
-}
-
-static const struct report_format *format_now(struct instance *in, struct arena *a)
-{
-    in->format.json = str_is(in->target->c->logging_config->log_format, "JSON");
-    if (in->format.json)
-        in->format.time = clock_iso8601(a, clock_now_ms());
-    return &in->format;
-}
-
-/* Levels of platform lines: INIT_START and START are told at INFO, reports of failures at WARN. */
-static bool wanted(struct instance *in, bool failure)
-{
-    const struct lambda_logging_config *c = in->target->c->logging_config;
-    return !str_is(c->log_format, "JSON") || failure || !str_is(c->system_log_level, "WARN");
-}
-
-static void say(struct instance *in, struct buf *b)
-{
-    struct str all = buf_view(b);
-    while (all.n > 0) { /* END and REPORT are two events */
-        ssize_t end = str_find_byte(all, '\n');
-        size_t n = end < 0 ? all.n : (size_t)end + 1;
-        instance_log_line(in, str_slice(all, 0, n));
-        all = str_slice(all, n, all.n);
-    }
-    buf_done(b);
-}
-
-void instance_log_init_start(struct instance *in)
-{
-    auto_arena struct arena a;
-    arena_init(&a);
-    const struct lambda_runtime_version_config *v = in->target->c->runtime_version_config;
-    struct buf b;
-    buf_init(&b, 4096);
-    if (wanted(in, false))
-        report_init_start(&b, format_now(in, &a), in->runtime_version,
-                          v ? v->runtime_version_arn : S(""), in->target->name, in->target->version,
-                          in->stream, in->target->c->memory_size.is);
-    say(in, &b);
-}
-
-void instance_log_init_report(struct instance *in, enum report_status status, struct str type)
-{
-    auto_arena struct arena a;
-    arena_init(&a);
-    struct buf b;
-    buf_init(&b, 4096);
-    report_init_report(&b, format_now(in, &a), clock_mono_ns() - in->init_began_ns,
-                       in->init_again ? "invoke" : "init", status, type);
-    say(in, &b);
-}
-
-void instance_log_start(struct instance *in)
-{
-    auto_arena struct arena a;
-    arena_init(&a);
-    struct buf b;
-    buf_init(&b, 4096);
-    if (wanted(in, false))
-        report_start(&b, format_now(in, &a), in->inv->request_id, in->target->version);
-    say(in, &b);
-}
-
-void instance_log_end(struct instance *in, int64_t duration_ns, enum report_status status,
-                      struct str type)
-{
-    auto_arena struct arena a;
-    arena_init(&a);
-    struct report r = {
-        .request_id = in->inv->request_id,
-        .version = in->target->version,
-        .duration_ns = duration_ns,
-        .init_ns = in->init_ns,
-        .memory_mb = in->target->c->memory_size.is,
-        .status = status,
-        .error_type = type,
-    };
-    if (!in->env || environment_memory_peak(in->env, &r.peak_bytes) < 0)
-        r.peak_bytes = 0;
-    struct buf b;
-    buf_init(&b, 4096);
-    if (wanted(in, status != REPORT_SUCCESS))
-        report_end(&b, format_now(in, &a), &r);
-    say(in, &b);
 }
