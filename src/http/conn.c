@@ -66,7 +66,7 @@ void conn_gone(struct conn *c)
 void conn_watch(struct conn *c, bool writable)
 {
     int events = writable ? UV_WRITABLE : 0;
-    if (!c->peer_closed) {
+    if (!c->peer_closed && !c->paused) {
         bool answering = c->state == CONN_PENDING || c->state == CONN_SENDING;
         events |= UV_DISCONNECT;
         if (!answering || c->in.n < READ_SIZE)
@@ -126,6 +126,10 @@ static int body_add(struct exchange *ex, struct str data)
     if ((int64_t)data.n > ex->req.max_body - ex->body_n)
         return 413;
     ex->body_n += (int64_t)data.n;
+    if (ex->req.on_data) {
+        ex->req.on_data(&ex->req, data);
+        return 0;
+    }
     int r = 0;
     if (ex->req.body.fd < 0 && ex->conn->listener->options.spool_dir &&
         ex->body_n > HTTP_BODY_MEMORY)
@@ -142,7 +146,13 @@ static void body_complete(struct conn *c)
     struct exchange *ex = c->ex;
     c->state = CONN_PENDING;
     c->deadline_ms = 0;
-    if (ex->req.body.fd >= 0)
+    c->paused = false;
+    if (ex->trailers.n)
+        http_trailers_parse(buf_view(&ex->trailers), ex->req.arena, &ex->req.trailers,
+                            &ex->req.n_trailers);
+    if (ex->req.on_data)
+        ex->req.body = (struct body){.has = true, .fd = -1, .size = ex->body_n, .mem = S("")};
+    else if (ex->req.body.fd >= 0)
         ex->req.body = body_file(ex->req.body.fd, 0, ex->body_n);
     else if (ex->has_body)
         ex->req.body = body_mem(buf_view(&ex->body));
@@ -167,21 +177,31 @@ static bool step_body(struct conn *c)
             r = http_chunks_next(&ex->chunks, &in, &data);
             if (data.n)
                 status = body_add(ex, data);
-        } while (r > 0 && !status);
+        } while (r > 0 && !status && !c->paused && !c->closed && !ex->replied);
         if (r < 0)
             status = 400;
         complete = ex->chunks.state == CHUNK_DONE;
     }
+    if (c->closed)
+        return false;
     bool progress = in.n < c->in.n;
     buf_drop(&c->in, c->in.n - in.n);
+    if (ex->replied) { /* on_data has seen enough */
+        ex->refused = !complete;
+        c->state = CONN_PENDING;
+        c->deadline_ms = 0;
+        return false;
+    }
     if (status) {
         refuse(c, status);
         return false;
     }
-    if (progress)
-        set_deadline(c, c->server->options.stall_ms);
     if (complete)
         body_complete(c);
+    else if (c->paused)
+        c->deadline_ms = 0; /* it is the handler who is slow */
+    else if (progress)
+        set_deadline(c, c->server->options.stall_ms);
     return complete;
 }
 
@@ -198,6 +218,7 @@ static void fill_request(struct conn *c, struct exchange *ex, const struct http_
     req->content_length = head->content_length;
     ex->keep_alive = head->keep_alive;
     ex->has_body = head->has_body;
+    ex->chunks.trailers = &ex->trailers;
     if (head->has_body && head->content_length > 0 && head->content_length <= HTTP_BODY_MEMORY &&
         head->content_length <= req->max_body && c->in.n < (size_t)head->content_length)
         (void)buf_room(&ex->body, (size_t)head->content_length);
@@ -265,6 +286,30 @@ static bool step_head(struct conn *c)
     return r > 0 && head_complete(c, str_slice(in, 0, n));
 }
 
+static void conn_process(struct conn *c);
+
+void http_pause(struct http_request *req)
+{
+    struct conn *c = ((struct exchange *)req)->conn;
+    if (!c || c->state != CONN_BODY)
+        return;
+    c->paused = true;
+    if (!c->processing)
+        conn_watch(c, false);
+}
+
+void http_resume(struct http_request *req)
+{
+    struct conn *c = ((struct exchange *)req)->conn;
+    if (!c || !c->paused)
+        return;
+    c->paused = false;
+    if (c->processing)
+        return;
+    set_deadline(c, c->server->options.stall_ms);
+    conn_process(c);
+}
+
 static void conn_process(struct conn *c)
 {
     if (c->processing)
@@ -275,7 +320,7 @@ static void conn_process(struct conn *c)
         if (c->state == CONN_HEAD)
             more = !c->server->stopping && step_head(c);
         else if (c->state == CONN_BODY)
-            more = step_body(c);
+            more = !c->paused && step_body(c);
         else
             more = false;
     }
@@ -293,6 +338,7 @@ void conn_answered(struct conn *c)
     bool keep = c->ex->keep_alive && !c->server->stopping && !c->peer_closed;
     struct exchange *ex = c->ex;
     bool unread = ex->refused || c->in.n;
+    c->paused = false;
     c->ex = NULL;
     ex->conn = NULL;
     c->state = keep ? CONN_HEAD : CONN_LINGER;
@@ -326,7 +372,7 @@ static void peer_closed(struct conn *c)
 
 static void conn_input(struct conn *c)
 {
-    for (int pieces = 0; pieces < 16 && !c->closed; pieces++) {
+    for (int pieces = 0; pieces < 16 && !c->closed && !c->paused; pieces++) {
         bool answering = c->state == CONN_PENDING || c->state == CONN_SENDING;
         if (answering && c->in.n >= READ_SIZE)
             break;

@@ -22,6 +22,7 @@ struct exchange {
     struct buf body;
     int64_t body_n, spooled;
     struct http_chunks chunks;
+    struct buf trailers;
 
     /* The answer. */
     bool replied, streaming, ended, released;
@@ -51,6 +52,7 @@ struct conn {
     bool closed;      /* only uv's callback is outstanding */
     bool peer_closed; /* no more input will come */
     bool processing;
+    bool paused; /* the handler takes no more of the body for now */
     struct http_server *server;
     struct http_listener *listener;
     struct list link; /* in listener->conns */

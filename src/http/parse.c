@@ -196,6 +196,29 @@ int http_head_parse(struct str text, struct arena *a, struct http_head *ret)
 
 #define CHUNK_OVERHEAD_MAX (64 * 1024)
 
+/* RFC 9110, 6.5.1: what frames or routes a message must not come behind it. */
+static bool may_trail(struct str name)
+{
+    static const char *const heads_only[] = {"content-length", "transfer-encoding", "host",
+                                             "trailer",        "connection",        "te"};
+    for (size_t i = 0; i < sizeof(heads_only) / sizeof(heads_only[0]); i++)
+        if (str_eq_nocase(name, str_from(heads_only[i])))
+            return false;
+    return true;
+}
+
+void http_trailers_parse(struct str text, struct arena *a, struct http_header **ret, size_t *ret_n)
+{
+    struct http_header *list = NULL, one;
+    struct str line;
+    size_t n = 0, cap = 0;
+    while (n < HTTP_HEADERS_MAX && take_line(&text, &line))
+        if (line.n && parse_header(line, &one) == 0 && may_trail(one.name))
+            *(struct http_header *)arena_push(a, (void **)&list, &n, &cap, sizeof(one)) = one;
+    *ret = list;
+    *ret_n = n;
+}
+
 static int digit_of(char c)
 {
     if (c >= '0' && c <= '9')
@@ -246,6 +269,8 @@ static int trailer_byte(struct http_chunks *c, char byte)
 {
     if (++c->overhead > CHUNK_OVERHEAD_MAX)
         return -EBADMSG;
+    if (c->trailers)
+        buf_byte(c->trailers, byte);
     if (c->cr) {
         if (byte != '\n')
             return -EBADMSG;
@@ -284,7 +309,8 @@ int http_chunks_next(struct http_chunks *c, struct str *in, struct str *ret_data
             if (byte != (c->cr ? '\n' : '\r'))
                 return -EBADMSG;
             if (c->cr)
-                *c = (struct http_chunks){.state = CHUNK_SIZE, .overhead = c->overhead};
+                *c = (struct http_chunks){
+                    .state = CHUNK_SIZE, .overhead = c->overhead, .trailers = c->trailers};
             else
                 c->cr = true;
         } else if (c->state == CHUNK_TRAILER) {

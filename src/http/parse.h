@@ -1,5 +1,6 @@
 /* parse - the head of a request, and chunked bodies: pure functions over bytes. */
 #pragma once
+#include "base/buf.h"
 #include "http/server.h"
 
 #define HTTP_HEADERS_MAX 1000
@@ -31,11 +32,15 @@ struct http_chunks {
         CHUNK_TRAILER,
         CHUNK_DONE
     } state;
-    int64_t left;    /* of the present chunk */
-    size_t line;     /* bytes of the present line */
-    size_t overhead; /* bytes of extensions and trailers so far */
-    bool cr;         /* the last byte was the CR of a line end */
+    int64_t left;         /* of the present chunk */
+    size_t line;          /* bytes of the present line */
+    size_t overhead;      /* bytes of extensions and trailers so far */
+    bool cr;              /* the last byte was the CR of a line end */
+    struct buf *trailers; /* gets the trailer's lines; NULL: they are only checked */
 };
+/* Those lines as headers: names that say something about framing are left out, as is what is no
+ * header. */
+void http_trailers_parse(struct str text, struct arena *a, struct http_header **ret, size_t *ret_n);
 /* Takes a piece off the front of *in. *ret_data is set when it holds bytes of the body. 1: go on;
  * 0: more input or, with state CHUNK_DONE, nothing is needed; -EBADMSG. */
 int http_chunks_next(struct http_chunks *c, struct str *in, struct str *ret_data);

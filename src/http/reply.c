@@ -170,8 +170,10 @@ static void reply_begin(struct exchange *ex, int status, const struct http_heade
     ex->replied = true;
     ex->status = status;
     struct conn *c = ex->conn;
-    if (c && (c->state == CONN_HEAD || c->state == CONN_BODY))
-        ex->keep_alive = false; /* refused: what is still to come is not read */
+    if (c && (c->state == CONN_HEAD || c->state == CONN_BODY)) {
+        ex->keep_alive = false; /* what is still to come is not read */
+        ex->refused = c->state == CONN_BODY;
+    }
     if (ex->req.server->stopping)
         ex->keep_alive = false;
     if (ex->streaming && ex->req.minor == 0)
@@ -218,6 +220,10 @@ bool http_write(struct http_request *req, struct str data)
     if (!ex->conn)
         return true; /* nobody listens; http_end() comes all the same */
     if (data.n && !is_head(ex) && !is_bodyless(ex->status)) {
+        if (ex->out_sent >= STREAM_HIGH) { /* a reader that is never quite done */
+            buf_drop(&ex->out, ex->out_sent);
+            ex->out_sent = 0;
+        }
         if (req->minor > 0)
             buf_printf(&ex->out, "%zx\r\n", data.n);
         buf_str(&ex->out, data);

@@ -31,6 +31,7 @@ struct exchange *exchange_new(struct conn *c)
     ex->req.minor = 1;
     buf_init(&ex->body, SIZE_MAX / 2);
     buf_init(&ex->out, SIZE_MAX / 2);
+    buf_init(&ex->trailers, HTTP_HEAD_MAX);
     list_append(&s->live, &ex->link);
     c->ex = ex;
     return ex;
@@ -68,6 +69,7 @@ void exchange_free(struct exchange *ex)
         ex->req.listener->spooled -= ex->spooled;
     buf_done(&ex->body);
     buf_done(&ex->out);
+    buf_done(&ex->trailers);
     if (s->n_spare < sizeof(s->spare) / sizeof(s->spare[0]) && !s->freeing) {
         arena_reset(a);
         s->spare[s->n_spare++] = a;

@@ -1,8 +1,9 @@
 /* server - an HTTP/1.1 server inside a libuv loop. Uses base/ only.
  *
- * A request reaches its handler complete: head and body. The handler answers with http_reply(), at
- * once or in a later turn of the loop. Answers given in one turn leave together after the turn hook
- * (the store's commit) has run. Everything happens on the loop's thread.
+ * A request reaches its handler complete: head and body. (on_head may ask for the body as it comes,
+ * by setting on_data.) The handler answers with http_reply(), at once or in a later turn of the
+ * loop. Answers given in one turn leave together after the turn hook (the store's commit) has run.
+ * Everything happens on the loop's thread.
  *
  *   socket -> head -> on_head -> body -> on_request -> http_reply -> turn hook -> socket -> on_done
  *                                            |
@@ -38,7 +39,9 @@ struct http_request {
     /* The file of a spooled body. Whoever wants to keep it renames it away: then the server finds
      * nothing to remove. NULL when the body is in memory. */
     const char *body_path;
-    int64_t max_body;    /* on_head may change it */
+    int64_t max_body;             /* on_head may change it */
+    struct http_header *trailers; /* behind the chunks of a body: there in on_request */
+    size_t n_trailers;
     struct arena *arena; /* gone with the request */
     struct http_server *server;
     struct http_listener *listener;
@@ -55,6 +58,11 @@ struct http_request {
     void (*on_done)(struct http_request *req, bool sent);
     /* Streaming: there is room again after http_write() said false. */
     void (*on_drain)(struct http_request *req);
+    /* Set by on_head: the body is not kept, each piece is handed over as it comes (never an empty
+     * one; valid during the call). Then on_request comes as always, with body.has and body.size but
+     * without bytes; or on_refuse when the body is malformed or longer than max_body; or on_gone
+     * when the client leaves in the middle. It may call http_pause(), or reply and be done. */
+    void (*on_data)(struct http_request *req, struct str data);
 };
 
 struct http_listener_options {
@@ -122,6 +130,11 @@ bool http_write(struct http_request *req, struct str data);
 void http_end(struct http_request *req);
 void http_abort(
     struct http_request *req); /* closes the connection: the client sees it is incomplete */
+
+/* on_data is not called, nor anything read, before http_resume(), which may call it (and what comes
+ * after it) before it returns. A client's leaving is noticed only then. */
+void http_pause(struct http_request *req);
+void http_resume(struct http_request *req);
 
 /* The answer is there or begun: nothing more is to be decided. */
 bool http_replied(const struct http_request *req);

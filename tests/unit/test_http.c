@@ -22,6 +22,9 @@ static _Atomic int turn_result;
 static int turns_with_answers, answers_in_turn;
 static struct http_request *waiting;
 static int stream_left;
+static struct http_request *paused;
+static int64_t in_bytes;
+static unsigned in_sum;
 
 static void tell(char c)
 {
@@ -94,6 +97,16 @@ static void on_request(struct http_request *req)
         req->on_drain = stream_on;
         http_reply_start(req, 200, NULL, 0);
         stream_on(req);
+    } else if (str_starts(req->path, S("/in"))) {
+        struct str last = req->n_trailers ? req->trailers[req->n_trailers - 1].value : S("-");
+        tell('e');
+        reply_text(req, 200,
+                   str_printf(a, "%lld of %lld bytes, sum %u, %zu trailers, last %.*s",
+                              (long long)in_bytes, (long long)req->body.size, in_sum,
+                              req->n_trailers, STR(last)));
+    } else if (str_is(req->path, "/resume")) {
+        http_resume(paused);
+        reply_text(req, 200, S("resumed"));
     } else if (str_is(req->path, "/none")) {
         http_reply(req, 204, NULL, 0, (struct body){.fd = -1});
     } else {
@@ -104,8 +117,35 @@ static void on_request(struct http_request *req)
     answers_in_turn++;
 }
 
+/* Bodies that are taken as they come: below /in. /in/pause rests after each piece until /resume. */
+static void on_data(struct http_request *req, struct str data)
+{
+    in_bytes += (int64_t)data.n;
+    for (size_t i = 0; i < data.n; i++)
+        in_sum += (uint8_t)data.p[i];
+    if (str_is(req->path, "/in/pause")) {
+        paused = req;
+        http_pause(req);
+        tell('p');
+    } else if (str_is(req->path, "/in/enough")) {
+        reply_text(req, 413, S("enough"));
+    }
+}
+
+static void on_refuse(struct http_request *req, int status)
+{
+    if (req->on_data)
+        tell('r');
+}
+
 static void on_head(struct http_request *req)
 {
+    if (str_starts(req->path, S("/in"))) {
+        in_bytes = in_sum = 0;
+        req->on_data = on_data;
+        req->on_gone = on_gone;
+        req->max_body = 16 << 20;
+    }
     if (str_is(req->path, "/forbidden"))
         reply_text(req, 403, S("no"));
     if (str_is(req->path, "/small"))
@@ -156,7 +196,8 @@ static int setup(void **state)
                                           .max_connections = 7,
                                           .spool_dir = spool,
                                           .on_request = on_request,
-                                          .on_head = on_head};
+                                          .on_head = on_head,
+                                          .on_refuse = on_refuse};
     if (http_listen(server, &where, &listener) < 0)
         return -1;
     port = http_listener_port(listener);
@@ -446,6 +487,83 @@ static void test_stream(void **state)
     free(back);
 }
 
+static void test_body_as_it_comes(void **state)
+{
+    char text[1024];
+    auto_close int fd = dial();
+    say(fd, S("POST /in HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-A\r\n\r\n"
+              "5\r\nhello\r\n3;x=y\r\n123\r\n0\r\nX-A: one\r\nContent-Length: 7\r\nX-B:  two "
+              "\r\n\r\n"));
+    assert_true(str_ends(hear(fd, "two", text, sizeof(text)),
+                         S("8 of 8 bytes, sum 682, 2 trailers, last two")));
+    assert_int_equal(told(), 'e');
+    say(fd, S("POST /in HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab"));
+    assert_true(str_ends(hear(fd, "last -", text, sizeof(text)),
+                         S("2 of 2 bytes, sum 195, 0 trailers, last -")));
+    assert_int_equal(told(), 'e');
+}
+
+static void test_body_as_it_comes_ends(void **state)
+{
+    const struct str head = S("POST /in HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    char text[1024];
+    int fd = dial(); /* the client leaves in the middle */
+    say(fd, head);
+    say(fd, S("5\r\nhello\r\n"));
+    close(fd);
+    assert_int_equal(told(), 'g');
+    fd = dial(); /* no chunk */
+    say(fd, head);
+    say(fd, S("5\r\nhello\r\nzz\r\n"));
+    assert_int_equal(told(), 'r');
+    assert_true(str_starts(hear(fd, NULL, text, sizeof(text)), S("HTTP/1.1 400 ")));
+    close(fd);
+    fd = dial(); /* too long */
+    say(fd, S("POST /in HTTP/1.1\r\nHost: a\r\nContent-Length: 16777217\r\n\r\n"));
+    assert_int_equal(told(), 'r');
+    assert_true(str_starts(hear(fd, NULL, text, sizeof(text)), S("HTTP/1.1 413 ")));
+    close(fd);
+    fd = dial(); /* answered before its end */
+    say(fd, S("POST /in/enough HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+              "1\r\na\r\n1\r\nb\r\n"));
+    assert_true(str_ends(hear(fd, NULL, text, sizeof(text)), S("enough")));
+    assert_int_equal(in_bytes, 1);
+    close(fd);
+}
+
+static void test_body_pause(void **state)
+{
+    enum { TOTAL = 8 << 20 };
+    char text[1024];
+    auto_free char *block = calloc(1, TOTAL);
+    auto_close int fd = dial();
+    auto_close int other = dial();
+    memset(block, 1, TOTAL);
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    say(fd, S("POST /in/pause HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+              "800000\r\n"));
+    ssize_t sent = 0, n;
+    while ((n = send(fd, block, (size_t)(TOTAL - sent), MSG_NOSIGNAL)) > 0)
+        sent += n;
+    assert_int_equal(told(), 'p');
+    int64_t before = in_bytes;
+    assert_true(before > 0 && before <= 65536); /* one piece, and no more while it rests */
+    while (in_bytes < TOTAL) {                  /* what it reads makes room for more */
+        n = send(fd, block, (size_t)(TOTAL - sent), MSG_NOSIGNAL);
+        sent += n > 0 ? n : 0;
+        say(other, S("GET /resume HTTP/1.1\r\nHost: a\r\n\r\n"));
+        hear(other, "resumed", text, sizeof(text));
+        assert_int_equal(told(), 'p');
+    }
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    say(fd, S("\r\n0\r\nX-A: end\r\n\r\n"));
+    say(other, S("GET /resume HTTP/1.1\r\nHost: a\r\n\r\n"));
+    hear(other, "resumed", text, sizeof(text));
+    assert_int_equal(told(), 'e');
+    assert_true(str_ends(hear(fd, "end", text, sizeof(text)),
+                         S("8388608 of 8388608 bytes, sum 8388608, 1 trailers, last end")));
+}
+
 static void test_later(void **state)
 {
     char text[1024];
@@ -556,6 +674,9 @@ int main(void)
         CASE(test_continue),
         CASE(test_big_body),
         CASE(test_stream),
+        CASE(test_body_as_it_comes),
+        CASE(test_body_as_it_comes_ends),
+        CASE(test_body_pause),
         CASE(test_later),
         CASE(test_gone),
         CASE(test_turn),
