@@ -32,6 +32,7 @@ USER_UNITS = ["test_base", "test_sandbox", "test_store", "test_zip"]
 USER_E2E = [
     "test_cli_chain.py",
     "test_cloudformation.py",
+    "test_escapes.py",
     "test_invoke.py",
     "test_lifecycle.py",
     "test_s3.py",

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli/daemon.h"
 #include "sandbox/sandbox.h"
@@ -9,6 +10,7 @@
 
 #define SPARES 2
 #define GRACE_MS 400
+#define REVIVAL_MAX_MS 10000
 
 void daemon_prepare(struct daemon *d, const char *cache_dir)
 {
@@ -20,12 +22,32 @@ void daemon_prepare(struct daemon *d, const char *cache_dir)
     }
 }
 
+static void on_revival(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+    int r = spawner_revive(d->spawner);
+    d->revived_ms = clock_now_ms();
+    if (r == 0)
+        return;
+    log_error("the process that makes execution environments cannot be started again: %s",
+              strerror(-r));
+    uv_timer_start(timer, on_revival, REVIVAL_MAX_MS, 0);
+}
+
+/* At once the first time; one that dies again and again is waited for longer and longer. */
 static void on_spawner_gone(void *user)
 {
     struct daemon *d = user;
-    if (!d->leaving)
-        log_error("the process that makes execution environments has ended: functions cannot be "
-                  "run until the cloud is started again");
+    if (d->leaving)
+        return;
+    if (clock_now_ms() - d->revived_ms > REVIVAL_MAX_MS)
+        d->revival_delay_ms = 0;
+    log_error("the process that makes execution environments has ended, and all of them with it: "
+              "it is started again");
+    uv_timer_start(&d->revival, on_revival, (uint64_t)d->revival_delay_ms, 0);
+    d->revival_delay_ms = d->revival_delay_ms ? d->revival_delay_ms * 2 : 50;
+    if (d->revival_delay_ms > REVIVAL_MAX_MS)
+        d->revival_delay_ms = REVIVAL_MAX_MS;
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -69,6 +91,9 @@ int daemon_start(struct daemon *d, struct cloud_options *options, struct cloud_e
 {
     uv_loop_init(&d->loop);
     watch_signals(d);
+    uv_timer_init(&d->loop, &d->revival);
+    d->revival.data = d;
+    uv_unref((uv_handle_t *)&d->revival);
     if (d->spawner) {
         int r = spawner_attach(d->spawner, &d->loop, on_spawner_gone, d);
         if (r < 0) {

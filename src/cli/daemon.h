@@ -10,6 +10,8 @@ struct daemon {
     uv_loop_t loop;
     struct cloud *cloud;
     struct spawner *spawner;
+    uv_timer_t revival; /* of a spawner that has died */
+    int64_t revived_ms, revival_delay_ms;
     uv_signal_t signals[3]; /* TERM, INT, HUP */
     /* What a signal means; NULL: leave. */
     void (*on_signal)(struct daemon *d, int number);

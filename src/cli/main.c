@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "cli/verb.h"
+#include "sandbox/sandbox.h"
 
 #define VERB(name) extern const struct verb name##_verb;
 #include "cli/verbs.h"
@@ -188,6 +189,8 @@ static int verb_main(struct arena *a, const struct verb *verb, int argc, char **
 
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], SPAWNER_WORD) == 0)
+        spawner_again(argc, argv);
     log_setup();
     signal(SIGPIPE, SIG_IGN);
     auto_arena struct arena a;

@@ -69,6 +69,12 @@ int spawner_attach(struct spawner *s, uv_loop_t *loop, void (*on_gone)(void *use
  * loop must run once more for the handle to close. Accepts NULL. */
 void spawner_stop(struct spawner *s);
 pid_t spawner_pid(const struct spawner *s);
+/* After on_gone: starts another one in its place. The daemon has threads by now and cannot fork, so
+ * this executes the program anew (/proc/self/exe SPAWNER_WORD ...): main() must hand that to
+ * spawner_again(). What belonged to the old one stays lost. */
+int spawner_revive(struct spawner *s);
+#define SPAWNER_WORD "_spawner"
+_Noreturn void spawner_again(int argc, char **argv);
 
 /* Everything an environment is made of. All memory is the caller's, and free after the call.
  * Host paths are absolute; an absent one (NULL) leaves its place empty. */

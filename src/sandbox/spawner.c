@@ -1,6 +1,8 @@
 /* spawner - the daemon's end: starting, asking and ending the spawner process. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include "base/cleanup.h"
@@ -28,6 +30,8 @@ int spawner_start(const struct spawner_options *options, struct spawner **ret)
     struct spawner *s = MEM_NEW(struct spawner);
     s->pid = pid;
     s->control = pair[0];
+    s->options = *options;
+    s->options.cache_dir = mem_dup_text(options->cache_dir);
     *ret = s;
     return 0;
 }
@@ -62,29 +66,104 @@ static void on_readable(uv_poll_t *watch, int status, int events)
     struct spawner *s = watch->data;
     int r = read_report(s, MSG_DONTWAIT);
     if (r == 0 && s->on_known) {
-        uv_unref((uv_handle_t *)&s->watch);
+        uv_unref((uv_handle_t *)s->watch);
         s->on_known(&s->abilities, s->known_user);
     }
     if (r == 0 || r == -EAGAIN)
         return;
-    uv_poll_stop(&s->watch);
+    uv_poll_stop(s->watch);
     if (s->on_gone)
         s->on_gone(s->user);
 }
 
+static int watch_control(struct spawner *s, uv_loop_t *loop)
+{
+    uv_poll_t *watch = MEM_NEW(uv_poll_t);
+    int r = uv_poll_init(loop, watch, s->control);
+    if (r < 0) {
+        free(watch);
+        return r;
+    }
+    s->watch = watch;
+    watch->data = s;
+    uv_unref((uv_handle_t *)watch); /* does not keep a loop running by itself */
+    return uv_poll_start(watch, UV_READABLE | UV_DISCONNECT, on_readable);
+}
+
 int spawner_attach(struct spawner *s, uv_loop_t *loop, void (*on_gone)(void *user), void *user)
 {
-    int r = uv_poll_init(loop, &s->watch, s->control);
+    int r = watch_control(s, loop);
     if (r < 0)
         return r;
-    s->watch.data = s;
     s->on_gone = on_gone;
     s->user = user;
     s->loop = loop;
     uv_timer_init(loop, &s->soon);
     s->soon.data = s;
-    uv_unref((uv_handle_t *)&s->watch); /* does not keep a loop running by itself */
-    return uv_poll_start(&s->watch, UV_READABLE | UV_DISCONNECT, on_readable);
+    return 0;
+}
+
+/* ---- another one in its place ---- */
+
+static void watch_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void forget_dead(struct spawner *s)
+{
+    uv_poll_stop(s->watch);
+    uv_close((uv_handle_t *)TAKE(s->watch), watch_closed);
+    close(s->control);
+    s->control = -1;
+    kill(s->pid, SIGKILL); /* it may have closed its socket only */
+    while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+static int execute_again(const struct spawner *s, int control, pid_t *ret)
+{
+    char spares[16], overlay[16];
+    snprintf(spares, sizeof(spares), "%d", s->options.spares);
+    snprintf(overlay, sizeof(overlay), "%d", s->options.without_overlay);
+    char *argv[] = {"lamina", SPAWNER_WORD, spares, overlay, (char *)s->options.cache_dir, NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, control, 3);
+    int r = posix_spawn(ret, "/proc/self/exe", &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    return -r;
+}
+
+int spawner_revive(struct spawner *s)
+{
+    int pair[2];
+    if (s->watch)
+        forget_dead(s);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return -errno;
+    /* dup2() of a descriptor to itself would leave it close-on-exec. */
+    auto_close int theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, 4);
+    close(pair[1]);
+    int r = theirs < 0 ? -errno : execute_again(s, theirs, &s->pid);
+    if (r < 0) {
+        close(pair[0]);
+        return r;
+    }
+    s->control = pair[0];
+    s->known = false;
+    return watch_control(s, s->loop);
+}
+
+_Noreturn void spawner_again(int argc, char **argv)
+{
+    struct spawner_options options = {0};
+    if (argc < 4)
+        _exit(2);
+    options.spares = atoi(argv[2]);
+    options.without_overlay = atoi(argv[3]) != 0;
+    options.cache_dir = argc > 4 ? argv[4] : NULL;
+    spawner_main(3, &options);
 }
 
 static void on_soon(uv_timer_t *timer)
@@ -102,32 +181,43 @@ void spawner_on_abilities(struct spawner *s,
     if (s->known)
         uv_timer_start(&s->soon, on_soon, 0, 0);
     else
-        uv_ref((uv_handle_t *)&s->watch); /* somebody waits: the loop must not end before */
+        uv_ref((uv_handle_t *)s->watch); /* somebody waits: the loop must not end before */
+}
+
+static void spawner_free(struct spawner *s)
+{
+    free((char *)s->options.cache_dir);
+    free(s);
 }
 
 static void on_closed(uv_handle_t *handle)
 {
     struct spawner *s = handle->data;
+    if (handle == (uv_handle_t *)s->watch)
+        free(TAKE(s->watch));
     if (--s->handles == 0)
-        free(s);
+        spawner_free(s);
 }
 
 void spawner_stop(struct spawner *s)
 {
     if (!s)
         return;
-    if (s->loop)
-        uv_poll_stop(&s->watch);
-    shutdown(s->control, SHUT_RDWR); /* also when a child of ours still holds a copy */
-    close(s->control);
-    while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    if (s->watch)
+        uv_poll_stop(s->watch);
+    if (s->control >= 0) {               /* else it is dead, and was not revived */
+        shutdown(s->control, SHUT_RDWR); /* also when a child of ours still holds a copy */
+        close(s->control);
+        while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
     if (s->loop) {
-        s->handles = 2;
+        s->handles = s->watch ? 2 : 1;
         uv_close((uv_handle_t *)&s->soon, on_closed);
-        uv_close((uv_handle_t *)&s->watch, on_closed);
+        if (s->watch)
+            uv_close((uv_handle_t *)s->watch, on_closed);
     } else {
-        free(s);
+        spawner_free(s);
     }
 }
 

@@ -5,11 +5,12 @@
 struct spawner {
     pid_t pid;
     int control;
+    struct spawner_options options;
     bool known; /* abilities have arrived */
     struct sandbox_abilities abilities;
     uv_loop_t *loop; /* NULL before spawner_attach() */
     int handles;     /* closing */
-    uv_poll_t watch;
+    uv_poll_t *watch;
     void (*on_gone)(void *user);
     void *user;
     void (*on_known)(const struct sandbox_abilities *can, void *user);
