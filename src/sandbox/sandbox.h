@@ -16,6 +16,9 @@
  *                              on_start(-errno)         +-environment_restart()
  *   environment_free() from any state: killed, removed, no callback any more.
  *
+ * With plan->held "starting" has two halves, and on_start(0) ends each: environment_start() or
+ * environment_restart() makes all but the command, environment_run() starts it.
+ *
  * "idle" keeps /tmp, listeners and output; environment_restart() starts the command again there.
  * Functions return 0 or -errno. Nothing here knows AWS. */
 #pragma once
@@ -54,8 +57,8 @@ struct spawner_options {
     bool without_overlay;  /* do as where overlayfs is missing */
 };
 
-/* Call first thing in main(), in the process and thread that stay (after detaching): forks, and ends
- * with its caller. Returns at once; the spawner prepares itself meanwhile. */
+/* Call first thing in main(), in the process and thread that stay (after detaching): forks, and
+ * ends with its caller. Returns at once; the spawner prepares itself meanwhile. */
 int spawner_start(const struct spawner_options *options, struct spawner **ret);
 /* Waits until the spawner has looked at the machine (a few ms after its start). */
 int spawner_abilities(struct spawner *s, struct sandbox_abilities *ret);
@@ -88,6 +91,15 @@ struct sandbox_port {
     uint16_t port;
     bool datagram; /* UDP socket instead of a TCP listener */
 };
+/* How the command may have been started before anybody wanted it; what such a spare is made of is
+ * its *kind*: argv, runtime_dir, binds and links of the plan, and this. Plans of one kind share
+ * spares. The interpreter then waits for its cwd and environment as runtimes/README.md tells. Where
+ * no spare is at hand the command is executed as ever: nobody can tell the difference. */
+struct sandbox_spare {
+    const char *const *envp; /* of the interpreter until then: what its start depends on */
+    const char *zygote_dir;  /* NULL: each spare is executed. Else the first is, and forks the
+                              * others; this folder stands at /var/spare for it alone */
+};
 struct sandbox_plan {
     const char *const
         *argv; /* NULL-terminated; argv[0] is a path inside, or found on PATH of envp */
@@ -102,13 +114,18 @@ struct sandbox_plan {
     size_t n_binds;
     const struct sandbox_link *links; /* e.g. /var/lang/bin/python3.11 -> the interpreter */
     size_t n_links;
-    const struct sandbox_port *ports; /* bound at SANDBOX_ADDRESS inside; at most SANDBOX_PORTS */
+    const struct sandbox_spare *spare; /* NULL: always executed */
+    const struct sandbox_port *ports;  /* bound at SANDBOX_ADDRESS inside; at most SANDBOX_PORTS */
     size_t n_ports;
 
     int memory_mb;     /* 0: no limit */
     int tmp_mb;        /* size of /tmp; 0: 512 */
     int max_processes; /* 0: 1024 */
     int max_files;     /* 0: 1024 */
+
+    /* on_start(0) comes when everything but the command is there: processes may be started beside
+     * it (environment_spawn), then environment_run() starts it. */
+    bool held;
 };
 
 struct environment_exit {
@@ -117,6 +134,7 @@ struct environment_exit {
     bool oom;      /* the memory limit killed something in this environment */
     bool lost;     /* the whole environment is gone (killed from outside): no restart */
     char text[64]; /* "exit status 1", "signal: killed" */
+    int error;     /* of a spawned process only: -errno when it could not be executed at all */
 };
 
 struct environment_events {
@@ -127,7 +145,15 @@ struct environment_events {
     void (*on_start)(struct environment *env, int error, const char *why, void *user);
     /* The command ended. What it wrote before is in the pipe already: read until EAGAIN. */
     void (*on_exit)(struct environment *env, const struct environment_exit *how, void *user);
+    /* A process of environment_spawn() ended, or could not be executed. May be NULL. */
+    void (*on_process_exit)(struct environment *env, int index, const struct environment_exit *how,
+                            void *user);
 };
+
+/* Asks for a spare of the plan's kind before the first environment_start(); nothing else of the plan
+ * is used. Spares are made when there is nothing else to do, as many as were lately wanted at once,
+ * fewer after a while without use; never more than spawner_options.spares. */
+int spawner_want_spare(struct spawner *s, const struct sandbox_plan *plan);
 
 int environment_start(struct spawner *s, const struct sandbox_plan *plan,
                       const struct environment_events *events, void *user,
@@ -138,6 +164,20 @@ int environment_restart(struct environment *env);
 /* Kills and forgets; cgroups are removed by the spawner, later. Listeners and output that were not
  * taken are closed. Accepts NULL. May be called inside callbacks. */
 void environment_free(struct environment *env);
+
+/* Starts a process beside the command, with the same limits and rights, in `/`. It may be asked for
+ * whenever the environment has been started and has not ended; environment_restart() kills it along
+ * with everything else, untold. An index is never used twice in one environment. *ret_output: the
+ * read end of its stdout and stderr, non-blocking; the caller owns it. -EAGAIN: SANDBOX_PROCESSES
+ * run already. */
+#define SANDBOX_PROCESSES 16
+int environment_spawn(struct environment *env, const char *const *argv, const char *const *envp,
+                      int *ret_index, int *ret_output);
+/* To the process and those of its group. One that has ended already hears nothing. */
+int environment_signal_process(struct environment *env, int index, int sig);
+/* Starts the command of a plan that was held (at first, or after environment_restart()); on_start
+ * follows. */
+int environment_run(struct environment *env);
 
 /* Available after on_start(0). The caller owns what it takes; all are non-blocking, close-on-exec.
  */
