@@ -1,4 +1,4 @@
-/* digest - hashes, checksums and their text forms. Algorithms of libcrypto are fetched once. */
+/* digest - hashes, checksums and their text forms. */
 #pragma once
 #include "base/str.h"
 

@@ -5,9 +5,9 @@
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <zip.h>
 #include "base/arena.h"
 #include "base/cleanup.h"
+#include "build/libzip.h"
 #include "build/zip.h"
 
 #define DEPTH_MAX 256 /* whoever walks the tree holds a descriptor a level */
@@ -189,13 +189,13 @@ static int write_file(struct unzip *u, zip_uint64_t index, struct str name, mode
     if (fd < 0)
         return system_failed(u, fd, name);
 
-    zip_file_t *file = zip_fopen_index(u->zip, index, 0);
+    zip_file_t *file = libzip.fopen_index(u->zip, index, 0);
     if (!file)
-        return refuse(u, ZIP_FAULT_BAD, zip_strerror(u->zip), name);
-    static _Thread_local char chunk[65536];
+        return refuse(u, ZIP_FAULT_BAD, libzip.strerror(u->zip), name);
+    char chunk[65536];
     int r = 0;
     for (;;) {
-        zip_int64_t n = zip_fread(file, chunk, sizeof(chunk));
+        zip_int64_t n = libzip.fread(file, chunk, sizeof(chunk));
         if (n < 0) {
             r = refuse(u, ZIP_FAULT_BAD, "damaged", name);
             break;
@@ -221,7 +221,7 @@ static int write_file(struct unzip *u, zip_uint64_t index, struct str name, mode
         if (r < 0)
             break;
     }
-    if (zip_fclose(file) != 0 && r == 0)
+    if (libzip.fclose(file) != 0 && r == 0)
         r = refuse(u, ZIP_FAULT_BAD, "damaged", name);
     if (r == 0 && fchmod(fd, mode) < 0)
         r = system_failed(u, -errno, name);
@@ -233,11 +233,11 @@ static int read_link(struct unzip *u, zip_uint64_t index, const zip_stat_t *st, 
     if (!(st->valid & ZIP_STAT_SIZE) || st->size == 0 || st->size > 4000)
         return refuse(u, ZIP_FAULT_BAD, "a link without a sensible target", name);
     char *target = arena_alloc(&u->arena, (size_t)st->size + 1);
-    zip_file_t *file = zip_fopen_index(u->zip, index, 0);
+    zip_file_t *file = libzip.fopen_index(u->zip, index, 0);
     if (!file)
-        return refuse(u, ZIP_FAULT_BAD, zip_strerror(u->zip), name);
-    zip_int64_t n = zip_fread(file, target, st->size);
-    zip_fclose(file);
+        return refuse(u, ZIP_FAULT_BAD, libzip.strerror(u->zip), name);
+    zip_int64_t n = libzip.fread(file, target, st->size);
+    libzip.fclose(file);
     if (n != (zip_int64_t)st->size)
         return refuse(u, ZIP_FAULT_BAD, "damaged", name);
     struct link link = {name, str_of(target, (size_t)n)};
@@ -281,15 +281,16 @@ static int make_links(struct unzip *u)
 static int one_entry(struct unzip *u, zip_uint64_t index, int64_t *announced)
 {
     zip_stat_t st;
-    const char *raw = zip_get_name(u->zip, index, ZIP_FL_ENC_GUESS);
-    if (!raw || zip_stat_index(u->zip, index, 0, &st) < 0)
+    const char *raw = libzip.get_name(u->zip, index, ZIP_FL_ENC_GUESS);
+    if (!raw || libzip.stat_index(u->zip, index, 0, &st) < 0)
         return refuse(u, ZIP_FAULT_BAD, "damaged entry", S(""));
     struct str name = str_copy(&u->arena, str_from(raw));
     if (!name_is_safe(name))
         return refuse(u, ZIP_FAULT_UNSAFE, "a name leads out of the package, or too deep", name);
     if ((st.valid & ZIP_STAT_ENCRYPTION_METHOD) && st.encryption_method != ZIP_EM_NONE)
         return refuse(u, ZIP_FAULT_BAD, "encrypted", name);
-    if ((st.valid & ZIP_STAT_COMP_METHOD) && !zip_compression_method_supported(st.comp_method, 0))
+    if ((st.valid & ZIP_STAT_COMP_METHOD) &&
+        !libzip.compression_method_supported(st.comp_method, 0))
         return refuse(u, ZIP_FAULT_BAD, "unknown compression", name);
     if (st.valid & ZIP_STAT_SIZE) {
         if (st.size > (zip_uint64_t)u->max_bytes || (*announced += (int64_t)st.size) > u->max_bytes)
@@ -298,7 +299,7 @@ static int one_entry(struct unzip *u, zip_uint64_t index, int64_t *announced)
 
     zip_uint8_t system = 0;
     zip_uint32_t attributes = 0;
-    zip_file_get_external_attributes(u->zip, index, 0, &system, &attributes);
+    libzip.file_get_external_attributes(u->zip, index, 0, &system, &attributes);
     mode_t mode = system == ZIP_OPSYS_UNIX || system == ZIP_OPSYS_OS_X ? attributes >> 16 : 0;
     u->report->n_entries++;
 
@@ -321,7 +322,7 @@ static int one_entry(struct unzip *u, zip_uint64_t index, int64_t *announced)
 
 static int all_entries(struct unzip *u)
 {
-    zip_int64_t n = zip_get_num_entries(u->zip, 0);
+    zip_int64_t n = libzip.get_num_entries(u->zip, 0);
     if (n > ZIP_MAX_ENTRIES)
         return refuse(u, ZIP_FAULT_SIZE, "too many files", S(""));
     int64_t announced = 0;
@@ -341,8 +342,10 @@ static int run(const char *zip_path, int root, int64_t max_bytes, struct zip_rep
     struct unzip u = {.root = root, .last_dir = -1, .max_bytes = max_bytes, .report = ret};
     *ret = (struct zip_report){0};
     arena_init(&u.arena);
-    int error = 0, r;
-    u.zip = zip_open(zip_path, ZIP_RDONLY, &error);
+    int error = 0, r = libzip_load();
+    if (r < 0)
+        return system_failed(&u, r, S("libzip"));
+    u.zip = libzip.open(zip_path, ZIP_RDONLY, &error);
     if (!u.zip) {
         if (error == ZIP_ER_OPEN || error == ZIP_ER_NOENT)
             r = system_failed(&u, -ENOENT, S(""));
@@ -350,7 +353,7 @@ static int run(const char *zip_path, int root, int64_t max_bytes, struct zip_rep
             r = refuse(&u, ZIP_FAULT_BAD, "not a zip file", S(""));
     } else {
         r = all_entries(&u);
-        zip_discard(u.zip);
+        libzip.discard(u.zip);
     }
     if (u.last_dir >= 0)
         close(u.last_dir);

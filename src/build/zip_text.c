@@ -1,36 +1,36 @@
 #include "build/zip_text.h"
 #include <errno.h>
-#include <zip.h>
 #include "base/arena.h"
+#include "build/libzip.h"
 
 /* 1980-01-01, the first moment a zip can name. */
 #define ZIP_EPOCH 315532800
 
 static int fill(zip_t *zip, const char *name, struct str content)
 {
-    zip_source_t *file = zip_source_buffer(zip, content.n ? content.p : "", content.n, 0);
+    zip_source_t *file = libzip.source_buffer(zip, content.n ? content.p : "", content.n, 0);
     if (!file)
         return -EIO;
-    zip_int64_t at = zip_file_add(zip, name, file, ZIP_FL_ENC_UTF_8);
+    zip_int64_t at = libzip.file_add(zip, name, file, ZIP_FL_ENC_UTF_8);
     if (at < 0) {
-        zip_source_free(file);
+        libzip.source_free(file);
         return -EIO;
     }
-    zip_file_set_mtime(zip, (zip_uint64_t)at, ZIP_EPOCH, 0);
-    zip_file_set_external_attributes(zip, (zip_uint64_t)at, 0, ZIP_OPSYS_UNIX, 0100644u << 16);
+    libzip.file_set_mtime(zip, (zip_uint64_t)at, ZIP_EPOCH, 0);
+    libzip.file_set_external_attributes(zip, (zip_uint64_t)at, 0, ZIP_OPSYS_UNIX, 0100644u << 16);
     return 0;
 }
 
 static int read_back(struct arena *a, zip_source_t *out, struct str *ret)
 {
-    if (zip_source_open(out) < 0)
+    if (libzip.source_open(out) < 0)
         return -EIO;
-    zip_source_seek(out, 0, SEEK_END);
-    zip_int64_t size = zip_source_tell(out);
-    zip_source_seek(out, 0, SEEK_SET);
+    libzip.source_seek(out, 0, SEEK_END);
+    zip_int64_t size = libzip.source_tell(out);
+    libzip.source_seek(out, 0, SEEK_SET);
     char *p = arena_alloc(a, (size_t)size + 1);
-    zip_int64_t got = zip_source_read(out, p, (zip_uint64_t)size);
-    zip_source_close(out);
+    zip_int64_t got = libzip.source_read(out, p, (zip_uint64_t)size);
+    libzip.source_close(out);
     if (got != size)
         return -EIO;
     *ret = str_of(p, (size_t)size);
@@ -40,19 +40,21 @@ static int read_back(struct arena *a, zip_source_t *out, struct str *ret)
 int zip_text(struct arena *a, const char *name, struct str content, struct str *ret)
 {
     zip_error_t error;
-    zip_error_init(&error);
-    zip_source_t *out = zip_source_buffer_create(NULL, 0, 0, &error);
+    if (libzip_load() < 0)
+        return -ELIBACC;
+    libzip.error_init(&error);
+    zip_source_t *out = libzip.source_buffer_create(NULL, 0, 0, &error);
     if (!out)
         return -EIO;
-    zip_source_keep(out); /* zip_close() gives up its share */
-    zip_t *zip = zip_open_from_source(out, ZIP_TRUNCATE, &error);
+    libzip.source_keep(out); /* libzip.close() gives up its share */
+    zip_t *zip = libzip.open_from_source(out, ZIP_TRUNCATE, &error);
     int r = zip ? fill(zip, name, content) : -EIO;
     if (r < 0 && zip)
-        zip_discard(zip);
-    else if (zip && zip_close(zip) < 0)
+        libzip.discard(zip);
+    else if (zip && libzip.close(zip) < 0)
         r = -EIO;
     if (r == 0)
         r = read_back(a, out, ret);
-    zip_source_free(out);
+    libzip.source_free(out);
     return r;
 }
