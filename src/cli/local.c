@@ -1,0 +1,276 @@
+/* local - `lamina local`: see local.h. Here: the verb, the cloud, and how the template gets there.
+ */
+#include "cli/local.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/source.h"
+#include "cli/target.h"
+#include "wire/cloudformation.h"
+#include "wire/walk.h"
+
+#define ACCOUNT "000000000000"
+
+const struct option_row local_rows[] = {
+    {OPTION(struct local_options, template), .name = "template", .letter = 't', .type = OPTION_TEXT,
+     .metavar = "FILE",
+     .help = "the template; .aws-sam/build/template.yaml or template.yaml otherwise"},
+    {OPTION(struct local_options, template), .name = "template-file", .type = OPTION_TEXT,
+     .hidden = true, .help = "the same as --template"},
+    {OPTION(struct local_options, overrides), .name = "parameter-overrides", .type = OPTION_LIST,
+     .many = true, .metavar = "NAME=VALUE...",
+     .help = "values of parameters (env:NAME and file://PATH too)"},
+    {OPTION(struct local_options, runtime), .name = "runtime", .type = OPTION_LIST,
+     .metavar = "NAME=PATH", .help = "the interpreter of a runtime"},
+    {OPTION(struct local_options, host), .name = "host", .type = OPTION_TEXT, .metavar = "ADDRESS",
+     .default_value = "127.0.0.1", .help = "numeric address to listen at"},
+    {OPTION(struct local_options, port), .name = "port", .letter = 'p', .type = OPTION_INT,
+     .metavar = "PORT", .min = 0, .max = 65535,
+     .help = "port to listen at; otherwise 3000 (start-api), 3001 (start-lambda)"},
+    {0},
+};
+
+static const struct {
+    const char *name;
+    int (*run)(struct verb_run *run);
+} actions[] = {
+    {"start-api", local_start_api},
+};
+
+/* ---- leaving ---- */
+
+void local_leave(struct local *l, int code)
+{
+    if (l->daemon.leaving)
+        return;
+    l->code = code;
+    if (l->deploying)
+        uv_process_kill(&l->deployer, SIGTERM);
+    daemon_leave(&l->daemon);
+}
+
+static void on_signal(struct daemon *d, int number)
+{
+    struct local *l = d->user;
+    local_leave(l, number == SIGINT || number == SIGHUP || number == SIGTERM ? l->code : 1);
+}
+
+/* ---- what the cloud made of the template ---- */
+
+const struct local_function *local_function_find(const struct local *l, struct str name)
+{
+    for (size_t i = 0; i < l->n_functions; i++)
+        if (str_eq(l->functions[i].logical_id, name) || str_eq(l->functions[i].name, name))
+            return &l->functions[i];
+    return NULL;
+}
+
+static void described(struct call *call, void *user)
+{
+    struct local *l = user;
+    const struct cloudformation_describe_stack_resources_output *out = call->out;
+    if (call->result < 0) {
+        local_leave(l, verb_fail(l->run, "the stack's resources cannot be listed: %.*s",
+                                 STR(call->message)));
+        return;
+    }
+    l->functions = ARENA_ARRAY(l->arena, struct local_function, out->stack_resources.n + 1);
+    for (size_t i = 0; i < out->stack_resources.n; i++) {
+        const struct cloudformation_stack_resource *r = &out->stack_resources.items[i];
+        if (str_is(r->resource_type, "AWS::Lambda::Function"))
+            l->functions[l->n_functions++] =
+                (struct local_function){str_copy(l->arena, r->logical_resource_id),
+                                        str_copy(l->arena, r->physical_resource_id)};
+    }
+    l->ready(l);
+}
+
+static void ask_resources(struct local *l)
+{
+    static const struct cloudformation_describe_stack_resources_input in = {
+        .stack_name = S_INIT(LOCAL_STACK)};
+    call_send(l->call, &cloudformation_describe_stack_resources_op, &in, described, l);
+}
+
+struct invoked {
+    struct call *root;
+    call_done_fn *done;
+    void *user;
+};
+
+static void invoked(struct call *call, void *user)
+{
+    struct invoked *i = user;
+    struct call *root = i->root;
+    i->done(call, i->user);
+    call_close(root); /* goes at the end of the turn */
+}
+
+static struct call *open_call(struct local *l)
+{
+    struct principal root = {.type = PRINCIPAL_ROOT,
+                             .account = S(ACCOUNT),
+                             .arn = S("arn:aws:iam::" ACCOUNT ":root"),
+                             .user_id = S(ACCOUNT)};
+    return call_open(l->daemon.cloud, S(ACCOUNT), l->region, &root);
+}
+
+void local_invoke_function(struct local *l, const struct lambda_invoke_input *in,
+                           call_done_fn *done, void *user)
+{
+    struct call *root = open_call(l);
+    struct lambda_invoke_input *copy = ARENA_NEW(root->arena, struct lambda_invoke_input);
+    wire_copy(root->arena, lambda_invoke_op.input, in, copy);
+    struct invoked *i = ARENA_NEW(root->arena, struct invoked);
+    *i = (struct invoked){root, done, user};
+    call_send(root, &lambda_invoke_op, copy, invoked, i);
+}
+
+/* ---- how the template gets there ---- */
+
+static void deployed(uv_process_t *process, int64_t status, int signal_number)
+{
+    struct local *l = process->data;
+    l->deploying = false;
+    uv_close((uv_handle_t *)process, NULL);
+    if (l->daemon.leaving)
+        return;
+    if (status != 0 || signal_number != 0)
+        local_leave(l, 1); /* it has said why */
+    else
+        ask_resources(l);
+}
+
+static void push(struct local *l, char ***list, size_t *n, size_t *cap, struct str word)
+{
+    *(char **)arena_push(l->arena, (void **)list, n, cap, sizeof(char *)) =
+        word.p ? str_c(l->arena, word) : NULL;
+}
+
+static char **deploy_words(struct local *l)
+{
+    static const char *const fixed[] = {
+        "lamina",         "deploy",         "--stack-name",           LOCAL_STACK,
+        "--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM",   "CAPABILITY_AUTO_EXPAND",
+        "--config-file",  "/dev/null",      "--no-confirm-changeset", "--target",
+        "local",          "--template",
+    };
+    char **list = NULL;
+    size_t n = 0, cap = 0;
+    for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+        push(l, &list, &n, &cap, str_from(fixed[i]));
+    push(l, &list, &n, &cap, l->template_path);
+    push(l, &list, &n, &cap, S("--endpoint"));
+    push(l, &list, &n, &cap, l->endpoint);
+    push(l, &list, &n, &cap, S("--region"));
+    push(l, &list, &n, &cap, l->region);
+    if (l->o->overrides.n)
+        push(l, &list, &n, &cap, S("--parameter-overrides"));
+    for (size_t i = 0; i < l->o->overrides.n; i++)
+        push(l, &list, &n, &cap, l->o->overrides.items[i]);
+    push(l, &list, &n, &cap, (struct str){0});
+    return list;
+}
+
+/* The cloud is this process: deploy's calls wait for it, so deploy is another one. */
+static int start_deploy(struct local *l)
+{
+    char *program = realpath("/proc/self/exe", NULL);
+    if (!program)
+        return -errno;
+    uv_stdio_container_t stdio[3] = {
+        {.flags = UV_IGNORE}, {.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD, .data.fd = 2}};
+    uv_process_options_t options = {
+        .file = program,
+        .args = deploy_words(l),
+        .exit_cb = deployed,
+        .stdio = stdio,
+        .stdio_count = 3,
+    };
+    setenv("AWS_ACCESS_KEY_ID", "test", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", "test", 1);
+    static const char *const others[] = {"AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE",
+                                         "LAMINA_TARGET"};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        unsetenv(others[i]);
+    l->deployer.data = l;
+    int r = uv_spawn(&l->daemon.loop, &l->deployer, &options);
+    l->deploying = r == 0;
+    free(program);
+    return r;
+}
+
+static int start_cloud(struct local *l)
+{
+    struct cloud_options options = {.iam = IAM_ENFORCE, .n_runtimes = l->o->runtime.n};
+    struct cloud_pair *runtimes = ARENA_ARRAY(l->arena, struct cloud_pair, l->o->runtime.n + 1);
+    struct cloud_error err = {{0}};
+    for (size_t i = 0; i < l->o->runtime.n; i++)
+        if (!str_cut(l->o->runtime.items[i], '=', &runtimes[i].name, &runtimes[i].value))
+            return verb_usage(l->run, "--runtime wants NAME=PATH");
+    options.runtimes = runtimes;
+    if (log_threshold == LOG_INFO)
+        log_threshold = LOG_WARN; /* the terminal is the functions' */
+    daemon_prepare(&l->daemon, NULL);
+    l->daemon.on_signal = on_signal;
+    l->daemon.user = l;
+    if (daemon_start(&l->daemon, &options, &err) < 0)
+        return verb_fail(l->run, "%s", err.message);
+    l->endpoint = cloud_address(l->daemon.cloud);
+    l->call = open_call(l);
+    return 0;
+}
+
+int local_run(struct verb_run *run, void (*ready)(struct local *l), void *user)
+{
+    struct local *l = ARENA_NEW(run->arena, struct local);
+    struct str text;
+    l->run = run;
+    l->o = run->values[0];
+    l->arena = run->arena;
+    l->ready = ready;
+    l->user = user;
+    l->region = target_of(run)->region.n ? target_of(run)->region : S("us-east-1");
+    int e = source_find(run, l->o->template, true, &l->template_path);
+    if (!e)
+        e = source_read(run, l->template_path, &text, &l->root);
+    if (!e)
+        e = start_cloud(l);
+    if (e)
+        return e;
+    int r = start_deploy(l);
+    if (r < 0)
+        local_leave(l, verb_fail(run, "`lamina deploy` cannot be started: %s", strerror(-r)));
+    daemon_run(&l->daemon);
+    return l->code;
+}
+
+/* ---- the verb ---- */
+
+static int run_local(struct verb_run *run)
+{
+    for (size_t i = 0; i < ARRAY_LEN(actions); i++)
+        if (str_is(run->parsed.operands[0], actions[i].name))
+            return actions[i].run(run);
+    return verb_usage(run, "unknown action \"%.*s\"; there is: start-api",
+                      STR(run->parsed.operands[0]));
+}
+
+const struct verb local_verb = {
+    .name = "local",
+    .run = run_local,
+    .sets = {{local_rows, sizeof(struct local_options)}, TARGET_SET},
+    .preset = target_preset,
+    .operands = "start-api",
+    .min_operands = 1,
+    .max_operands = 1,
+    .summary = "run a template's functions in a cloud of their own",
+    .details = "start-api serves their HTTP events (HttpApi, Api, FunctionUrlConfig) at "
+               "http://127.0.0.1:3000.\n"
+               "The template is deployed into an ephemeral cloud inside of the command; nothing is "
+               "left afterwards.\n\n"
+               "    lamina local start-api -t template.yaml --port 3000",
+};
