@@ -88,6 +88,7 @@ static void on_ready(struct environment *env, const int *fds, size_t n_fds)
             close(fds[i]);
     env->exec_ns = env->event.exec_ns;
     env->state = ENV_RUNNING;
+    env->ready = true;
     if (env->events.on_start)
         env->events.on_start(env, 0, "", env->user);
 }
@@ -109,6 +110,16 @@ static void on_exited(struct environment *env, int wait_status, bool lost)
         env->events.on_exit(env, &how, env->user);
 }
 
+static void on_process_exited(struct environment *env)
+{
+    struct environment_exit how = {.error = env->event.error};
+    if (!how.error)
+        exit_describe(env->event.wait_status, &how);
+    environment_oom_killed(env, &how.oom);
+    if (env->events.on_process_exit)
+        env->events.on_process_exit(env, env->event.index, &how, env->user);
+}
+
 static void on_event(struct environment *env, int *fds, size_t n_fds)
 {
     switch (env->event.kind) {
@@ -127,6 +138,9 @@ static void on_event(struct environment *env, int *fds, size_t n_fds)
         /* After environment_restart() the end of what it has killed is not news. */
         if (env->state == ENV_RUNNING)
             on_exited(env, env->event.wait_status, false);
+        return;
+    case EVENT_PROCESS_EXITED:
+        on_process_exited(env);
         return;
     }
 }
@@ -252,6 +266,54 @@ int environment_restart(struct environment *env)
         meter_forget_oom(env); /* what killed the last command says nothing of the next */
     }
     return r;
+}
+
+static int command_process(struct environment *env, const struct command *c)
+{
+    if (!env->ready || env->freed || env->state == ENV_FAILED || env->state == ENV_LOST)
+        return -ESRCH;
+    return message_send(env->sock, c, sizeof(*c), NULL, 0);
+}
+
+int environment_run(struct environment *env)
+{
+    struct command c = {.kind = COMMAND_RUN};
+    int r = command_process(env, &c);
+    if (r == 0)
+        env->state = ENV_STARTING;
+    return r;
+}
+
+int environment_spawn(struct environment *env, const char *const *argv, const char *const *envp,
+                      int *ret_index, int *ret_output)
+{
+    struct command c = {.kind = COMMAND_SPAWN, .index = env->spawned};
+    auto_buf struct buf bytes;
+    int output[2];
+    buf_init(&bytes, MESSAGE_MAX);
+    buf_add(&bytes, &c, sizeof(c));
+    plan_write_command(argv, envp, &bytes);
+    if (buf_failed(&bytes))
+        return -E2BIG;
+    if (!env->ready || env->freed || env->state == ENV_FAILED || env->state == ENV_LOST)
+        return -ESRCH;
+    if (pipe2(output, O_CLOEXEC) < 0)
+        return -errno;
+    auto_close int read_end = output[0];
+    auto_close int write_end = output[1];
+    fcntl(read_end, F_SETFL, O_NONBLOCK);
+    int r = message_send(env->sock, bytes.p, bytes.n, &write_end, 1);
+    if (r < 0)
+        return r;
+    *ret_index = env->spawned++;
+    *ret_output = TAKE_FD(read_end);
+    return 0;
+}
+
+int environment_signal_process(struct environment *env, int index, int sig)
+{
+    struct command c = {.kind = COMMAND_SIGNAL_PROCESS, .index = index, .signal = sig};
+    return command_process(env, &c);
 }
 
 int environment_signal(struct environment *env, int sig)

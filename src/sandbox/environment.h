@@ -12,6 +12,8 @@ struct environment {
     void *user;
     enum environment_state state;
     bool watched, freed;
+    bool ready;  /* init has been READY once */
+    int spawned; /* indexes given away by environment_spawn() */
     int handles; /* open in the loop: the last one's close frees the environment */
     uv_poll_t watch;
     uv_poll_t pressure_watch;

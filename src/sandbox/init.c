@@ -30,6 +30,10 @@ struct init {
     struct plan_head head;
     struct command_plan plan;
     struct event event; /* too big for the stack of every function */
+    struct {
+        pid_t pid; /* 0: free */
+        int index;
+    } spawned[SANDBOX_PROCESSES];
 };
 
 /* ---- setting up ---- */
@@ -181,6 +185,13 @@ static int start_command(struct init *in, const int *ports, size_t n_ports, char
     return message_send(in->sock, &in->event, sizeof(in->event), ports, n_ports);
 }
 
+/* The environment is ready, and its command waits. */
+static int tell_held(struct init *in, const int *ports, size_t n_ports)
+{
+    in->event = (struct event){.kind = EVENT_READY, .exec_ns = clock_mono_ns()};
+    return message_send(in->sock, &in->event, sizeof(in->event), ports, n_ports);
+}
+
 static int specialise(struct init *in, const char *bytes, size_t size, int *fds, size_t n_fds,
                       char *why)
 {
@@ -206,7 +217,7 @@ static int specialise(struct init *in, const char *bytes, size_t size, int *fds,
     in->plan.max_processes = in->head.max_processes;
     in->plan.max_files = in->head.max_files;
     if (r == 0)
-        r = start_command(in, ports, n_ports, why);
+        r = in->head.held ? tell_held(in, ports, n_ports) : start_command(in, ports, n_ports, why);
     for (size_t i = 0; i < n_ports; i++)
         close(ports[i]); /* the daemon's alone: when it closes them, connections are refused */
     return r;
@@ -221,13 +232,72 @@ static void send_failed(struct init *in, int error, const char *why)
     message_send(in->sock, &in->event, sizeof(in->event), NULL, 0);
 }
 
+static void process_exited(struct init *in, int index, int error, int wait_status)
+{
+    in->event = (struct event){
+        .kind = EVENT_PROCESS_EXITED, .index = index, .error = error, .wait_status = wait_status};
+    message_send(in->sock, &in->event, sizeof(in->event), NULL, 0);
+}
+
+static void spawned_ended(struct init *in, pid_t pid, int wait_status)
+{
+    for (size_t i = 0; i < ARRAY_LEN(in->spawned); i++) {
+        if (in->spawned[i].pid != pid)
+            continue;
+        in->spawned[i].pid = 0;
+        process_exited(in, in->spawned[i].index, 0, wait_status);
+        return;
+    }
+}
+
+static void spawn(struct init *in, int index, const char *bytes, size_t n, int output)
+{
+    struct plan_cursor items = {bytes, bytes + n};
+    struct plan_item item;
+    struct command_plan plan = in->plan;
+    const char *text;
+    size_t slot = 0, n_argv = 0, cap_argv = 0, n_envp = 0, cap_envp = 0;
+    char why[WHY_MAX];
+
+    while (slot < ARRAY_LEN(in->spawned) && in->spawned[slot].pid)
+        slot++;
+    plan.argv = plan.envp = NULL;
+    plan.cwd = "/";
+    plan.output = output;
+    while (plan_next(&items, &item, &text))
+        if (item.kind == PLAN_ARG)
+            list_add(&plan.argv, &n_argv, &cap_argv, text);
+        else if (item.kind == PLAN_ENV)
+            list_add(&plan.envp, &n_envp, &cap_envp, text);
+    pid_t pid = slot == ARRAY_LEN(in->spawned) ? -EAGAIN
+                : plan.argv && plan.envp       ? command_start(&plan, why)
+                                               : -EBADMSG;
+    free(plan.argv);
+    free(plan.envp);
+    if (pid < 0) {
+        process_exited(in, index, pid, 0);
+        return;
+    }
+    in->spawned[slot].pid = pid;
+    in->spawned[slot].index = index;
+}
+
+static void signal_process(struct init *in, int index, int sig)
+{
+    for (size_t i = 0; i < ARRAY_LEN(in->spawned); i++)
+        if (in->spawned[i].pid && in->spawned[i].index == index)
+            kill(-in->spawned[i].pid, sig); /* a session of its own, and so a group */
+}
+
 static void reap(struct init *in)
 {
     int status;
     struct rusage usage;
     for (pid_t pid; (pid = wait4(-1, &status, WNOHANG, &usage)) > 0;) {
-        if (pid != in->command)
+        if (pid != in->command) {
+            spawned_ended(in, pid, status);
             continue;
+        }
         in->command = 0;
         in->event = (struct event){
             .kind = EVENT_EXITED, .wait_status = status, .max_rss = (int64_t)usage.ru_maxrss << 10};
@@ -239,16 +309,26 @@ static void restart(struct init *in)
 {
     char why[WHY_MAX];
     in->command = 0;
+    memset(in->spawned, 0, sizeof(in->spawned));
     /* All processes may have ended, and new ones may be born while we kill: until none is left. */
     do
         kill(-1, SIGKILL);
     while (waitpid(-1, NULL, 0) > 0);
-    int r = start_command(in, NULL, 0, why);
+    int r = in->head.held ? tell_held(in, NULL, 0) : start_command(in, NULL, 0, why);
     if (r < 0)
         send_failed(in, r, why);
 }
 
-static void obey(struct init *in, const struct command *c)
+static void run(struct init *in)
+{
+    char why[WHY_MAX];
+    int r = in->command ? -EALREADY : start_command(in, NULL, 0, why);
+    if (r < 0 && r != -EALREADY)
+        send_failed(in, r, why);
+}
+
+/* `bytes` and `output` come with COMMAND_SPAWN. */
+static void obey(struct init *in, const struct command *c, const char *bytes, size_t n, int output)
 {
     switch (c->kind) {
     case COMMAND_RESTART:
@@ -267,7 +347,34 @@ static void obey(struct init *in, const struct command *c)
     case COMMAND_CONTINUE:
         kill(-1, SIGCONT);
         break;
+    case COMMAND_RUN:
+        run(in);
+        break;
+    case COMMAND_SPAWN:
+        spawn(in, c->index, bytes, n, output);
+        break;
+    case COMMAND_SIGNAL_PROCESS:
+        signal_process(in, c->index, c->signal);
+        break;
     }
+}
+
+static void hear(struct init *in)
+{
+    static char bytes[MESSAGE_MAX];
+    struct command c;
+    int fds[MESSAGE_FDS];
+    size_t n, n_fds;
+    int r = message_recv(in->sock, bytes, sizeof(bytes), 0, &n, fds, &n_fds);
+    if (r < 0 || n == 0)
+        _exit(0); /* nobody wants us; the kernel takes all others along */
+    if (n >= sizeof(c)) {
+        memcpy(&c, bytes, sizeof(c));
+        if (c.kind != COMMAND_SPAWN || n_fds == 1)
+            obey(in, &c, bytes + sizeof(c), n - sizeof(c), n_fds ? fds[0] : -1);
+    }
+    for (size_t i = 0; i < n_fds; i++)
+        close(fds[i]);
 }
 
 static _Noreturn void look_after(struct init *in)
@@ -283,15 +390,8 @@ static _Noreturn void look_after(struct init *in)
                 ;
             reap(in);
         }
-        if (fds[0].revents) {
-            struct command c;
-            size_t n, n_fds;
-            int r = message_recv(in->sock, &c, sizeof(c), 0, &n, NULL, &n_fds);
-            if (r < 0 || n == 0)
-                _exit(0); /* nobody wants us; the kernel takes all others along */
-            if (n == sizeof(c))
-                obey(in, &c);
-        }
+        if (fds[0].revents)
+            hear(in);
     }
 }
 

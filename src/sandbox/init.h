@@ -4,6 +4,9 @@
  *                                 |                         |                           ^
  *                                 +--FAILED, end            +----------EXITED-----------+
  *
+ * With a plan that is held, READY is said without the command, and again after COMMAND_RUN.
+ * Processes of COMMAND_SPAWN come and go (PROCESS_EXITED) in any state after the first READY.
+ *
  * It ends when the daemon's or the spawner's end of its socket is closed. */
 #pragma once
 #include "sandbox/cgroup.h"

@@ -45,6 +45,14 @@ static bool plan_is_valid(const struct sandbox_plan *plan)
     return true;
 }
 
+void plan_write_command(const char *const *argv, const char *const *envp, struct buf *ret)
+{
+    for (const char *const *s = argv; *s; s++)
+        item_write(ret, PLAN_ARG, *s, NULL);
+    for (const char *const *s = envp; *s; s++)
+        item_write(ret, PLAN_ENV, *s, NULL);
+}
+
 int plan_write(const struct sandbox_plan *plan, struct buf *ret)
 {
     if (!plan_is_valid(plan))
@@ -55,6 +63,7 @@ int plan_write(const struct sandbox_plan *plan, struct buf *ret)
         .tmp_mb = plan->tmp_mb ? plan->tmp_mb : 512,
         .max_processes = plan->max_processes ? plan->max_processes : 1024,
         .max_files = plan->max_files ? plan->max_files : 1024,
+        .held = plan->held,
     };
     buf_add(ret, &head, sizeof(head));
     if (plan->task_dir)
@@ -75,10 +84,7 @@ int plan_write(const struct sandbox_plan *plan, struct buf *ret)
         item_write(ret, PLAN_PORT, number, plan->ports[i].datagram ? "udp" : "tcp");
     }
     item_write(ret, PLAN_CWD, plan->cwd ? plan->cwd : "/var/task", NULL);
-    for (const char *const *s = plan->argv; *s; s++)
-        item_write(ret, PLAN_ARG, *s, NULL);
-    for (const char *const *s = plan->envp; *s; s++)
-        item_write(ret, PLAN_ENV, *s, NULL);
+    plan_write_command(plan->argv, plan->envp, ret);
     return buf_failed(ret) ? -E2BIG : 0;
 }
 

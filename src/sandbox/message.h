@@ -16,6 +16,7 @@
 enum plan_kind { PLAN_BIND = 1, PLAN_LAYERS, PLAN_LINK, PLAN_PORT, PLAN_ARG, PLAN_ENV, PLAN_CWD };
 struct plan_head {
     int memory_mb, tmp_mb, max_processes, max_files;
+    int held; /* the command waits for COMMAND_RUN */
 };
 struct plan_item {
     uint32_t kind, size; /* size of the content that follows: NUL-terminated strings */
@@ -29,19 +30,28 @@ int plan_write(const struct sandbox_plan *plan, struct buf *ret);
 int plan_begin(const void *bytes, size_t n, struct plan_head *ret_head, struct plan_cursor *ret);
 /* False at the end or at damaged bytes. *ret_text has at least one NUL-terminated string. */
 bool plan_next(struct plan_cursor *c, struct plan_item *ret, const char **ret_text);
+/* Only what a process is made of: PLAN_ARG and PLAN_ENV. */
+void plan_write_command(const char *const *argv, const char *const *envp, struct buf *ret);
 /* The string after s in the same item, or NULL. */
 const char *plan_text_after(const struct plan_item *item, const char *text, const char *s);
 
 /* On the environment's socket, to the daemon: first MADE from the spawner, the rest from init. */
-enum event_kind { EVENT_MADE = 1, EVENT_READY, EVENT_FAILED, EVENT_EXITED };
+enum event_kind {
+    EVENT_MADE = 1,
+    EVENT_READY,
+    EVENT_FAILED,
+    EVENT_EXITED,
+    EVENT_PROCESS_EXITED, /* one of COMMAND_SPAWN: index, and wait_status or error */
+};
 struct event {
     int kind;
-    int error;                    /* FAILED */
+    int error;                    /* FAILED; PROCESS_EXITED: it could not be executed */
+    int index;                    /* PROCESS_EXITED */
     int pid;                      /* MADE */
     unsigned files;               /* MADE: bit i set: cgroup file i comes along, after the pidfd */
     int freeze, memory, cpu_stat; /* MADE: enum sandbox_cgroup of each */
     int cpu;                      /* the same */
-    int wait_status;              /* EXITED */
+    int wait_status;              /* EXITED, PROCESS_EXITED */
     int64_t max_rss;              /* EXITED: bytes */
     int64_t exec_ns;              /* READY */
     char why[WHY_MAX];
@@ -53,10 +63,13 @@ enum command_kind {
     COMMAND_SIGNAL,
     COMMAND_STOP,
     COMMAND_CONTINUE,
-    COMMAND_KILL
+    COMMAND_KILL,
+    COMMAND_RUN,           /* the command of a plan that was held */
+    COMMAND_SPAWN,         /* index; plan items follow, and one descriptor: the output */
+    COMMAND_SIGNAL_PROCESS /* index, signal */
 };
 struct command {
-    int kind, signal;
+    int kind, signal, index;
 };
 
 /* spawner -> daemon, once; init -> spawner, once. */

@@ -39,6 +39,8 @@ struct run {
     char why[512];
     struct environment_exit how;
     int64_t peak;
+    int processes_ended;
+    struct environment_exit process_how[8];
     void (*on_started)(struct run *run);
 };
 
@@ -74,7 +76,16 @@ static void on_exit_event(struct environment *env, const struct environment_exit
     environment_memory_peak(env, &run->peak);
 }
 
-static const struct environment_events events = {on_start, on_exit_event};
+static void on_process_exit(struct environment *env, int index, const struct environment_exit *how,
+                            void *user)
+{
+    struct run *run = user;
+    assert_true(index >= 0 && index < 8);
+    run->processes_ended++;
+    run->process_how[index] = *how;
+}
+
+static const struct environment_events events = {on_start, on_exit_event, on_process_exit};
 static const char *const plain_env[] = {"PATH=/usr/bin:/bin", "LANG=C", NULL};
 
 static struct sandbox_plan shell_plan(const char *const argv[])
@@ -548,6 +559,94 @@ static void test_oom_is_forgotten_by_restart(void **state)
     run_done(&run);
 }
 
+static void spawn_sh(struct run *run, const char *script, int *ret_index, int *ret_output)
+{
+    const char *argv[] = {"/bin/sh", "-c", script, NULL};
+    assert_int_equal(environment_spawn(run->env, argv, plain_env, ret_index, ret_output), 0);
+}
+
+static void expect_text(int fd, const char *want)
+{
+    char text[256] = "";
+    size_t n = 0;
+    for (int64_t end = clock_mono_ns() + 10000000000; n < strlen(want) && clock_mono_ns() < end;) {
+        ssize_t r = read(fd, text + n, sizeof(text) - 1 - n);
+        n += r > 0 ? (size_t)r : 0;
+        if (r <= 0)
+            poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 100);
+    }
+    assert_string_equal(text, want);
+}
+
+static void expect_end(int fd)
+{
+    char c;
+    assert_int_equal(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 10000), 1);
+    assert_int_equal(read(fd, &c, 1), 0);
+}
+
+static void wait_processes(struct run *run, int n)
+{
+    while (run->processes_ended < n)
+        uv_run(&loop, UV_RUN_ONCE);
+}
+
+static void test_processes_beside_the_command(void **state)
+{
+    NEEDS_SANDBOX;
+    struct run run = {0};
+    int first, second, third, output[3];
+    struct sandbox_plan plan = shell_plan(NULL);
+    const char *argv[] = {"/bin/sh", "-c", "cat /tmp/said; exec sleep 60", NULL};
+    const char *nothing[] = {"/opt/nothing", NULL};
+    plan.argv = argv;
+    plan.held = true;
+    run_begin(&run, &plan);
+    while (!run.started)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_int_equal(run.error, 0);
+
+    /* Before the command, as the same user, with an output of its own. */
+    spawn_sh(&run, "id -u; pwd; echo early >/tmp/said; exit 3", &first, &output[0]);
+    expect_text(output[0], "993\n/\n");
+    wait_processes(&run, 1);
+    assert_int_equal(run.process_how[first].status, 3);
+    assert_string_equal(run.process_how[first].text, "exit status 3");
+
+    run.started = false;
+    assert_int_equal(environment_run(run.env), 0);
+    while (!run.started)
+        uv_run(&loop, UV_RUN_ONCE);
+    expect_text(run.fd, "early\n");
+
+    /* Beside it; signals reach a process and its children, and nobody else. */
+    spawn_sh(&run, "sleep 60 & echo up; wait", &second, &output[1]);
+    expect_text(output[1], "up\n");
+    assert_int_equal(environment_spawn(run.env, nothing, plain_env, &third, &output[2]), 0);
+    wait_processes(&run, 2);
+    assert_int_equal(run.process_how[third].error, -ENOENT);
+    assert_int_equal(environment_signal_process(run.env, second, SIGKILL), 0);
+    wait_processes(&run, 3);
+    assert_string_equal(run.process_how[second].text, "signal: killed");
+    expect_end(output[1]); /* nobody holds its other end any more */
+    assert_false(run.ended);
+
+    /* All of them are killed by a restart, which stops before the command again. */
+    for (int i = 0; i < 3; i++)
+        close(output[i]);
+    spawn_sh(&run, "echo up; sleep 60", &first, &output[0]);
+    expect_text(output[0], "up\n");
+    run.started = false;
+    assert_int_equal(environment_restart(run.env), 0);
+    while (!run.started)
+        uv_run(&loop, UV_RUN_ONCE);
+    expect_end(output[0]);
+    assert_int_equal(run.processes_ended, 3);
+    assert_false(run.ended);
+    close(output[0]);
+    run_done(&run);
+}
+
 static void test_restart_after_exit(void **state)
 {
     NEEDS_SANDBOX;
@@ -846,6 +945,7 @@ int main(void)
         cmocka_unit_test(test_signal_reaches_the_command),
         cmocka_unit_test(test_restart_keeps_tmp),
         cmocka_unit_test(test_restart_after_exit),
+        cmocka_unit_test(test_processes_beside_the_command),
         cmocka_unit_test(test_oom_is_forgotten_by_restart),
         cmocka_unit_test(test_freeze_and_thaw),
         cmocka_unit_test(test_cpu_share),
