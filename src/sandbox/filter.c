@@ -3,12 +3,10 @@
  * Denied calls answer EPERM, as they would for an unprivileged process. clone3() answers ENOSYS,
  * because its flags lie in memory where a filter cannot look: libc then falls back to clone(). */
 #include <errno.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "sandbox/filter.h"
@@ -161,13 +159,4 @@ int filter_compile(struct sock_fprog *ret)
         r = export_program(ctx, ret);
     seccomp_release(ctx);
     return r;
-}
-
-int filter_apply(const struct sock_fprog *filter)
-{
-    /* Without SPEC_ALLOW the kernel may slow the whole process down against speculation attacks,
-     * which protect processes that run several tenants' code in one address space. */
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, filter) == 0)
-        return 0;
-    return -errno;
 }

@@ -6,5 +6,3 @@
 /* Compiles the filter once; the memory belongs to the caller. -errno where libseccomp or the kernel
  * cannot. */
 int filter_compile(struct sock_fprog *ret);
-/* For the calling thread, which must have no_new_privs. Uses no library: may follow a vfork(). */
-int filter_apply(const struct sock_fprog *filter);

@@ -18,6 +18,7 @@
 #include "sandbox/message.h"
 #include "sandbox/net.h"
 #include "sandbox/root.h"
+#include "sandbox/shed.h"
 
 #define SOCK_FD 3
 static int spawner_sock; /* moves to SOCK_FD when all other descriptors are closed */
@@ -37,14 +38,6 @@ struct init {
 };
 
 /* ---- setting up ---- */
-
-static int drop_bounding_set(void)
-{
-    for (int cap = 0; cap <= 63; cap++)
-        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-            return errno == EINVAL && cap > 0 ? 0 : -errno; /* beyond the last one */
-    return 0;
-}
 
 /* What is still needed: to start the command under its own user, to kill it, and to make it the one
  * that the out-of-memory killer may choose, for good. */
@@ -115,7 +108,7 @@ static int set_up(const struct init_setup *s, char *why)
     r = root_enter(why);
     if (r < 0)
         return r;
-    r = drop_bounding_set();
+    r = shed_bounding_set();
     if (r < 0)
         return why_printf(why, r, "drop the capability bounding set");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

@@ -24,10 +24,9 @@
 #pragma once
 #include <uv.h>
 #include "base/str.h"
+#include "sandbox/user.h"
 
 #define SANDBOX_ADDRESS "169.254.100.1" /* the environment's own address, on its own loopback */
-#define SANDBOX_UID 993
-#define SANDBOX_GID 990
 #define SANDBOX_PORTS 4
 #define SANDBOX_LAYERS 16
 
