@@ -1,6 +1,5 @@
 """Functions that go wrong in every way hurt themselves only, and nothing is left of them."""
 
-import base64
 import json
 import os
 import re
@@ -10,19 +9,21 @@ import time
 
 import pytest
 
-from cloud import alive, children, unique, wait_gone, zipped
+from cloud import alive, children, unique, wait_gone
 
 # ---- what is there of a cloud ----------------------------------------------------------------------
 
 
 def spawner_of(cloud):
+    """The daemon's own child; what it has just cloned carries its name, too."""
     for pid in children(cloud.process.pid):
         try:
-            with open("/proc/%d/comm" % pid) as f:
-                if f.read().strip() == "lamina-spawner":
-                    return pid
+            with open("/proc/%d/stat" % pid) as f:
+                name, _, rest = f.read().partition("(")[2].rpartition(")")
         except OSError:
-            pass
+            continue
+        if name == "lamina-spawner" and int(rest.split()[1]) == cloud.process.pid:
+            return pid
     return None
 
 
@@ -80,6 +81,18 @@ class Inventory:
         return {k: (before.counts[k], n) for k, n in self.counts.items() if n > before.counts[k]}
 
 
+def settled(cloud, within=10.0):
+    """What is there once nothing changes any more: spares are made behind the answers."""
+    deadline = time.monotonic() + within
+    seen = [Inventory(cloud)]
+    while time.monotonic() < deadline:
+        time.sleep(0.1)
+        seen.append(Inventory(cloud))
+        if len(seen) > 3 and seen[-1].counts == seen[-2].counts == seen[-3].counts:
+            break
+    return seen[-1]
+
+
 def wait_for_no_more(cloud, before, within=10.0):
     deadline = time.monotonic() + within
     while True:
@@ -94,10 +107,10 @@ def faulty():
     """A cloud for functions that go wrong."""
     from cloud import Cloud
 
-    cloud = Cloud(["--spares", "0"]).start()
+    cloud = Cloud().start()
     yield cloud
     if cloud.running():
-        cloud.stop()
+        cloud.stop(within=5)
 
 
 # ---- the processes of the cloud itself -------------------------------------------------------------
@@ -196,3 +209,179 @@ def test_events_survive_the_daemon(tmp_path):
         wait_for_log(cloud, name, {"did e%d\n" % i for i in range(5)})
     finally:
         cloud.stop()
+
+
+# ---- functions that go wrong -----------------------------------------------------------------------
+
+TIMED_OUT = "Sandbox.Timedout"
+EXITED = "Runtime.ExitError"
+
+
+def python(body, init=""):
+    text = "import os, signal, socket, sys, threading, time\n%s\ndef handler(event, context):\n" % init
+    return {"app.py": text + "".join("    %s\n" % line for line in body.splitlines())}
+
+
+# A runtime of its own, for what the ones that we bring would not do.
+CLIENT = """#!/usr/bin/env python3
+import http.client, os, sys, time
+def api():
+    return http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+def ask(method, path, body=None, c=None):
+    c = c or api()
+    c.request(method, "/2018-06-01/runtime/" + path, body)
+    r = c.getresponse()
+    r.body = r.read()
+    return r
+def next():
+    return ask("GET", "invocation/next").getheader("Lambda-Runtime-Aws-Request-Id")
+"""
+
+
+def bootstrap(body):
+    return {"bootstrap*": CLIENT + body}
+
+
+# name: (files, configuration, what the invocation must end with: an error type or a payload)
+FAULTS = {
+    "fork bomb": (python("while True:\n    try:\n        os.fork()\n    except OSError:\n        pass"),
+                  {"Timeout": 2, "MemorySize": 256}, (TIMED_OUT, EXITED)),
+    "threads without end": (
+        python("n = 0\ntry:\n    while n < 5000:\n        threading.Thread(target=time.sleep, args=(60,), daemon=True)"
+               ".start()\n        n += 1\nexcept RuntimeError:\n    pass\nreturn n < 1100 and threading.active_count() > 100"),
+        {"Timeout": 10, "MemorySize": 512}, True),
+    "memory hog": (python("kept = []\nwhile True:\n    kept.append(b'%d' % len(kept) * (1 << 20))"),
+                   {"Timeout": 20, "MemorySize": 512}, EXITED),
+    "children that are memory hogs": (
+        python("for _ in range(4):\n    if os.fork() == 0:\n        kept = []\n        while True:\n"
+               "            kept.append(b'%d' % len(kept) * (1 << 20))\ntime.sleep(30)"),
+        {"Timeout": 3, "MemorySize": 512}, (EXITED, TIMED_OUT)),
+    "a full /tmp": (
+        python("n = 0\nblock = bytes(1 << 20)\ntry:\n    with open('/tmp/big', 'wb', 0) as f:\n"
+               "        while n < 1024:\n            n += f.write(block) >> 20\nexcept OSError as e:\n"
+               "    return [e.errno, 500 <= n <= 512]\n"),
+        {"Timeout": 30, "MemorySize": 1769}, [28, True]),
+    "many small files": (
+        python("n = 0\ntry:\n    while n < 2000000:\n        open('/tmp/%d' % n, 'w').close()\n        n += 1\n"
+               "except OSError as e:\n    return e.errno\n"),
+        {"Timeout": 3, "MemorySize": 256}, (28, TIMED_OUT)),
+    "folders without end": (
+        python("os.chdir('/tmp')\ntry:\n    for _ in range(3000):\n        os.makedirs('d', exist_ok=True)\n        os.chdir('d')\n"
+               "finally:\n    os.chdir('/var/task')\nreturn 'deep'"),
+        {"Timeout": 20}, "deep"),
+    "all descriptors": (
+        python("kept = []\ntry:\n    while True:\n        kept.append(os.open('/dev/null', 0))\nexcept OSError as e:\n"
+               "    n = len(kept)\n[os.close(f) for f in kept]\nreturn 900 < n < 1024"), {}, True),
+    "a flood of lines": (
+        python("end = time.monotonic() + 1.5\nwhile time.monotonic() < end:\n    os.write(1, b'x\\n' * 30000)\nreturn 1"),
+        {"Timeout": 20}, 1),
+    "a busy loop": (python("while True:\n    pass"), {"Timeout": 1}, TIMED_OUT),
+    "a loop that takes every signal": (
+        python("for n in range(1, 65):\n    try:\n        signal.signal(n, signal.SIG_IGN)\n    except (OSError, ValueError):\n"
+               "        pass\nwhile True:\n    time.sleep(1)"), {"Timeout": 1}, TIMED_OUT),
+    "stops itself": (python("os.kill(os.getpid(), signal.SIGSTOP)"), {"Timeout": 1}, TIMED_OUT),
+    "kills all that it can": (python("try:\n    os.kill(-1, signal.SIGKILL)\nexcept ProcessLookupError:\n"
+                                     "    return 'alone'"), {}, "alone"),
+    "leaves a daemon behind": (
+        python("if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        while True:\n            time.sleep(.01)\n"
+               "    os._exit(0)\nos.wait()\nreturn 1"), {}, 1),
+    "closes all that it has": (python("os.closerange(0, 1024)"), {}, EXITED),
+    "segmentation fault": (python("import ctypes\nctypes.string_at(0)"), {}, EXITED),
+    "stack without end": (python("sys.setrecursionlimit(1 << 30)\ndef f():\n    return f() + f()\nf()"),
+                          {"Timeout": 20, "MemorySize": 512}, EXITED),
+    "never asks for an event": (bootstrap("time.sleep(600)\n"), {"Timeout": 1, "Runtime": "provided.al2023"},
+                                TIMED_OUT),
+    "ends at once": (bootstrap(""), {"Runtime": "provided.al2023"}, EXITED),
+    "no program": ({"bootstrap*": "\x7fELF nonsense"}, {"Runtime": "provided.al2023"}, "Runtime.InvalidEntrypoint"),
+    "answers twice": (
+        bootstrap("for _ in range(2):\n    i = next()\n    a = ask('POST', 'invocation/%s/response' % i, '1')\n"
+                  "    b = ask('POST', 'invocation/%s/response' % i, '2')\n"
+                  "    print(a.status, b.status, b.body.decode(), flush=True)\n"
+                  "next()\n"),
+        {"Runtime": "provided.al2023"}, 1),
+    "answers for another": (
+        bootstrap("while True:\n    i = next()\n    r = ask('POST', 'invocation/8476a536-e9f4-11e8-9739-2dfe598c3fcd/response', '1')\n"
+                  "    ask('POST', 'invocation/%s/response' % i, str(r.status))\n"),
+        {"Runtime": "provided.al2023"}, 400),
+    "an answer that never ends": (
+        bootstrap("i = next()\nc = api()\nc.putrequest('POST', '/2018-06-01/runtime/invocation/%s/response' % i)\n"
+                  "c.putheader('Content-Length', '1000')\nc.endheaders()\nc.send(b'1')\ntime.sleep(600)\n"),
+        {"Runtime": "provided.al2023", "Timeout": 1}, TIMED_OUT),
+    "connections without end": (
+        bootstrap("import socket\nkept = []\ni = next()\ntry:\n    while len(kept) < 1000:\n        s = socket.socket()\n"
+                  "        s.setblocking(False)\n        s.connect_ex(('169.254.100.1', 9001))\n        kept.append(s)\n"
+                  "except OSError:\n    pass\n[s.close() for s in kept]\n"
+                  "while True:\n    ask('POST', 'invocation/%s/response' % i, 'true')\n    i = next()\n"),
+        {"Runtime": "provided.al2023", "Timeout": 10}, True),
+}
+
+
+@pytest.fixture(scope="module")
+def neighbour(faulty):
+    """A well-behaved function that is invoked all the time while others go wrong."""
+    name = faulty.function("def handler(event, context):\n    return event\n")
+
+    class Neighbour:
+        def __enter__(self):
+            self.times, self.errors, self.going = [], [], True
+            self.thread = threading.Thread(target=self.run)
+            self.thread.start()
+            return self
+
+        def run(self):
+            client = faulty.client("lambda", user_agent_extra="neighbour")
+            n = 0
+            while self.going:
+                n += 1
+                began = time.monotonic()
+                r = client.invoke(FunctionName=name, Payload=str(n))
+                body = r["Payload"].read().decode()
+                self.times.append(time.monotonic() - began)
+                if r.get("FunctionError") or body != str(n):
+                    self.errors.append(body)
+
+        def __exit__(self, *_):
+            while len(self.times) < 2 and self.thread.is_alive():
+                time.sleep(0.001)
+            self.going = False
+            self.thread.join()
+
+    return Neighbour()
+
+
+@pytest.mark.parametrize("what", FAULTS)
+def test_only_itself_is_hurt(faulty, neighbour, what):
+    files, configuration, expected = FAULTS[what]
+    name = faulty.function(files=files, **configuration)
+    with neighbour:
+        r = faulty.invoke(name)
+    if not isinstance(expected, tuple):
+        expected = (expected,)
+    seen = r.payload["errorType"] if r.error else r.payload
+    assert seen in expected, (r.body, r.log)
+    assert neighbour.errors == []
+    assert len(neighbour.times) > 0 and max(neighbour.times) < 5
+    assert r.log.count("REPORT RequestId: ") == 1
+
+    if r.report["Duration"] < 1500:  # the next invocation gets its chance, too
+        again = faulty.invoke(name)
+        seen = again.payload["errorType"] if again.error else again.payload
+        assert seen in expected, (again.body, again.log)
+    faulty.lambda_.delete_function(FunctionName=name)
+
+
+def test_nothing_leaks(faulty):
+    """What was there before is there afterwards: no process, mount, group, descriptor, network more."""
+    hello = faulty.function(HELLO)
+    faulty.invoke(hello)
+    names = {}
+    before = settled(faulty)
+    for what in ("fork bomb", "leaves a daemon behind", "ends at once", "segmentation fault", "stops itself",
+                 "answers twice", "no program"):
+        files, configuration, _ = FAULTS[what]
+        names[what] = faulty.function(files=files, **configuration)
+        faulty.invoke(names[what])
+    for name in names.values():
+        faulty.lambda_.delete_function(FunctionName=name)
+    assert faulty.invoke(hello).error is None
+    assert wait_for_no_more(faulty, before) == {}
