@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -18,15 +19,18 @@ VERSION = tuple(
     .split()
 )
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
+NODE_MAIN = os.path.join(ROOT, "runtimes", "nodejs", "index.mjs")
+NODE = os.environ.get("LAMINA_TEST_NODE", shutil.which("node"))
 
 
 class Answer:
     """One POST of the runtime."""
 
-    def __init__(self, path, headers, body):
+    def __init__(self, path, headers, body, trailers):
         self.path = path
         self.headers = headers
         self.body = body
+        self.trailers = trailers
 
     @property
     def kind(self):
@@ -78,14 +82,31 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.api.answers.append(Answer(self.path, self.headers, body))
+        trailers = {}
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            body = self.read_chunks(trailers)
+        else:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.api.answers.append(Answer(self.path, self.headers, body, trailers))
         status = self.server.api.post_status
         reply = b'{"status":"OK"}\n'
         self.send_response(status)
         self.send_header("Content-Length", str(len(reply)))
         self.end_headers()
         self.wfile.write(reply)
+
+    def read_chunks(self, trailers):
+        parts = []
+        while True:
+            size = int(self.rfile.readline(), 16)
+            if size == 0:
+                break
+            parts.append(self.rfile.read(size))
+            assert self.rfile.readline() == b"\r\n"
+        for line in iter(self.rfile.readline, b"\r\n"):
+            name, _, value = line.decode().partition(":")
+            trailers[name] = value.strip()
+        return b"".join(parts)
 
     def log_message(self, *args):
         pass
@@ -104,8 +125,11 @@ def run(
     chunked=False,
     post_status=202,
     pass_fds=(),
+    command=(PYTHON,),
+    bootstrap=BOOTSTRAP,
 ):
-    """Serves `events` (bytes, or (bytes, headers)) to the python runtime with code in `folder`."""
+    """Serves `events` (bytes, or (bytes, headers)) to a runtime, python's if no other is given,
+    with code in `folder`."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     run = Run()
@@ -127,8 +151,8 @@ def run(
         "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/f",
         "AWS_LAMBDA_LOG_STREAM_NAME": "2025/11/24/[$LATEST]0123456789abcdef0123456789abcdef",
         "LAMBDA_TASK_ROOT": str(folder),
-        "LAMBDA_RUNTIME_DIR": os.path.dirname(BOOTSTRAP),
-        "PYTHONPATH": os.path.dirname(BOOTSTRAP),
+        "LAMBDA_RUNTIME_DIR": os.path.dirname(bootstrap),
+        "PYTHONPATH": os.path.dirname(bootstrap),
         "LANG": "en_US.UTF-8",
         "PATH": "/usr/bin:/bin",
         "TZ": ":UTC",
@@ -139,7 +163,7 @@ def run(
     thread.start()
     try:
         run.process = subprocess.Popen(
-            [PYTHON, *flags, BOOTSTRAP],
+            [*command, *flags, bootstrap],
             env=environ,
             cwd=str(folder),
             stdout=subprocess.PIPE,
