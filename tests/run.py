@@ -40,6 +40,8 @@ USER_E2E = [
 ]
 # Of no use with a sanitized program: these are about other people's clients, and slow.
 SANITIZED_E2E_WITHOUT = ["test_s3_cli.py", "test_lambda_cli.py", "test_node.py"]
+# What makes use of the thread pool: hashing, unpacking, spooled bodies.
+THREADED_E2E = ["test_images.py", "test_lambda_api.py", "test_s3.py"]
 FUZZ_SECONDS = 3
 
 
@@ -359,6 +361,18 @@ def part_e2e_asan(tally):
     count_reports(tally, reports)
 
 
+def part_e2e_tsan(tally):
+    if not built(tally, build("build-tsan", ["-Dtests=disabled", "-Db_sanitize=thread"], ["lamina"])):
+        return
+    reports = own_scratch("tsan-reports")
+    os.chmod(reports, 0o1777)
+    env = dict(os.environ, TSAN_OPTIONS="log_path=%s/report" % reports)
+    files = ["tests/e2e/" + n for n in THREADED_E2E]
+    files = [f for f in files if os.path.exists(os.path.join(ROOT, f))]
+    pytest(tally, files, os.path.join(ROOT, "build-tsan", "lamina"), env=env, name="e2e-tsan")
+    count_reports(tally, reports)
+
+
 def part_e2e_user(tally):
     """The chain and the environments once more, by somebody who may not even read the checkout."""
     if not AS_ROOT:
@@ -463,6 +477,7 @@ PARTS = [
     ("e2e", "end to end: boto3, aws CLI, JavaScript, our own verbs", False, part_e2e),
     ("e2e-user", "end to end, as an ordinary user", False, part_e2e_user),
     ("e2e-asan", "end to end, sanitized", True, part_e2e_asan),
+    ("e2e-tsan", "end to end, what uses threads, with the thread sanitizer", True, part_e2e_tsan),
     ("docs", "the examples of README and manual", False, part_docs),
     ("fuzz", "fuzz targets, %d s each" % FUZZ_SECONDS, True, part_fuzz),
     ("demo", "script/demo", True, part_demo),
