@@ -362,7 +362,8 @@ def part_e2e_asan(tally):
 
 
 def part_e2e_tsan(tally):
-    if not built(tally, build("build-tsan", ["-Dtests=disabled", "-Db_sanitize=thread"], ["lamina"])):
+    options = ["-Dtests=disabled", "-Db_sanitize=thread"]
+    if not built(tally, build("build-tsan", options, targets=["lamina"])):
         return
     reports = own_scratch("tsan-reports")
     os.chmod(reports, 0o1777)
