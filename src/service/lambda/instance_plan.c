@@ -81,8 +81,14 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
     struct runtime_command command = {0};
     struct str why = {0};
     bool no_bootstrap;
-    int r = runtime_find(lambda->cloud, a, t->c->runtime, task, layers, n_layers, &command, &why,
-                         &no_bootstrap);
+    struct runtime_wish wish = {
+        .runtime = t->c->runtime,
+        .memory_mb = (int)t->c->memory_size.is,
+        .task_dir = task,
+        .layer_dirs = layers,
+        .n_layers = n_layers,
+    };
+    int r = runtime_find(lambda->cloud, a, &wish, &command, &why, &no_bootstrap);
     in->runtime_version = command.version.n ? command.version : t->c->runtime;
     if (r < 0 && no_bootstrap) {
         *ret_fault = why;
@@ -92,7 +98,7 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
         return refuse(in, OUTCOME_NO_RUNTIME, why);
 
     in->program = command.argv[0];
-    if (command.runtime_dir)
+    if (command.byte_code)
         command.runtime_dir =
             runtime_cache_get(lambda->runtimes, command.link_target, command.runtime_dir);
     struct session_credentials credentials = {0};

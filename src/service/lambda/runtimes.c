@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/fs.h"
 #include "service/call.h"
 
@@ -98,16 +99,11 @@ static bool is_system_path(struct str p)
     return str_starts(p, S("/usr/")) || str_starts(p, S("/bin/")) || str_starts(p, S("/lib/"));
 }
 
-static int find_python_command(struct cloud *cloud, struct arena *a, struct str runtime,
-                               struct runtime_command *ret, struct str *ret_why)
+/* The interpreter that --runtime gives, or `found`; -ENOENT with the reason. */
+static int interpreter_of(struct cloud *cloud, struct arena *a, struct str runtime,
+                          struct str found, struct str *ret, struct str *ret_why)
 {
-    struct str given = cloud_runtime(cloud, runtime), found = given;
-    struct buf searched;
-    buf_init(&searched, 8192);
-    if (!given.n)
-        found = find_python(a, runtime, &searched);
-    struct str where = buf_copy(&searched, a);
-    buf_done(&searched);
+    struct str given = cloud_runtime(cloud, runtime);
     if (given.n && !is_program(str_c(a, given))) {
         *ret_why = str_printf(a,
                               "The runtime %.*s cannot run here: %.*s, given by --runtime, is no "
@@ -116,64 +112,132 @@ static int find_python_command(struct cloud *cloud, struct arena *a, struct str 
         return -ENOENT;
     }
     char real[PATH_MAX];
-    if (!found.n || !realpath(str_c(a, found), real)) {
-        *ret_why = str_printf(a,
-                              "The runtime %.*s is not on this machine: looked for %.*s in %.*s "
-                              "(lamina up --runtime %.*s=PATH names another one)",
-                              STR(runtime), STR(runtime), STR(where), STR(runtime));
+    if (!realpath(str_c(a, given.n ? given : found), real))
         return -ENOENT;
-    }
-    struct str library = runtime_library(a, "python");
+    *ret = str_copy(a, str_from(real));
+    return 0;
+}
+
+static int not_here(struct arena *a, struct str runtime, struct str program, struct buf *searched,
+                    struct str *ret_why)
+{
+    *ret_why = str_printf(a,
+                          "The runtime %.*s is not on this machine: looked for %.*s in %.*s "
+                          "(lamina up --runtime %.*s=PATH names another one)",
+                          STR(runtime), STR(program), STR(buf_view(searched)), STR(runtime));
+    return -ENOENT;
+}
+
+/* What interpreters have in common. */
+static int set_interpreter(struct arena *a, struct str runtime, const char *folder,
+                           struct str interpreter, struct runtime_command *ret, struct str *ret_why)
+{
+    struct str library = runtime_library(a, folder);
     if (!library.n) {
         *ret_why = str_printf(a,
-                              "The runtime %.*s cannot run here: the folder runtimes/python is "
+                              "The runtime %.*s cannot run here: the folder runtimes/%s is "
                               "missing from the installation",
-                              STR(runtime));
+                              STR(runtime), folder);
         return -ENOENT;
     }
-    struct str interpreter = str_copy(a, str_from(real));
+    ret->runtime_dir = library.p;
+    ret->link_target = interpreter.p;
+    ret->link_path = ret->argv[0];
+    if (!is_system_path(interpreter))
+        ret->prefix = str_c(a, fs_dirname(a, fs_dirname(a, interpreter)));
+    return 0;
+}
+
+static int find_python_command(struct cloud *cloud, struct arena *a, struct str runtime,
+                               struct runtime_command *ret, struct str *ret_why)
+{
+    auto_buf struct buf searched;
+    buf_init(&searched, 8192);
+    bool given = cloud_runtime(cloud, runtime).n > 0;
+    struct str found = given ? (struct str){0} : find_python(a, runtime, &searched), interpreter;
+    if (!given && !found.n)
+        return not_here(a, runtime, runtime, &searched, ret_why);
+    int r = interpreter_of(cloud, a, runtime, found, &interpreter, ret_why);
+    if (r < 0)
+        return r;
     const char **argv = ARENA_ARRAY(a, const char *, 4);
     argv[0] = str_printf(a, "/var/lang/bin/%.*s", STR(runtime)).p;
     argv[1] = "-S"; /* the bootstrap does what the site module would do, in a quarter of the time */
     argv[2] = "/var/runtime/bootstrap.py";
     *ret = (struct runtime_command){
         .argv = argv,
-        .runtime_dir = library.p,
-        .link_target = interpreter.p,
-        .link_path = argv[0],
         .version = str_printf(a, "python:%.*s", STR(str_slice(runtime, 6, runtime.n))),
+        .byte_code = true,
     };
-    if (!is_system_path(interpreter)) {
-        struct str bin = fs_dirname(a, interpreter);
-        ret->prefix = str_c(a, fs_dirname(a, bin));
-    }
-    return 0;
+    return set_interpreter(a, runtime, "python", interpreter, ret, ret_why);
 }
 
-int runtime_find(struct cloud *cloud, struct arena *a, struct str runtime, const char *task_dir,
-                 const char *const *layer_dirs, size_t n_layers, struct runtime_command *ret,
-                 struct str *ret_why, bool *ret_no_bootstrap)
+/* V8's heap as AWS sizes it: a tenth of the memory for young objects, in two halves. */
+static int find_node_command(struct cloud *cloud, struct arena *a, const struct runtime_wish *wish,
+                             struct runtime_command *ret, struct str *ret_why)
 {
-    *ret_no_bootstrap = false;
-    if (str_starts(runtime, S("python3.")))
-        return find_python_command(cloud, a, runtime, ret, ret_why);
-    if (!str_starts(runtime, S("provided."))) {
-        *ret_why = str_printf(
-            a, "The runtime %.*s cannot run here yet: python3.* and provided.* can", STR(runtime));
-        return -ENOENT;
-    }
+    struct str runtime = wish->runtime, number = str_slice(runtime, 6, runtime.n), rest;
+    str_cut(number, '.', &number, &rest);
+    auto_buf struct buf searched;
+    buf_init(&searched, 8192);
+    bool given = cloud_runtime(cloud, runtime).n > 0;
+    struct str found = {0}, interpreter;
+    if (!given)
+        found = node_find(a, atoi(str_c(a, number)), &searched);
+    if (!given && !found.n)
+        return not_here(a, runtime, str_printf(a, "node of version %.*s", STR(number)), &searched,
+                        ret_why);
+    int r = interpreter_of(cloud, a, runtime, found, &interpreter, ret_why);
+    if (r < 0)
+        return r;
+    int young = wish->memory_mb / 10;
+    const char **argv = ARENA_ARRAY(a, const char *, 8);
+    argv[0] = "/var/lang/bin/node";
+    argv[1] = "--expose-gc";
+    argv[2] = "--max-http-header-size=81920";
+    argv[3] = str_printf(a, "--max-semi-space-size=%d", young / 2).p;
+    argv[4] = str_printf(a, "--max-old-space-size=%d", wish->memory_mb - young).p;
+    argv[5] = "/var/runtime/index.mjs";
+    *ret = (struct runtime_command){
+        .argv = argv,
+        .version = str_printf(a, "nodejs:%.*s", STR(number)),
+    };
+    return set_interpreter(a, runtime, "nodejs", interpreter, ret, ret_why);
+}
+
+static int find_own_command(struct arena *a, const struct runtime_wish *wish,
+                            struct runtime_command *ret, struct str *ret_why,
+                            bool *ret_no_bootstrap)
+{
     const char **argv = ARENA_ARRAY(a, const char *, 2);
-    *ret = (struct runtime_command){.argv = argv, .version = str_printf(a, "%.*s", STR(runtime))};
-    if (is_program(str_printf(a, "%s/bootstrap", task_dir).p)) {
+    *ret = (struct runtime_command){.argv = argv, .version = str_copy(a, wish->runtime)};
+    if (is_program(str_printf(a, "%s/bootstrap", wish->task_dir).p)) {
         argv[0] = "/var/task/bootstrap";
         return 0;
     }
-    for (size_t i = 0; i < n_layers; i++)
-        if (is_program(str_printf(a, "%s/bootstrap", layer_dirs[i]).p))
+    for (size_t i = 0; i < wish->n_layers; i++)
+        if (is_program(str_printf(a, "%s/bootstrap", wish->layer_dirs[i]).p))
             argv[0] = "/opt/bootstrap";
     if (argv[0])
         return 0;
     *ret_no_bootstrap = true;
     *ret_why = S("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]");
+    return -ENOENT;
+}
+
+int runtime_find(struct cloud *cloud, struct arena *a, const struct runtime_wish *wish,
+                 struct runtime_command *ret, struct str *ret_why, bool *ret_no_bootstrap)
+{
+    struct str runtime = wish->runtime;
+    *ret_no_bootstrap = false;
+    if (str_starts(runtime, S("python3.")))
+        return find_python_command(cloud, a, runtime, ret, ret_why);
+    if (str_starts(runtime, S("nodejs")))
+        return find_node_command(cloud, a, wish, ret, ret_why);
+    if (str_starts(runtime, S("provided.")))
+        return find_own_command(a, wish, ret, ret_why, ret_no_bootstrap);
+    *ret_why =
+        str_printf(a, "The runtime %.*s cannot run here: python3.*, nodejs*.x and provided.* can",
+                   STR(runtime));
     return -ENOENT;
 }

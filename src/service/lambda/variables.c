@@ -28,6 +28,11 @@ static bool is_python(const struct target *t)
     return str_starts(t->c->runtime, S("python"));
 }
 
+static bool is_node(const struct target *t)
+{
+    return str_starts(t->c->runtime, S("nodejs"));
+}
+
 static void put_changeable(struct list *l, const struct target *t, struct str endpoint)
 {
     put(l, S("LANG"), S("en_US.UTF-8"));
@@ -36,8 +41,18 @@ static void put_changeable(struct list *l, const struct target *t, struct str en
         S("/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:"
           "/var/task:/var/task/lib:/opt/lib"));
     put(l, S("AWS_XRAY_CONTEXT_MISSING"), S("LOG_ERROR"));
-    if (is_python(t)) {
+    if (is_python(t))
         put(l, S("PYTHONPATH"), S("/var/runtime"));
+    if (is_node(t)) {
+        struct str number, rest, runtime = t->c->runtime;
+        str_cut(str_slice(runtime, 6, runtime.n), '.', &number, &rest);
+        put(l, S("NODE_PATH"),
+            str_printf(l->a,
+                       "/opt/nodejs/node%.*s/node_modules:/opt/nodejs/node_modules:"
+                       "/var/runtime/node_modules:/var/runtime:/var/task",
+                       STR(number)));
+    }
+    if (is_python(t) || is_node(t)) {
         /* AWS starts managed runtimes from a shell script, which leaves these. */
         put(l, S("PWD"), S("/var/task"));
         put(l, S("SHLVL"), S("0"));
@@ -59,7 +74,7 @@ static void put_platform(struct list *l, const struct target *t,
     put(l, S("AWS_SECRET_ACCESS_KEY"), credentials->secret_key);
     put(l, S("AWS_SESSION_TOKEN"), credentials->token);
     put(l, S("_HANDLER"), c->handler);
-    if (is_python(t)) /* own runtimes have none */
+    if (is_python(t) || is_node(t)) /* own runtimes have none */
         put(l, S("AWS_EXECUTION_ENV"), str_printf(a, "AWS_Lambda_%.*s", STR(c->runtime)));
     put(l, S("AWS_LAMBDA_LOG_GROUP_NAME"), c->logging_config->log_group);
     put(l, S("AWS_LAMBDA_LOG_STREAM_NAME"), log_stream);
