@@ -11,8 +11,8 @@
 #include "cli/verb.h"
 
 struct up_options {
-    int64_t port;
-    struct str data, host, iam;
+    int64_t port, concurrency, idle_timeout;
+    struct str data, host, iam, time_scale;
     bool ephemeral, detach, allow_remote, durable;
     struct option_list rie, runtime;
 };
@@ -42,6 +42,15 @@ static const struct option_row rows[] = {
      .help = "also serve the function as the runtime interface emulator does, at this port"},
     {OPTION(struct up_options, runtime), .name = "runtime", .type = OPTION_LIST,
      .metavar = "NAME=PATH", .help = "the interpreter of a runtime: python3.12=/opt/python3.12"},
+    {OPTION(struct up_options, concurrency), .name = "concurrency", .type = OPTION_INT,
+     .metavar = "N", .default_value = "1000", .min = 1, .max = 100000,
+     .help = "how many invocations may run at once in an account and region"},
+    {OPTION(struct up_options, idle_timeout), .name = "idle-timeout", .type = OPTION_DURATION,
+     .metavar = "TIME", .unit = "s", .default_value = "10m", .min = 1, .max = 7 * 86400000LL,
+     .help = "environments that nobody has used for so long are ended"},
+    {OPTION(struct up_options, time_scale), .name = "time-scale", .type = OPTION_TEXT,
+     .metavar = "FACTOR", .default_value = "1", .environment = "LAMINA_TIME_SCALE",
+     .help = "of the waiting times and ages of asynchronous events: 0.01 makes a minute 0.6 s"},
     {0},
 };
 
@@ -55,6 +64,16 @@ static int pairs(struct verb_run *run, const struct option_list *list, const cha
             return verb_usage(run, "--%s wants %s, not \"%.*s\"", option, form,
                               STR(list->items[i]));
     *ret = out;
+    return 0;
+}
+
+static int time_scale(struct verb_run *run, struct str text, double *ret)
+{
+    char *end;
+    const char *number = str_c(run->arena, text);
+    *ret = strtod(number, &end);
+    if (*end || end == number || !(*ret > 0 && *ret <= 1000))
+        return verb_usage(run, "--time-scale wants a number above 0, not \"%.*s\"", STR(text));
     return 0;
 }
 
@@ -75,7 +94,12 @@ static int fill(struct verb_run *run, const struct up_options *o, struct cloud_o
                                        : IAM_ENFORCE,
         .n_rie = o->rie.n,
         .n_runtimes = o->runtime.n,
+        .concurrency = o->concurrency,
+        .idle_timeout_ms = o->idle_timeout,
     };
+    int wrong = time_scale(run, o->time_scale, &ret->time_scale);
+    if (wrong)
+        return wrong;
     if (o->ephemeral && str_has(o->data) &&
         options_given(&run->parsed, run->sets, run->n_sets, "data"))
         return verb_usage(run, "--data and --ephemeral contradict each other");

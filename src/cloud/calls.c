@@ -278,6 +278,11 @@ struct spawner *cloud_spawner(struct cloud *cloud)
     return cloud->options.spawner;
 }
 
+const struct cloud_lambda *cloud_lambda(struct cloud *cloud)
+{
+    return &cloud->lambda;
+}
+
 struct str cloud_runtime(struct cloud *cloud, struct str name)
 {
     for (size_t i = 0; i < cloud->options.n_runtimes; i++)

@@ -237,6 +237,11 @@ int cloud_open(const struct cloud_options *options, uv_loop_t *loop, struct clou
     cloud->inside.cloud = cloud;
     cloud->started_ms = clock_now_ms();
     arena_init(&cloud->arena);
+    cloud->lambda = (struct cloud_lambda){
+        .concurrency = options->concurrency > 0 ? options->concurrency : 1000,
+        .idle_timeout_ms = options->idle_timeout_ms > 0 ? options->idle_timeout_ms : 600000,
+        .time_scale = options->time_scale > 0 ? options->time_scale : 1,
+    };
     raise_file_limit();
     list_init(&cloud->queue);
     list_init(&cloud->dead);

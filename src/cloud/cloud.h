@@ -24,6 +24,9 @@ struct cloud_options {
     size_t n_runtimes;
     const struct cloud_pair *rie; /* FUNCTION -> port */
     size_t n_rie;
+    /* Of Lambda; 0: the default. */
+    int64_t concurrency, idle_timeout_ms;
+    double time_scale;
     struct spawner *spawner; /* borrowed; NULL: nothing can be invoked */
 };
 

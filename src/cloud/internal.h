@@ -43,6 +43,7 @@ struct cloud {
     struct list frames; /* of requests and background work; closed with the cloud */
     struct arena *spare_arenas[8];
     size_t n_spare_arenas;
+    struct cloud_lambda lambda;
     int64_t started_ms;
     uv_timer_t stop_timer;
     void (*stopped)(void *user);

@@ -186,5 +186,12 @@ void *cloud_service_state(struct cloud *cloud, const char *service_id);
 struct http_listener;
 int cloud_serve(struct cloud *cloud, int fd, struct http_listener **ret);
 struct spawner *cloud_spawner(struct cloud *cloud); /* NULL: no environments can be made */
+/* What `up` says of Lambda. */
+struct cloud_lambda {
+    int64_t concurrency;     /* of an account in a region: --concurrency */
+    int64_t idle_timeout_ms; /* of environments: --idle-timeout */
+    double time_scale;       /* of the waiting times of asynchronous events: --time-scale */
+};
+const struct cloud_lambda *cloud_lambda(struct cloud *cloud);
 /* The interpreter given with `up --runtime NAME=PATH`; absent: none was. */
 struct str cloud_runtime(struct cloud *cloud, struct str name);

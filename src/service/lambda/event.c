@@ -5,7 +5,6 @@
  */
 #include "service/lambda/event.h"
 #include <errno.h>
-#include <stdlib.h>
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -47,8 +46,7 @@ struct event_queue *event_queue_new(struct lambda_state *lambda)
     struct event_queue *q = MEM_NEW(struct event_queue);
     q->lambda = lambda;
     map_init(&q->running);
-    const char *scale = getenv("LAMINA_TIME_SCALE");
-    q->scale = scale && atof(scale) > 0 ? atof(scale) : 1;
+    q->scale = cloud_lambda(lambda->cloud)->time_scale;
     uv_timer_init(lambda->loop, &q->timer);
     q->timer.data = q;
     uv_unref((uv_handle_t *)&q->timer);

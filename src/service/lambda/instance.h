@@ -80,6 +80,8 @@ struct invocation {
     struct arena *arena;   /* the outcome is put there */
     struct str request_id, arn, trace_id, client_context, payload;
     const struct response_sink *sink; /* NULL: the answer is collected */
+    struct response_stream *stream;   /* response_stream.c's, while the answer comes */
+    bool async; /* of a queue: the rate of requests is not limited */
     bool wants_log;                   /* done() comes after REPORT, for `log` to have it */
     invocation_done_fn *done;
     void *user;
@@ -101,6 +103,7 @@ struct instance {
     struct arena arena;
     enum instance_state state;
     enum init_type init_type; /* set by the pool before the start */
+    bool prepared;            /* the pool's: a provisioned one that is ready */
     struct environment *env;
     struct invocation *inv;
     struct str stream; /* name of the log stream */

@@ -125,10 +125,10 @@ static int invoke(struct call *call, const struct lambda_invoke_input *in,
         out->status_code = opt_int(202);
         return event_accept(call, &e);
     }
-    if (pool_invoke(lambda_state(call)->pool, inv) < 0) {
+    r = pool_invoke(lambda_state(call)->pool, inv);
+    if (r < 0) {
         target_drop(inv->target);
-        return lambda_fail_throttled(call,
-                                     LAMBDA_THROTTLE_REASON_CONCURRENTINVOCATIONLIMITEXCEEDED);
+        return pool_refused(call, r);
     }
     return CALL_LATER;
 }

@@ -12,8 +12,8 @@
 
 #define LAMBDA_UNZIPPED_MAX 262144000
 #define LAMBDA_ZIPPED_MAX 52428800
-#define LAMBDA_CONCURRENCY 1000
 
+struct concurrency;
 struct http_server;
 struct pool;
 struct targets;
@@ -25,6 +25,7 @@ struct lambda_state {
     struct store *store;
     uv_loop_t *loop;
     struct targets *targets;   /* target.c */
+    struct concurrency *concurrency;
     struct pool *pool;         /* pool.c */
     struct event_queue *queue; /* event.c */
     struct http_server *http;  /* of the Runtime API's listeners */
@@ -168,7 +169,8 @@ int lambda_resource_policy(struct call *call, struct str action, struct str reso
 extern const struct handler lambda_function_handlers[], lambda_update_handlers[],
     lambda_version_handlers[], lambda_alias_handlers[], lambda_layer_handlers[],
     lambda_layer_permission_handlers[], lambda_permission_handlers[], lambda_tag_handlers[],
-    lambda_invoke_handlers[];
+    lambda_invoke_handlers[], lambda_concurrency_handlers[], lambda_provisioned_handlers[],
+    lambda_event_config_handlers[], lambda_recursion_handlers[];
 
 /* code.c: downloads of packages, by the links that code_location() makes. */
 #define LAMBDA_CODE_PATH "/_lamina/lambda/code/"

@@ -4,55 +4,128 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "service/lambda/code_keeper.h"
+#include "service/lambda/group.h"
 
-#define IDLE_MAX_MS (10 * 60 * 1000)
-#define SWEEP_MS 10000
+#define SWEEP_MAX_MS 10000
+#define SWEEP_MIN_MS 20
 
-struct group {
-    struct pool *pool;
-    struct target *target;
-    struct list all;
-    struct list idle; /* the one used last is first */
-    bool stale;       /* not the current build of its version */
-};
-
-struct pool {
-    struct lambda_state *lambda;
-    struct map groups; /* target->id */
-    int64_t running;   /* invocations */
-    uv_timer_t sweep;
-};
+#pragma weak instance_retire
 
 static void group_free(struct group *g)
 {
     target_drop(g->target);
+    function_use_drop(g->use);
     free(g);
 }
 
 static void on_sweep(uv_timer_t *timer);
 
+static void on_top_up(uv_timer_t *timer)
+{
+    provisioned_top_up(timer->data);
+}
+
+static void on_first_turn(uv_timer_t *timer)
+{
+    provisioned_apply(timer->data);
+}
+
 struct pool *pool_new(struct lambda_state *lambda)
 {
     struct pool *p = MEM_NEW(struct pool);
     p->lambda = lambda;
+    p->idle_ms = cloud_lambda(lambda->cloud)->idle_timeout_ms;
+    p->open_timers = 2;
     map_init(&p->groups);
+    int64_t every = p->idle_ms / 4;
+    every = every > SWEEP_MAX_MS ? SWEEP_MAX_MS : every < SWEEP_MIN_MS ? SWEEP_MIN_MS : every;
     uv_timer_init(lambda->loop, &p->sweep);
     p->sweep.data = p;
-    uv_timer_start(&p->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+    uv_timer_start(&p->sweep, on_sweep, (uint64_t)every, (uint64_t)every);
     uv_unref((uv_handle_t *)&p->sweep);
+    uv_timer_init(lambda->loop, &p->top_up);
+    p->top_up.data = p;
+    uv_unref((uv_handle_t *)&p->top_up);
+    uv_timer_start(&p->top_up, on_first_turn, 0, 0);
     return p;
 }
 
-static void give_up(struct instance *in)
+/* ---- environments of a group ---- */
+
+struct group *group_get(struct pool *p, struct target *t)
 {
+    struct group *g = map_find(&p->groups, t->id);
+    if (g)
+        return g;
+    g = MEM_NEW(struct group);
+    g->pool = p;
+    g->target = t;
+    g->use = function_use_hold(p->lambda->concurrency, t->account, t->region, t->name);
+    target_hold(t);
+    list_init(&g->all);
+    list_init(&g->idle[INIT_ON_DEMAND]);
+    list_init(&g->idle[INIT_PROVISIONED]);
+    map_put(&p->groups, t->id, g);
+    return g;
+}
+
+struct instance *group_add(struct group *g, enum init_type type)
+{
+    struct instance *in = instance_new(g->pool->lambda, g, g->target);
+    in->init_type = type;
+    list_append(&g->all, &in->link);
+    return in;
+}
+
+static void unlink_instance(struct instance *in)
+{
+    struct group *g = in->group;
     list_remove(&in->idle_link);
     list_remove(&in->link);
+    if (in->init_type != INIT_PROVISIONED)
+        return;
+    if (in->prepared)
+        g->ready--;
+    else
+        g->preparing--;
+    if (g->ready + g->preparing < g->wanted) /* another one takes its place */
+        uv_timer_start(&g->pool->top_up, on_top_up, 0, 0);
+}
+
+void group_give_up(struct instance *in, enum shutdown_reason why)
+{
+    unlink_instance(in);
+    if (in->state == INSTANCE_IDLE && instance_retire)
+        instance_retire(in, why);
+    else
+        instance_free(in);
+}
+
+static void drop_instance(struct instance *in)
+{
+    unlink_instance(in);
     instance_free(in);
 }
 
-static void sweep_closed(uv_handle_t *handle)
+static bool is_provisioned(const struct instance *in)
 {
-    free(handle->data);
+    return in->init_type == INIT_PROVISIONED;
+}
+
+static bool is_surplus(const struct instance *in)
+{
+    const struct group *g = in->group;
+    return g->stale || (is_provisioned(in) && g->ready > g->wanted);
+}
+
+/* ---- the end of all ---- */
+
+static void timer_closed(uv_handle_t *handle)
+{
+    struct pool *p = handle->data;
+    if (--p->open_timers == 0)
+        free(p);
 }
 
 void pool_leave(struct pool *p)
@@ -61,10 +134,11 @@ void pool_leave(struct pool *p)
     void *value;
     while (map_next(&p->groups, &pos, NULL, &value)) {
         struct group *g = value;
+        g->wanted = 0;
         LIST_EACH(&g->all, struct instance, link, in) {
             if (in->inv) /* nobody will be told its outcome */
                 target_drop(in->inv->target);
-            give_up(in);
+            drop_instance(in);
         }
     }
 }
@@ -79,56 +153,54 @@ void pool_free(struct pool *p)
     while (map_next(&p->groups, &pos, NULL, &value))
         group_free(value);
     map_done(&p->groups);
-    uv_close((uv_handle_t *)&p->sweep, sweep_closed);
+    uv_close((uv_handle_t *)&p->sweep, timer_closed);
+    uv_close((uv_handle_t *)&p->top_up, timer_closed);
 }
 
-static struct group *group_get(struct pool *p, struct target *t)
-{
-    struct group *g = map_find(&p->groups, t->id);
-    if (g)
-        return g;
-    g = MEM_NEW(struct group);
-    g->pool = p;
-    g->target = t;
-    target_hold(t);
-    list_init(&g->all);
-    list_init(&g->idle);
-    map_put(&p->groups, t->id, g);
-    return g;
-}
+/* ---- invocations ---- */
 
-static struct instance *add_instance(struct group *g)
+static struct instance *take_idle(struct group *g, enum init_type type)
 {
-    struct instance *in = instance_new(g->pool->lambda, g, g->target);
-    list_append(&g->all, &in->link);
+    if (list_empty(&g->idle[type]))
+        return NULL;
+    struct instance *in = LIST_ENTRY(g->idle[type].next, struct instance, idle_link);
+    list_remove(&in->idle_link);
     return in;
 }
 
 int pool_invoke(struct pool *p, struct invocation *inv)
 {
-    if (p->running >= LAMBDA_CONCURRENCY)
-        return -EAGAIN;
     struct group *g = group_get(p, inv->target);
-    struct instance *in;
-    if (!list_empty(&g->idle)) {
-        in = LIST_ENTRY(g->idle.next, struct instance, idle_link);
-        list_remove(&in->idle_link);
-    } else {
-        in = add_instance(g);
+    bool provisioned = !list_empty(&g->idle[INIT_PROVISIONED]);
+    enum throttle t = concurrency_begin(g->use, provisioned, !inv->async);
+    if (t != THROTTLE_NONE)
+        return -(int)t;
+    struct instance *in = take_idle(g, provisioned ? INIT_PROVISIONED : INIT_ON_DEMAND);
+    if (!in) {
+        t = concurrency_grow(g->use);
+        if (t != THROTTLE_NONE) {
+            concurrency_end(g->use, false);
+            return -(int)t;
+        }
+        in = group_add(g, INIT_ON_DEMAND);
     }
-    p->running++;
     instance_invoke(in, inv);
     return 0;
+}
+
+int pool_refused(struct call *call, int r)
+{
+    return lambda_fail_throttled(call, throttle_reason((enum throttle) - r));
 }
 
 void pool_invocation_over(struct instance *in)
 {
     struct group *g = in->group;
-    g->pool->running--;
+    concurrency_end(g->use, is_provisioned(in));
     /* Its `next` or its end is on the way: behind those that wait already, before a new one. */
     in->idle_since_ms = clock_now_ms();
-    if ((in->state == INSTANCE_ANSWERED || in->state == INSTANCE_ENDING) && !g->stale)
-        list_append(&g->idle, &in->idle_link);
+    if ((in->state == INSTANCE_ANSWERED || in->state == INSTANCE_ENDING) && !is_surplus(in))
+        list_append(&g->idle[in->init_type], &in->idle_link);
 }
 
 void pool_instance_free(struct instance *in)
@@ -136,30 +208,54 @@ void pool_instance_free(struct instance *in)
     struct group *g = in->group;
     in->idle_since_ms = clock_now_ms();
     list_remove(&in->idle_link);
-    if (g->stale)
-        give_up(in);
+    /* A provisioned one that has died is replaced at once, not when somebody waits for it. */
+    if (is_surplus(in) || (is_provisioned(in) && in->state == INSTANCE_STOPPED))
+        group_give_up(in, SHUTDOWN_SPINDOWN);
     else
-        list_prepend(&g->idle, &in->idle_link);
+        list_prepend(&g->idle[in->init_type], &in->idle_link);
+}
+
+static struct instance *ready_one(struct group *g)
+{
+    for (int type = INIT_PROVISIONED; type >= INIT_ON_DEMAND; type--)
+        LIST_EACH(&g->idle[type], struct instance, idle_link, in)
+            if (in->state == INSTANCE_IDLE || in->state == INSTANCE_STOPPED)
+                return in;
+    return NULL;
 }
 
 void pool_pass_on(struct instance *in)
 {
     struct group *g = in->group;
     struct invocation *inv = TAKE(in->inv);
-    struct instance *other = NULL;
-    LIST_EACH(&g->idle, struct instance, idle_link, candidate)
-        if (!other && (candidate->state == INSTANCE_IDLE || candidate->state == INSTANCE_STOPPED))
-            other = candidate;
+    struct instance *other = ready_one(g);
     if (other)
         list_remove(&other->idle_link);
     else
-        other = add_instance(g);
+        other = group_add(g, INIT_ON_DEMAND);
+    if (is_provisioned(in) != is_provisioned(other))
+        concurrency_move(g->use, is_provisioned(other));
     instance_invoke(other, inv);
 }
 
 void pool_instance_lost(struct instance *in)
 {
-    give_up(in);
+    drop_instance(in);
+}
+
+void pool_instance_prepared(struct instance *in, bool ok)
+{
+    struct group *g = in->group;
+    if (!ok) {
+        g->failed = true;
+        drop_instance(in);
+        return;
+    }
+    g->preparing--;
+    g->ready++;
+    in->prepared = true;
+    pool_instance_free(in);
+    uv_timer_start(&g->pool->top_up, on_top_up, 0, 0);
 }
 
 /* ---- giving up ---- */
@@ -167,8 +263,10 @@ void pool_instance_lost(struct instance *in)
 static void retire(struct group *g)
 {
     g->stale = true;
-    LIST_EACH(&g->idle, struct instance, idle_link, in)
-        give_up(in);
+    g->wanted = 0;
+    for (int type = INIT_ON_DEMAND; type <= INIT_PROVISIONED; type++)
+        LIST_EACH(&g->idle[type], struct instance, idle_link, in)
+            group_give_up(in, SHUTDOWN_SPINDOWN);
 }
 
 /* What is current is in the store, and the turn that changed it is committed. */
@@ -185,7 +283,7 @@ static void drop_empty(struct pool *p)
     void *value;
     while (n < 64 && map_next(&p->groups, &pos, NULL, &value)) {
         struct group *g = value;
-        if (list_empty(&g->all))
+        if (list_empty(&g->all) && !g->wanted)
             empty[n++] = g;
     }
     for (size_t i = 0; i < n; i++) {
@@ -196,33 +294,34 @@ static void drop_empty(struct pool *p)
 
 void pool_check(struct pool *p)
 {
-    static const struct principal nobody = {.type = PRINCIPAL_SERVICE};
     size_t pos = 0;
     void *value;
     while (map_next(&p->groups, &pos, NULL, &value)) {
         struct group *g = value;
         if (g->stale)
             continue;
-        struct call *call =
-            call_open(p->lambda->cloud, g->target->account, g->target->region, &nobody);
+        struct call *call = lambda_own_call(p->lambda);
+        call->account = g->target->account;
+        call->region = g->target->region;
         if (!is_current(call, g->target))
             retire(g);
         call_close(call);
     }
+    provisioned_apply(p);
     drop_empty(p);
 }
 
 static void on_sweep(uv_timer_t *timer)
 {
     struct pool *p = timer->data;
-    int64_t before = clock_now_ms() - IDLE_MAX_MS;
+    int64_t before = clock_now_ms() - p->idle_ms;
     size_t pos = 0;
     void *value;
     while (map_next(&p->groups, &pos, NULL, &value)) {
         struct group *g = value;
-        LIST_EACH(&g->idle, struct instance, idle_link, in)
-            if (in->idle_since_ms < before)
-                give_up(in);
+        LIST_EACH(&g->idle[INIT_ON_DEMAND], struct instance, idle_link, in)
+            if (in->idle_since_ms <= before)
+                group_give_up(in, SHUTDOWN_SPINDOWN);
     }
     drop_empty(p);
 }

@@ -1,16 +1,20 @@
 /* pool - the environments of all function versions, and who gets which.
  *
- * A group is one build of one version. Invocations take the environment that was used last; when
- * none is free a new one is made. Idle ones go after a while; those of builds that are no longer
- * current go at once, or when their invocation is over. */
+ * A group is one build of one version. Invocations take a provisioned environment, else the one on
+ * demand that was used last; when none is free a new one is made. Idle ones go after a while
+ * (`up --idle-timeout`), provisioned ones stay; those of builds that are no longer current go at
+ * once, or when their invocation is over. */
 #pragma once
+#include "service/lambda/concurrency.h"
 #include "service/lambda/instance.h"
 
 struct pool *pool_new(struct lambda_state *lambda);
 void pool_leave(struct pool *p); /* ends every environment; their logs are sent */
 void pool_free(struct pool *p);
-/* -EAGAIN: the account's concurrency is used up. Takes the invocation over. */
+/* Takes the invocation over; or refuses it with a value below 0 that pool_refused() knows. */
 int pool_invoke(struct pool *p, struct invocation *inv);
+/* Fails the call as AWS throttles: r is what pool_invoke() has returned. */
+int pool_refused(struct call *call, int r);
 /* Functions have changed: environments of builds that nobody can name any more are given up. */
 void pool_check(struct pool *p);
 
@@ -19,3 +23,5 @@ void pool_invocation_over(struct instance *in); /* its concurrency is free again
 void pool_instance_free(struct instance *in);   /* it could take the next one */
 void pool_pass_on(struct instance *in);         /* its waiting invocation goes to another one */
 void pool_instance_lost(struct instance *in);   /* it is of no use any more: freed */
+/* The init of instance_prepare() is over: it is IDLE, or (not ok) of no use, and freed. */
+void pool_instance_prepared(struct instance *in, bool ok);

@@ -3,17 +3,20 @@
 #include <limits.h>
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "service/lambda/concurrency.h"
 #include "service/lambda/event.h"
 #include "service/lambda/lambda.h"
 #include "service/lambda/pool.h"
 #include "service/lambda/runtime_cache.h"
 
 static const struct handler *const handlers[] = {
-    lambda_function_handlers,   lambda_update_handlers,
-    lambda_version_handlers,    lambda_alias_handlers,
-    lambda_layer_handlers,      lambda_layer_permission_handlers,
-    lambda_permission_handlers, lambda_tag_handlers,
-    lambda_invoke_handlers,     NULL,
+    lambda_function_handlers,    lambda_update_handlers,
+    lambda_version_handlers,     lambda_alias_handlers,
+    lambda_layer_handlers,       lambda_layer_permission_handlers,
+    lambda_permission_handlers,  lambda_tag_handlers,
+    lambda_invoke_handlers,      lambda_concurrency_handlers,
+    lambda_provisioned_handlers, lambda_event_config_handlers,
+    lambda_recursion_handlers,   NULL,
 };
 
 static void functions_changed(void *user)
@@ -28,6 +31,7 @@ static void lambda_reset(void *user)
 {
     struct lambda_state *s = user;
     targets_drop(s->targets);
+    concurrency_forget(s->concurrency);
 }
 
 /* Ends all environments: the rest of their logs is written now or never. */
@@ -44,6 +48,7 @@ static void lambda_close(void *user)
         return;
     event_queue_free(TAKE(s->queue));
     pool_free(TAKE(s->pool));
+    concurrency_free(TAKE(s->concurrency));
     runtime_cache_free(TAKE(s->runtimes));
     if (s->http)
         http_server_free(s->http);
@@ -68,6 +73,7 @@ static int lambda_open(struct cloud *cloud, struct store *store, uv_loop_t *loop
         .max_connections = 100000, .idle_ms = INT_MAX, .stall_ms = INT_MAX};
     s->http = http_server_new(loop, &http);
     s->runtimes = runtime_cache_new(s);
+    s->concurrency = concurrency_new(s);
     s->pool = pool_new(s);
     s->queue = event_queue_new(s);
     *ret_state = s;

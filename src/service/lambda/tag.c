@@ -80,42 +80,9 @@ static int list_tags(struct call *call, const struct lambda_list_tags_input *in,
     return 0;
 }
 
-static int get_account_settings(struct call *call,
-                                const struct lambda_get_account_settings_input *in,
-                                struct lambda_get_account_settings_output *out)
-{
-    out->account_limit = ARENA_NEW(call->arena, struct lambda_account_limit);
-    *out->account_limit = (struct lambda_account_limit){
-        .total_code_size = opt_int(80530636800),
-        .code_size_unzipped = opt_int(LAMBDA_UNZIPPED_MAX),
-        .code_size_zipped = opt_int(LAMBDA_ZIPPED_MAX),
-        .concurrent_executions = opt_int(LAMBDA_CONCURRENCY),
-        .unreserved_concurrent_executions = opt_int(LAMBDA_CONCURRENCY),
-    };
-    int64_t functions = 0, bytes = 0;
-    int r = store_count(call->store, key_functions(call), &functions);
-    struct str after = {0};
-    for (size_t n = 100; r == 0 && n == 100;) {
-        struct store_row *rows;
-        r = store_scan(call->store, key_all_versions(call), after, 100, call->arena, &rows, &n);
-        for (size_t i = 0; r == 0 && i < n; i++) {
-            struct lambda_version_record v = {0};
-            r = record_get(call, rows[i].key, &lambda_version_record_shape, &v);
-            if (r == 0)
-                bytes += v.configuration->code_size.is;
-            after = rows[i].key;
-        }
-    }
-    out->account_usage = ARENA_NEW(call->arena, struct lambda_account_usage);
-    out->account_usage->function_count = opt_int(functions);
-    out->account_usage->total_code_size = opt_int(bytes);
-    return r;
-}
-
 const struct handler lambda_tag_handlers[] = {
     {lambda_tag_resource_run(tag_resource), NULL, "{Resource}"},
     {lambda_untag_resource_run(untag_resource), NULL, "{Resource}"},
     {lambda_list_tags_run(list_tags), NULL, "{Resource}"},
-    {lambda_get_account_settings_run(get_account_settings), NULL, "*"},
     {0},
 };

@@ -144,18 +144,34 @@ static int load(struct call *call, const struct function_ref *ref, struct entry 
     return 0;
 }
 
-int target_get(struct call *call, const struct function_ref *ref, struct target **ret)
+/* The cached entry; or a new one with *ret_made, which the caller passes to put_back(). */
+static int find_entry(struct call *call, const struct function_ref *ref, struct str *ret_key,
+                      struct entry **ret, bool *ret_made)
 {
     struct targets *t = lambda_state(call)->targets;
-    struct str key = str_printf(call->arena, "%.*s/%.*s/%.*s:%.*s", STR(call->account),
-                                STR(call->region), STR(ref->name), STR(ref->qualifier));
-    struct entry *e = map_find(&t->entries, key);
-    bool made = !e;
-    if (made) {
-        int r = load(call, ref, &e);
-        if (r < 0)
-            return r;
-    }
+    *ret_key = str_printf(call->arena, "%.*s/%.*s/%.*s:%.*s", STR(call->account), STR(call->region),
+                          STR(ref->name), STR(ref->qualifier));
+    *ret = map_find(&t->entries, *ret_key);
+    *ret_made = !*ret;
+    return *ret ? 0 : load(call, ref, ret);
+}
+
+static void put_back(struct targets *t, struct str key, struct entry *e, bool made)
+{
+    if (made && t->turns_blocked > 0)
+        entry_free(e);
+    else if (made)
+        map_put(&t->entries, key, e);
+}
+
+int target_get(struct call *call, const struct function_ref *ref, struct target **ret)
+{
+    struct str key;
+    struct entry *e;
+    bool made;
+    int r = find_entry(call, ref, &key, &e, &made);
+    if (r < 0)
+        return r;
     struct target *chosen = e->main;
     if (e->other) {
         uint32_t dice;
@@ -165,9 +181,25 @@ int target_get(struct call *call, const struct function_ref *ref, struct target 
     }
     target_hold(chosen);
     *ret = chosen;
-    if (made && t->turns_blocked > 0)
-        entry_free(e);
-    else if (made)
-        map_put(&t->entries, key, e);
+    put_back(lambda_state(call)->targets, key, e, made);
+    return 0;
+}
+
+int target_get_both(struct call *call, const struct function_ref *ref, struct target *ret[2],
+                    double *ret_other_weight)
+{
+    struct str key;
+    struct entry *e;
+    bool made;
+    int r = find_entry(call, ref, &key, &e, &made);
+    if (r < 0)
+        return r;
+    target_hold(e->main);
+    if (e->other)
+        target_hold(e->other);
+    ret[0] = e->main;
+    ret[1] = e->other;
+    *ret_other_weight = e->other_weight;
+    put_back(lambda_state(call)->targets, key, e, made);
     return 0;
 }

@@ -29,3 +29,6 @@ void targets_drop(struct targets *t);
 /* What the name and qualifier stand for now; an alias with weights is drawn anew each time. Fails
  * the call as version_resolve() does. The target is held for the caller. */
 int target_get(struct call *call, const struct function_ref *ref, struct target **ret);
+/* Both versions that an alias with weights stands for, held; [1] is NULL when there is only one. */
+int target_get_both(struct call *call, const struct function_ref *ref, struct target *ret[2],
+                    double *ret_other_weight);
