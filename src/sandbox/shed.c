@@ -11,6 +11,8 @@
 #include "sandbox/shed.h"
 #include "sandbox/user.h"
 
+#define MEMLOCK_BYTES 65536
+
 static int set_limit(int which, rlim_t value)
 {
     struct rlimit limit = {value, value};
@@ -21,7 +23,8 @@ static int set_limit(int which, rlim_t value)
 
 static int set_limits(const struct shed_limits *l)
 {
-    return set_limit(RLIMIT_CORE, 0) < 0 || set_limit(RLIMIT_NOFILE, l->files) < 0 ||
+    return set_limit(RLIMIT_CORE, 0) < 0 || set_limit(RLIMIT_MEMLOCK, MEMLOCK_BYTES) < 0 ||
+                   set_limit(RLIMIT_NOFILE, l->files) < 0 ||
                    set_limit(RLIMIT_NPROC, l->processes) < 0 || set_limit(RLIMIT_DATA, l->data) < 0
                ? -1
                : 0;
