@@ -147,16 +147,19 @@ class FrameSink:
     framed = True
 
     def __init__(self, fd):
-        self.file = FileIO(fd, "wb")
+        # Of its own: the descriptor is that of stdout, which a function may close or send elsewhere.
+        self.file = FileIO(os.dup(fd), "wb")
 
     def log(self, text, frame_type=None):
         data = text.encode("utf-8", "backslashreplace")
-        self.file.write(
+        rest = memoryview(
             (frame_type or 0xA55A0003).to_bytes(4, "big")
             + len(data).to_bytes(4, "big")
             + (time.time_ns() // 1000).to_bytes(8, "big")
             + data
         )
+        while rest:
+            rest = rest[self.file.write(rest) :]
 
     def log_error(self, lines, frame_type=None):
         self.log("\n".join(lines), frame_type or 0xA55A0017)

@@ -366,11 +366,11 @@ def test_exception(cloud, fn):
         ),
     ]
     assert (
-        "[ERROR] ValueError: Handler fails\rTraceback (most recent call last):\r"
+        "[ERROR] ValueError: Handler fails\nTraceback (most recent call last):\n"
         + NBSP * 2
-        + 'File "/var/task/app.py", line %d, in handler\r' % line
+        + 'File "/var/task/app.py", line %d, in handler\n' % line
         + NBSP * 4
-        + 'raise ValueError("Handler fails")\n'
+        + 'raise ValueError("Handler fails")END RequestId: '  # glued, as there
     ) in r.log
     # An exception is no failure of the environment.
     assert re.search("END RequestId: %s\n%s" % (r.id, report(r.id)), r.log)
@@ -385,7 +385,7 @@ def init_failure(cloud, kind, message, files=None, **options):
         payload = r.payload
         assert (payload["errorType"], payload["errorMessage"]) == (kind, message)
         assert payload["requestId"] == ""
-        assert "[ERROR] %s: %s\rTraceback" % (kind, message) in r.log
+        assert "[ERROR] %s: %s\nTraceback" % (kind, message) in r.log
         assert r.report["Status"] == "error"
         assert r.report["Error Type"] == kind
     return payload

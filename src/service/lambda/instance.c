@@ -28,8 +28,7 @@ struct instance *instance_new(struct lambda_state *lambda, struct group *group,
     in->group = group;
     in->target = target;
     target_hold(target);
-    in->output_fd = -1;
-    buf_init(&in->line, 1 << 20);
+    list_init(&in->outputs);
     buf_init(&in->tail, 1 << 20);
     in->stream = log_stream_name(&in->arena, target, clock_now_ms());
     in->log = log_stream_new(lambda, target, in->stream);
@@ -47,9 +46,6 @@ static void handle_closed(uv_handle_t *handle)
     struct instance *in = handle->data;
     if (--in->handles > 0)
         return;
-    if (in->output_fd >= 0)
-        close(in->output_fd);
-    buf_done(&in->line);
     buf_done(&in->tail);
     arena_done(&in->arena);
     arena_done(&in->error_arena);
@@ -59,9 +55,7 @@ static void handle_closed(uv_handle_t *handle)
 
 void instance_free(struct instance *in)
 {
-    if (in->env)
-        instance_read_output(in);
-    instance_flush_line(in);
+    instance_close_output(in);
     environment_free(TAKE(in->env));
     in->poll = NULL;
     http_listener_free(TAKE(in->runtime_listener));
@@ -71,8 +65,6 @@ void instance_free(struct instance *in)
     for (size_t i = 0; i < in->target->record.layer_codes.n; i++)
         code_unuse(in->lambda, in->target->record.layer_codes.items[i]);
     uv_close((uv_handle_t *)&in->timer, handle_closed);
-    if (in->output_open)
-        uv_close((uv_handle_t *)&in->output_poll, handle_closed);
 }
 
 /* ---- what is told about it ---- */
@@ -318,8 +310,7 @@ static void on_end(struct environment *env, const struct environment_exit *how, 
 {
     struct instance *in = user;
     enum instance_state was = in->state;
-    instance_read_output(in);
-    instance_flush_line(in);
+    instance_end_output(in);
     in->state = how->lost ? INSTANCE_LOST : INSTANCE_STOPPED;
     in->poll = NULL;
     bool oom = how->oom;

@@ -128,10 +128,7 @@ struct instance {
     struct arena error_arena;
 
     uv_timer_t timer;
-    uv_poll_t output_poll;
-    int output_fd;
-    bool output_open;
-    struct buf line; /* what was read of the current line */
+    struct list outputs; /* output.h: of the runtime and of extensions */
     struct buf tail; /* the end of the current invocation's log */
     int handles;     /* open libuv handles; freed with the last one */
 };
@@ -152,10 +149,12 @@ void instance_invoke(struct instance *in, struct invocation *inv);
 /* response_stream.c: whoever consumes a streamed answer has room again. */
 void invocation_drained(struct invocation *inv);
 
-/* instance_log.c */
-int instance_read_output(struct instance *in); /* what is in the pipe now */
+/* output.c: of all processes of the environment */
+void instance_read_output(struct instance *in); /* what is in the pipes now */
+void instance_flush_line(struct instance *in);  /* a line without end becomes an event */
+void instance_end_output(struct instance *in);  /* the runtime has ended: read, and flushed */
 void instance_watch_output(struct instance *in);
-void instance_flush_line(struct instance *in); /* a line without end becomes an event */
+void instance_close_output(struct instance *in);
 
 /* instance_plan.c: makes the sandbox. -ENOENT and the invocation's outcome set when the function
  * can't run here; *ret_fault names an error of the function itself. */

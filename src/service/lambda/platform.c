@@ -2,75 +2,101 @@
 #include "service/lambda/platform.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "service/lambda/instance.h"
+#include "service/lambda/report.h"
 
-#define FRAME_MAX (256 * 1024)
+#define EVENT_MAX (256 * 1024)
+
+static bool in_json(const struct instance *in)
+{
+    return str_is(in->target->c->logging_config->log_format, "JSON");
+}
 
 /* ---- log lines ---- */
 
-static void log_line(struct instance *in, int64_t time_ms, struct str line)
+static void log_event(struct instance *in, int64_t time_ms, struct str text)
 {
-    log_stream_add(in->log, time_ms, line);
-    buf_str(&in->tail, line);
+    log_stream_add(in->log, time_ms, text);
+    buf_str(&in->tail, text);
+    if (in_json(in) && text.n && text.p[text.n - 1] != '\n')
+        buf_byte(&in->tail, '\n'); /* the tail is read record by record */
     if (in->tail.n > 4 * LOG_TAIL)
         buf_drop(&in->tail, in->tail.n - 2 * LOG_TAIL);
 }
 
-void platform_output(struct instance *in, enum platform_source source,
-                     const struct platform_frame *frame)
+static enum platform_level level_named(struct str name)
 {
-    int64_t time_ms = frame->time_ms ? frame->time_ms : clock_now_ms();
-    for (struct str rest = frame->text; rest.n > 0;) {
-        size_t n = rest.n < FRAME_MAX ? rest.n : FRAME_MAX;
-        log_line(in, time_ms, str_slice(rest, 0, n));
+    static const struct {
+        const char *name;
+        enum platform_level level;
+    } levels[] = {
+        {"trace", PLATFORM_TRACE}, {"debug", PLATFORM_DEBUG},    {"info", PLATFORM_INFO},
+        {"warn", PLATFORM_WARN},   {"warning", PLATFORM_WARN},   {"error", PLATFORM_ERROR},
+        {"fatal", PLATFORM_FATAL}, {"critical", PLATFORM_FATAL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++)
+        if (str_eq_nocase(name, str_from(levels[i].name)))
+            return levels[i].level;
+    return PLATFORM_INFO;
+}
+
+/* What a JSON record says of itself; one that does not say it is of level INFO. */
+static void read_record(const struct json *record, struct platform_frame *f)
+{
+    static const char *const names[] = {"timestamp", "@timestamp", "time"};
+    int64_t time_ms;
+    bool timed = false;
+    for (size_t i = 0; i < ARRAY_LEN(names) && !timed; i++)
+        timed = clock_parse_iso8601(json_get_str(record, names[i]), &time_ms) == 0;
+    if (!f->level)
+        f->level = timed ? level_named(json_get_str(record, "level")) : PLATFORM_INFO;
+    if (timed && !f->time_ms)
+        f->time_ms = time_ms;
+}
+
+void platform_output(struct instance *in, enum platform_source source,
+                     const struct platform_frame *told)
+{
+    struct platform_frame f = *told;
+    auto_arena struct arena a;
+    arena_init(&a);
+    struct json *record = NULL;
+    if (in_json(in) && f.text.n && f.text.p[0] == '{' && json_parse(&a, f.text, &record, NULL) == 0)
+        read_record(record, &f);
+    if (!f.time_ms)
+        f.time_ms = clock_now_ms();
+    if (in_json(in) && f.level &&
+        f.level < level_named(in->target->c->logging_config->application_log_level))
+        return;
+    for (struct str rest = f.text; rest.n > 0;) {
+        size_t n = rest.n < EVENT_MAX ? rest.n : EVENT_MAX;
+        log_event(in, f.time_ms, str_slice(rest, 0, n));
         rest = str_slice(rest, n, rest.n);
     }
     (void)source;
 }
 
-/* Levels of platform lines: INIT_START and START are told at INFO, reports of failures at WARN. */
-static bool wanted(struct instance *in, const struct platform_event *e)
-{
-    const struct lambda_logging_config *c = in->target->c->logging_config;
-    return !str_is(c->log_format, "JSON") || e->status != REPORT_SUCCESS ||
-           !str_is(c->system_log_level, "WARN");
-}
-
-static void write_record(struct instance *in, const struct report_format *f, struct buf *b,
+static void log_platform(struct instance *in, const struct report_facts *facts,
                          const struct platform_event *e)
 {
-    const struct target *t = in->target;
-    const struct lambda_runtime_version_config *v = t->c->runtime_version_config;
-    struct report r = {
-        .request_id = e->request_id,
-        .version = t->version,
-        .duration_ns = e->duration_ns,
-        .init_ns = e->init_ns,
-        .memory_mb = t->c->memory_size.is,
-        .status = e->status,
-        .error_type = e->error_type,
-    };
-    switch (e->type) {
-    case PLATFORM_INIT_START:
-        report_init_start(b, f, in->runtime_version, v ? v->runtime_version_arn : S(""), t->name,
-                          t->version, in->stream, t->c->memory_size.is);
-        break;
-    case PLATFORM_INIT_REPORT:
-        if (e->status != REPORT_SUCCESS)
-            report_init_report(b, f, e->duration_ns,
-                               e->phase == PLATFORM_PHASE_INVOKE ? "invoke" : "init", e->status,
-                               e->error_type);
-        break;
-    case PLATFORM_START:
-        report_start(b, f, e->request_id, t->version);
-        break;
-    case PLATFORM_REPORT:
-        if (!in->env || environment_memory_peak(in->env, &r.peak_bytes) < 0)
-            r.peak_bytes = 0;
-        report_end(b, f, &r);
-        break;
-    default:
-        break;
+    static struct buf line; /* kept: there is a line or two in every invocation */
+    if (!line.max)
+        buf_init(&line, 1 << 20);
+    buf_clear(&line);
+    if (!in_json(in)) {
+        report_text(&line, facts, e);
+    } else if (report_level(facts, e) >=
+                   level_named(in->target->c->logging_config->system_log_level) &&
+               report_json(&line, facts, e, SCHEMA_LOG)) {
+        buf_byte(&line, '\n');
+    }
+    struct str all = buf_view(&line);
+    while (all.n > 0) { /* END and REPORT are two events */
+        ssize_t end = str_find_byte(all, '\n');
+        size_t n = end < 0 ? all.n : (size_t)end + 1;
+        log_event(in, e->time_ms, str_slice(all, 0, n));
+        all = str_slice(all, n, all.n);
     }
 }
 
@@ -81,24 +107,20 @@ void platform_emit(struct instance *in, const struct platform_event *told)
         e.time_ms = clock_now_ms();
     if (!e.mono_ns)
         e.mono_ns = clock_mono_ns();
-    if (!wanted(in, &e))
-        return;
-    auto_arena struct arena a;
-    arena_init(&a);
-    struct report_format format = {
-        .json = str_is(in->target->c->logging_config->log_format, "JSON"),
+    const struct target *t = in->target;
+    const struct lambda_runtime_version_config *v = t->c->runtime_version_config;
+    struct report_facts facts = {
+        .provisioned = in->init_type == INIT_PROVISIONED,
+        .runtime = in->runtime_version,
+        .runtime_arn = v ? v->runtime_version_arn : S(""),
+        .function = t->name,
+        .function_arn = t->c->function_arn,
+        .version = t->version,
+        .stream = in->stream,
+        .memory_mb = t->c->memory_size.is,
     };
-    if (format.json)
-        format.time = clock_iso8601(&a, e.time_ms);
-    struct buf b;
-    buf_init(&b, 1 << 20);
-    write_record(in, &format, &b, &e);
-    struct str all = buf_view(&b);
-    while (all.n > 0) { /* END and REPORT are two events */
-        ssize_t end = str_find_byte(all, '\n');
-        size_t n = end < 0 ? all.n : (size_t)end + 1;
-        log_line(in, e.time_ms, str_slice(all, 0, n));
-        all = str_slice(all, n, all.n);
-    }
-    buf_done(&b);
+    if (e.type == PLATFORM_REPORT && in->env)
+        environment_memory_peak(in->env, &facts.peak_bytes);
+    if (e.type < PLATFORM_ENV_FROZEN)
+        log_platform(in, &facts, &e);
 }

@@ -11,9 +11,11 @@
  * Every event is told, whether or not it makes a line: which does, with which level, is decided
  * here. The event and what it points to is the caller's and read during the call only. */
 #pragma once
-#include "service/lambda/report.h"
+#include "base/str.h"
 
 struct instance;
+
+enum report_status { REPORT_SUCCESS, REPORT_ERROR, REPORT_TIMEOUT, REPORT_FAILURE };
 
 enum platform_event_type {
     PLATFORM_INIT_START,
