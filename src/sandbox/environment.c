@@ -120,6 +120,17 @@ static void on_process_exited(struct environment *env)
         env->events.on_process_exit(env, env->event.index, &how, env->user);
 }
 
+static void on_socket(struct environment *env, const int *fds, size_t n_fds)
+{
+    for (size_t i = 1; i < n_fds; i++)
+        close(fds[i]);
+    int fd = n_fds ? fds[0] : env->event.error < 0 ? env->event.error : -EBADMSG;
+    if (env->events.on_socket)
+        env->events.on_socket(env, fd, env->user);
+    else if (fd >= 0)
+        close(fd);
+}
+
 static void on_event(struct environment *env, int *fds, size_t n_fds)
 {
     switch (env->event.kind) {
@@ -141,6 +152,9 @@ static void on_event(struct environment *env, int *fds, size_t n_fds)
         return;
     case EVENT_PROCESS_EXITED:
         on_process_exited(env);
+        return;
+    case EVENT_SOCKET:
+        on_socket(env, fds, n_fds);
         return;
     }
 }
@@ -313,6 +327,12 @@ int environment_spawn(struct environment *env, const char *const *argv, const ch
 int environment_signal_process(struct environment *env, int index, int sig)
 {
     struct command c = {.kind = COMMAND_SIGNAL_PROCESS, .index = index, .signal = sig};
+    return command_process(env, &c);
+}
+
+int environment_ask_socket(struct environment *env)
+{
+    struct command c = {.kind = COMMAND_SOCKET};
     return command_process(env, &c);
 }
 

@@ -320,6 +320,16 @@ static void run(struct init *in)
         send_failed(in, r, why);
 }
 
+/* A socket belongs to the network where it was made, whoever connects it. */
+static void make_socket(struct init *in)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    in->event = (struct event){.kind = EVENT_SOCKET, .error = fd < 0 ? -errno : 0};
+    message_send(in->sock, &in->event, sizeof(in->event), &fd, fd >= 0);
+    if (fd >= 0)
+        close(fd);
+}
+
 /* `bytes` and `output` come with COMMAND_SPAWN. */
 static void obey(struct init *in, const struct command *c, const char *bytes, size_t n, int output)
 {
@@ -348,6 +358,9 @@ static void obey(struct init *in, const struct command *c, const char *bytes, si
         break;
     case COMMAND_SIGNAL_PROCESS:
         signal_process(in, c->index, c->signal);
+        break;
+    case COMMAND_SOCKET:
+        make_socket(in);
         break;
     }
 }

@@ -42,6 +42,7 @@ enum event_kind {
     EVENT_FAILED,
     EVENT_EXITED,
     EVENT_PROCESS_EXITED, /* one of COMMAND_SPAWN: index, and wait_status or error */
+    EVENT_SOCKET,         /* of COMMAND_SOCKET: it comes along, or error */
 };
 struct event {
     int kind;
@@ -66,7 +67,8 @@ enum command_kind {
     COMMAND_KILL,
     COMMAND_RUN,           /* the command of a plan that was held */
     COMMAND_SPAWN,         /* index; plan items follow, and one descriptor: the output */
-    COMMAND_SIGNAL_PROCESS /* index, signal */
+    COMMAND_SIGNAL_PROCESS, /* index, signal */
+    COMMAND_SOCKET
 };
 struct command {
     int kind, signal, index;

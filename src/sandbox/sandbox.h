@@ -147,6 +147,8 @@ struct environment_events {
     /* A process of environment_spawn() ended, or could not be executed. May be NULL. */
     void (*on_process_exit)(struct environment *env, int index, const struct environment_exit *how,
                             void *user);
+    /* What environment_ask_socket() asked for: the callee owns it; or -errno. May be NULL. */
+    void (*on_socket)(struct environment *env, int fd, void *user);
 };
 
 /* Asks for a spare of the plan's kind before the first environment_start(); nothing else of the plan
@@ -174,6 +176,9 @@ int environment_spawn(struct environment *env, const char *const *argv, const ch
                       int *ret_index, int *ret_output);
 /* To the process and those of its group. One that has ended already hears nothing. */
 int environment_signal_process(struct environment *env, int index, int sig);
+/* A non-blocking, unconnected TCP socket of the environment's network, for on_socket: whoever
+ * connects it reaches what listens inside. A frozen environment gives none until it thaws. */
+int environment_ask_socket(struct environment *env);
 /* Starts the command of a plan that was held (at first, or after environment_restart()); on_start
  * follows. */
 int environment_run(struct environment *env);
