@@ -374,12 +374,10 @@ int cgroup_join(const struct cgroup *c)
     return 0;
 }
 
-static int limit_memory(const struct cgroup_hierarchy *h, const char *dir, int memory_mb)
+static int limit_memory(const struct cgroup_hierarchy *h, const char *dir, int64_t bytes)
 {
     char text[32];
-    snprintf(text, sizeof(text), "%lld", (long long)memory_mb << 20);
-    if (!memory_mb)
-        return 0;
+    snprintf(text, sizeof(text), "%lld", (long long)bytes);
     int r = file_write(dir, h->v2 ? "memory.max" : "memory.limit_in_bytes", text);
     /* No swap. Both fail on kernels without swap accounting, where there is nothing to forbid. */
     if (h->v2) {
@@ -392,14 +390,15 @@ static int limit_memory(const struct cgroup_hierarchy *h, const char *dir, int m
 }
 
 int cgroup_limit(const struct cgroups *g, const struct cgroup *c, int memory_mb, int extra_mb,
-                 int processes)
+                 int64_t shared, int processes)
 {
+    int64_t bytes = ((int64_t)(memory_mb + extra_mb) << 20) - shared;
     for (size_t i = 0; i < g->n; i++) {
         char dir[PATH_MAX], text[32];
         int r = 0;
         group_dir(&g->items[i], c->seq, dir);
-        if (g->items[i].controllers & CGROUP_MEMORY)
-            r = limit_memory(&g->items[i], dir, memory_mb ? memory_mb + extra_mb : 0);
+        if (memory_mb && (g->items[i].controllers & CGROUP_MEMORY))
+            r = limit_memory(&g->items[i], dir, bytes);
         snprintf(text, sizeof(text), "%d", processes + 1); /* init is one of them */
         if (r == 0 && (g->items[i].controllers & CGROUP_PIDS))
             r = file_write(dir, "pids.max", text);

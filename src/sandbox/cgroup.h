@@ -62,8 +62,8 @@ int cgroup_make(struct cgroups *g, struct cgroup *ret);
 void cgroup_close_fds(struct cgroup *c);
 int cgroup_join(const struct cgroup *c); /* the calling process, into the v1 hierarchies */
 /* memory_mb is what processes may have, extra_mb what their tmpfs may hold besides: see pressure.c.
- */
+ * shared: bytes of the former that they have, but that are counted elsewhere. */
 int cgroup_limit(const struct cgroups *g, const struct cgroup *c, int memory_mb, int extra_mb,
-                 int processes);
+                 int64_t shared, int processes);
 void cgroup_kill(const struct cgroups *g, const struct cgroup *c);  /* thaws and kills all in it */
 int cgroup_remove(const struct cgroups *g, const struct cgroup *c); /* -EBUSY: try later */

@@ -74,6 +74,9 @@ static void on_made(struct environment *env, const int *fds, size_t n_fds)
     for (size_t i = 0; i < CGROUP_FILES; i++)
         if ((e->files & 1U << i) && used < n_fds)
             take_over(&env->files[i], fds[used++]);
+    if (e->output && used < n_fds) /* a spare has had its own from the start */
+        take_over(&env->output, fds[used++]);
+    env->baseline = e->baseline;
     while (used < n_fds)
         close(fds[used++]);
     pressure_start(env);

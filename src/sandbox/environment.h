@@ -26,6 +26,7 @@ struct environment {
     pid_t pid;
     int freeze, memory, cpu, cpu_stat; /* enum sandbox_cgroup */
     int64_t exec_ns;
+    int64_t baseline;      /* bytes that its command shares with a zygote */
     int64_t max_rss, peak; /* highest seen so far */
     bool oom;              /* since the command was started */
     int64_t oom_before;    /* the kernel's counter when it was */

@@ -19,6 +19,7 @@
 #include "sandbox/net.h"
 #include "sandbox/root.h"
 #include "sandbox/shed.h"
+#include "sandbox/spare.h"
 
 #define SOCK_FD 3
 static int spawner_sock; /* moves to SOCK_FD when all other descriptors are closed */
@@ -30,6 +31,7 @@ struct init {
     pid_t command;
     struct plan_head head;
     struct command_plan plan;
+    struct spare spare;
     struct event event; /* too big for the stack of every function */
     struct {
         pid_t pid; /* 0: free */
@@ -105,7 +107,7 @@ static int set_up(const struct init_setup *s, char *why)
     r = net_up();
     if (r < 0)
         return why_printf(why, r, "bring the loopback up");
-    r = root_enter(why);
+    r = root_enter(true, why);
     if (r < 0)
         return r;
     r = shed_bounding_set();
@@ -170,7 +172,9 @@ static int read_command(struct init *in, struct plan_cursor plan, int *ports, si
 static int start_command(struct init *in, const int *ports, size_t n_ports, char *why)
 {
     int64_t began = clock_mono_ns();
-    pid_t pid = command_start(&in->plan, why);
+    pid_t pid = spare_feed(&in->spare, &in->plan);
+    if (pid == 0)
+        pid = command_start(&in->plan, why);
     if (pid < 0)
         return pid;
     in->command = pid;
@@ -188,14 +192,22 @@ static int tell_held(struct init *in, const int *ports, size_t n_ports)
 static int specialise(struct init *in, const char *bytes, size_t size, int *fds, size_t n_fds,
                       char *why)
 {
-    struct plan_cursor plan;
+    struct plan_cursor plan, kind, mounts;
     int ports[SANDBOX_PORTS];
     size_t n_ports = 0;
 
     int r = plan_begin(bytes, size, &in->head, &plan);
     if (r < 0)
         return why_printf(why, r, "read the plan");
-    r = root_specialise(&in->head, plan, fds + 2, n_fds - 2, why);
+    mounts = plan;
+    if (in->spare.sock) { /* what the kind needs is mounted, where its output goes is known */
+        plan_kind(plan, &kind, &mounts);
+        close(in->plan.output);
+        in->plan.output = in->spare.output;
+    }
+    r = root_attach(mounts, fds + 2, n_fds - 2, why);
+    if (r == 0)
+        r = root_finish(&in->head, why);
     if (r == 0)
         r = read_command(in, plan, ports, &n_ports, why);
     if (r == 0) {
@@ -424,6 +436,12 @@ _Noreturn void init_main(const struct init_setup *setup)
     message_send(spawner_sock, &report, sizeof(report), NULL, 0);
 
     int r = message_recv(spawner_sock, bytes, sizeof(bytes), 0, &n, fds, &n_fds);
+    if (r == 0 && spare_is_adoption(bytes, n)) {
+        if (!report.error)
+            report.error = spare_adopt(&in.spare, setup, bytes, n, fds, n_fds, report.why);
+        message_send(spawner_sock, &report, sizeof(report), NULL, 0);
+        r = message_recv(spawner_sock, bytes, sizeof(bytes), 0, &n, fds, &n_fds);
+    }
     if (r < 0 || n == 0 || n_fds < 2)
         _exit(1); /* the spawner is gone, or has no use for us */
     close(spawner_sock);

@@ -4,6 +4,7 @@
  *                                 |                         |                           ^
  *                                 +--FAILED, end            +----------EXITED-----------+
  *
+ * Waiting, it may be told before the plan which kind of command is going to come: spare.h.
  * With a plan that is held, READY is said without the command, and again after COMMAND_RUN.
  * Processes of COMMAND_SPAWN come and go (PROCESS_EXITED) in any state after the first READY.
  *

@@ -30,7 +30,8 @@ static bool plan_is_valid(const struct sandbox_plan *plan)
         plan->n_layers > SANDBOX_LAYERS || plan->memory_mb < 0 || plan->tmp_mb < 0 ||
         plan->n_binds + 4 > MESSAGE_FDS - 2)
         return false;
-    if ((plan->task_dir && plan->task_dir[0] != '/') ||
+    if ((plan->root_dir && plan->root_dir[0] != '/') ||
+        (plan->task_dir && plan->task_dir[0] != '/') ||
         (plan->runtime_dir && plan->runtime_dir[0] != '/') || (plan->cwd && plan->cwd[0] != '/'))
         return false;
     for (size_t i = 0; i < plan->n_layers; i++)
@@ -53,6 +54,28 @@ void plan_write_command(const char *const *argv, const char *const *envp, struct
         item_write(ret, PLAN_ENV, *s, NULL);
 }
 
+/* Not what belongs to the function alone. */
+static void kind_write(const struct sandbox_plan *plan, struct buf *ret)
+{
+    const struct sandbox_spare *spare = plan->spare;
+    if (spare) {
+        const char *dir = spare->zygote_dir;
+        item_write(ret, PLAN_SPARE, dir ? "fork" : "exec", dir ? dir : "");
+        for (const char *const *e = spare->envp; *e; e++)
+            item_write(ret, PLAN_SPARE_ENV, *e, NULL);
+    }
+    if (plan->runtime_dir)
+        item_write(ret, PLAN_BIND, plan->runtime_dir, "/var/runtime");
+    for (size_t i = 0; i < plan->n_binds; i++)
+        item_write(ret, PLAN_BIND, plan->binds[i].from, plan->binds[i].to);
+    for (size_t i = 0; i < plan->n_links; i++)
+        item_write(ret, PLAN_LINK, plan->links[i].target, plan->links[i].path);
+    for (const char *const *s = plan->argv; *s; s++)
+        item_write(ret, PLAN_ARG, *s, NULL);
+    if (spare)
+        item_write(ret, PLAN_KIND_END, "", NULL);
+}
+
 int plan_write(const struct sandbox_plan *plan, struct buf *ret)
 {
     if (!plan_is_valid(plan))
@@ -66,25 +89,23 @@ int plan_write(const struct sandbox_plan *plan, struct buf *ret)
         .held = plan->held,
     };
     buf_add(ret, &head, sizeof(head));
+    kind_write(plan, ret);
+    if (plan->root_dir)
+        item_write(ret, PLAN_ROOT, plan->root_dir, NULL);
     if (plan->task_dir)
         item_write(ret, PLAN_BIND, plan->task_dir, "/var/task");
-    if (plan->runtime_dir)
-        item_write(ret, PLAN_BIND, plan->runtime_dir, "/var/runtime");
     if (plan->n_layers == 1)
         item_write(ret, PLAN_BIND, plan->layer_dirs[0], "/opt");
     else if (plan->n_layers > 1)
         layers_write(ret, plan->layer_dirs, plan->n_layers);
-    for (size_t i = 0; i < plan->n_binds; i++)
-        item_write(ret, PLAN_BIND, plan->binds[i].from, plan->binds[i].to);
-    for (size_t i = 0; i < plan->n_links; i++)
-        item_write(ret, PLAN_LINK, plan->links[i].target, plan->links[i].path);
     for (size_t i = 0; i < plan->n_ports; i++) {
         char number[8];
         snprintf(number, sizeof(number), "%u", plan->ports[i].port);
         item_write(ret, PLAN_PORT, number, plan->ports[i].datagram ? "udp" : "tcp");
     }
     item_write(ret, PLAN_CWD, plan->cwd ? plan->cwd : "/var/task", NULL);
-    plan_write_command(plan->argv, plan->envp, ret);
+    for (const char *const *e = plan->envp; *e; e++)
+        item_write(ret, PLAN_ENV, *e, NULL);
     return buf_failed(ret) ? -E2BIG : 0;
 }
 
@@ -108,6 +129,22 @@ bool plan_next(struct plan_cursor *c, struct plan_item *ret, const char **ret_te
     c->p = text + ret->size;
     *ret_text = text;
     return true;
+}
+
+bool plan_kind(struct plan_cursor plan, struct plan_cursor *ret_kind, struct plan_cursor *ret_rest)
+{
+    struct plan_item item;
+    const char *text, *begin = plan.p;
+    if (!plan_next(&plan, &item, &text) || item.kind != PLAN_SPARE)
+        return false;
+    while (plan_next(&plan, &item, &text)) {
+        if (item.kind != PLAN_KIND_END)
+            continue;
+        *ret_kind = (struct plan_cursor){begin, plan.p};
+        *ret_rest = plan;
+        return true;
+    }
+    return false;
 }
 
 const char *plan_text_after(const struct plan_item *item, const char *text, const char *s)

@@ -13,10 +13,27 @@
 /* daemon -> spawner: a plan (struct plan_head, then items), with two fds: the environment's socket
  * and the write end of its output. The spawner hands the same bytes to an init, with more fds: one
  * mount for each PLAN_BIND and PLAN_LAYERS, in order. */
-enum plan_kind { PLAN_BIND = 1, PLAN_LAYERS, PLAN_LINK, PLAN_PORT, PLAN_ARG, PLAN_ENV, PLAN_CWD };
+enum plan_kind {
+    PLAN_BIND = 1,
+    PLAN_LAYERS,
+    PLAN_LINK,
+    PLAN_PORT,
+    PLAN_ARG,
+    PLAN_ENV,
+    PLAN_CWD,
+    PLAN_ROOT, /* comes before everything else */
+    /* A plan with spares begins with what its kind is made of: PLAN_SPARE, its variables, the
+     * binds and links of the runtime, the arguments, PLAN_KIND_END. */
+    PLAN_SPARE, /* "fork" or "exec", then the zygote's folder or "" */
+    PLAN_SPARE_ENV,
+    PLAN_KIND_END
+};
 struct plan_head {
     int memory_mb, tmp_mb, max_processes, max_files;
-    int held; /* the command waits for COMMAND_RUN */
+    int held;  /* the command waits for COMMAND_RUN */
+    int adopt; /* spawner -> init: only the kind's part, for a spare. Three fds go before the
+                * mounts: init's end of the spare's socket, the output, the spare's end of the
+                * socket ("exec" only) */
 };
 struct plan_item {
     uint32_t kind, size; /* size of the content that follows: NUL-terminated strings */
@@ -32,6 +49,8 @@ int plan_begin(const void *bytes, size_t n, struct plan_head *ret_head, struct p
 bool plan_next(struct plan_cursor *c, struct plan_item *ret, const char **ret_text);
 /* Only what a process is made of: PLAN_ARG and PLAN_ENV. */
 void plan_write_command(const char *const *argv, const char *const *envp, struct buf *ret);
+/* False: no spare fits. *ret_kind: the kind's part, *ret_rest: what follows. */
+bool plan_kind(struct plan_cursor plan, struct plan_cursor *ret_kind, struct plan_cursor *ret_rest);
 /* The string after s in the same item, or NULL. */
 const char *plan_text_after(const struct plan_item *item, const char *text, const char *s);
 
@@ -52,6 +71,8 @@ struct event {
     unsigned files;               /* MADE: bit i set: cgroup file i comes along, after the pidfd */
     int freeze, memory, cpu_stat; /* MADE: enum sandbox_cgroup of each */
     int cpu;                      /* the same */
+    int output;                   /* MADE: the last descriptor is the output's read end */
+    int64_t baseline;             /* MADE: bytes of memory shared with the zygote */
     int wait_status;              /* EXITED, PROCESS_EXITED */
     int64_t max_rss;              /* EXITED: bytes */
     int64_t exec_ns;              /* READY */

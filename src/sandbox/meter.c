@@ -62,7 +62,7 @@ static bool cgroup_peak(const struct environment *env, int64_t *ret)
     int64_t mapped = meter_number(stat, v2 ? "file_mapped" : "mapped_file");
     int64_t own = meter_number(stat, v2 ? "anon" : "rss");
     int64_t value = strtoll(peak, NULL, 10) - (cache > mapped ? cache - mapped : 0);
-    *ret = value > own ? value : own;
+    *ret = (value > own ? value : own) + env->baseline;
     return true;
 }
 

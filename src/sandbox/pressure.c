@@ -20,7 +20,7 @@
 
 static int64_t limit_of(const struct environment *env)
 {
-    return (int64_t)env->memory_mb << 20;
+    return ((int64_t)env->memory_mb << 20) - env->baseline;
 }
 
 static void look(struct environment *env);

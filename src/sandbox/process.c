@@ -2,9 +2,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -19,32 +19,26 @@
 #include "base/mem.h"
 #include "sandbox/abilities.h"
 #include "sandbox/init.h"
+#include "sandbox/kinds.h"
 #include "sandbox/message.h"
 #include "sandbox/process.h"
 #include "sandbox/root.h"
 
 #define REFILL_AFTER_MS 20 /* the command that was started last needs the processors now */
 #define RETRY_MS 5
+#define AGE_MS 10000 /* kinds are looked at */
+#define SHELLS 2
 
-/* An environment as the spawner sees it: first a spare, then used, then dead until its control
- * groups are gone. */
-struct shell {
-    struct list link; /* in process.shells */
-    pid_t pid;
-    int pidfd; /* and the control group's files: closed once it is used */
-    int sock;  /* kept open: closing it with a report unread would take the plan away, too */
-    bool used, dead;
-    struct cgroup cgroup;
-};
+/* What the loop waits for; the address of one is what epoll gives back. */
+enum source { SOURCE_CONTROL, SOURCE_SIGNALS };
+static const enum source control_source = SOURCE_CONTROL, signals_source = SOURCE_SIGNALS;
 
 struct process {
-    int control, signals;
+    int control, signals, events;
     struct spawner_options options;
-    struct cgroups cgroups;
-    struct sock_fprog filter;
-    struct sandbox_abilities abilities;
-    struct list shells;
-    int spares;
+    struct machine machine;
+    struct list shells, kinds;
+    int spares;           /* shells that wait and are of no kind */
     int64_t refill_at_ms; /* 0: no need */
     bool stopping;
 };
@@ -54,95 +48,179 @@ static int64_t now_ms(void)
     return clock_mono_ns() / 1000000;
 }
 
+/* Without a kind: for commands of which nothing is known before. */
+static int least_shells(const struct process *p)
+{
+    return p->options.spares == SPARES_ADAPTIVE ? SHELLS : p->options.spares;
+}
+
 /* ---- shells ---- */
 
-static void shell_close_fds(struct shell *s)
+static void watch(struct process *p, int fd, const void *what)
 {
-    if (s->pidfd >= 0)
-        close(s->pidfd);
-    s->pidfd = -1;
-    cgroup_close_fds(&s->cgroup);
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = (void *)what};
+    epoll_ctl(p->events, EPOLL_CTL_ADD, fd, &e);
 }
 
-static void shell_close_sock(struct shell *s)
+/* Closing is not enough: a child that is being made still has it. */
+static void unwatch(struct process *p, int fd)
 {
-    if (s->sock >= 0)
-        close(s->sock);
-    s->sock = -1;
+    epoll_ctl(p->events, EPOLL_CTL_DEL, fd, NULL);
 }
 
-static pid_t clone_shell(const struct process *p, struct shell *s)
+static int make_shell(struct process *p, struct shell **ret, char *why)
 {
-    struct clone_args args = {
-        .flags =
-            CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_PIDFD,
-        .pidfd = (uint64_t)(uintptr_t)&s->pidfd,
-        .exit_signal = SIGCHLD,
-    };
-    if (s->cgroup.dir_v2 >= 0) {
-        args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = (uint64_t)s->cgroup.dir_v2;
-    }
-    return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-}
-
-static int shell_make(struct process *p, struct shell **ret, char *why)
-{
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return why_printf(why, -errno, "make a socket pair");
-    struct shell *s = MEM_NEW(struct shell);
-    s->sock = pair[0];
-    s->pidfd = -1;
-    int r = cgroup_make(&p->cgroups, &s->cgroup);
-    if (r < 0) {
-        close(pair[0]);
-        close(pair[1]);
-        free(s);
-        return why_printf(why, r, "make a control group");
-    }
-
-    s->pid = clone_shell(p, s);
-    if (s->pid == 0) {
-        struct init_setup setup = {
-            .spawner_sock = pair[1],
-            .cgroup = &s->cgroup,
-            .filter = p->abilities.seccomp ? &p->filter : NULL,
-            .user_namespace = p->abilities.user_namespace,
-            .memory_is_limited = p->abilities.memory != SANDBOX_CGROUP_NONE,
-            .processes_are_limited = p->abilities.pids != SANDBOX_CGROUP_NONE,
-        };
-        init_main(&setup);
-    }
-    r = s->pid < 0 ? why_printf(why, -errno, "make namespaces") : 0;
-    close(pair[1]);
-    if (r < 0) {
-        shell_close_fds(s);
-        shell_close_sock(s);
-        cgroup_remove(&p->cgroups, &s->cgroup);
-        free(s);
+    int r = shell_make(&p->machine, ret, why);
+    if (r < 0)
         return r;
-    }
-    list_append(&p->shells, &s->link);
+    list_append(&p->shells, &(*ret)->link);
     p->spares++;
-    *ret = s;
     return 0;
 }
 
 static void shell_remove(struct process *p, struct shell *s)
 {
-    if (cgroup_remove(&p->cgroups, &s->cgroup) < 0)
-        return; /* somebody in it is still on the way out: the loop comes back */
+    if (s->spare == SPARE_FORKING || cgroup_remove(&p->machine.cgroups, &s->cgroup) < 0)
+        return; /* an answer is due, or somebody in it is still on the way out: the loop comes back
+                 */
     list_remove(&s->link);
     free(s);
 }
 
-static struct shell *find_spare(struct process *p)
+static struct shell *find_spare(struct process *p, const struct kind *k)
 {
     LIST_EACH(&p->shells, struct shell, link, s)
-        if (!s->used && !s->dead)
+        if (!s->used && !s->dead && s->kind == k && (!k || s->spare == SPARE_READY))
             return s;
     return NULL;
+}
+
+/* ---- kinds ---- */
+
+static int adopt(struct process *p, struct shell *s, struct kind *k, char *why)
+{
+    int r = shell_adopt(s, k, why);
+    p->spares--;
+    watch(p, s->sock, s);
+    if (r < 0)
+        kill(s->pid, SIGKILL);
+    return r;
+}
+
+static void on_zygote_end(struct process *p, struct kind *k)
+{
+    if (k->sock >= 0)
+        unwatch(p, k->sock);
+    LIST_EACH(&k->forking, struct shell, queue, s)
+        if (!s->used)
+            kill(s->pid, SIGKILL);
+    zygote_end(k, now_ms());
+}
+
+static void on_kind_gone(struct kind *k, void *user)
+{
+    struct process *p = user;
+    on_zygote_end(p, k);
+    LIST_EACH(&p->shells, struct shell, link, s) {
+        if (s->kind != k)
+            continue;
+        if (!s->used && !s->dead)
+            kill(s->pid, SIGKILL);
+        if (s->spare == SPARE_ADOPTING)
+            s->spare = SPARE_NONE;
+        s->kind = NULL;
+        s->used = true;
+        shell_close_unneeded(s);
+    }
+    kind_free(k);
+}
+
+static int kind_count(struct process *p, const struct kind *k)
+{
+    int n = 0;
+    LIST_EACH(&p->shells, struct shell, link, s)
+        n += !s->used && !s->dead && s->kind == k;
+    return n;
+}
+
+static bool can_make(const struct kind *k)
+{
+    return k->forks ? k->zygote_ready : true;
+}
+
+/* Something from a shell: its set-up, and then its adoption, are over. */
+static void on_shell_report(struct process *p, struct shell *s)
+{
+    static struct shell_report report;
+    size_t n, n_fds;
+    int r = message_recv(s->sock, &report, sizeof(report), 0, &n, NULL, &n_fds);
+    bool failed = r < 0 || n != sizeof(report) || report.error;
+    if (!failed && --s->reports_due > 0)
+        return;
+    unwatch(p, s->sock);
+    if (s->spare != SPARE_ADOPTING)
+        return;
+    s->spare = SPARE_NONE;
+    if (!failed && s->kind->forks && s->kind->zygote_ready)
+        failed = zygote_fork(s->kind, s, &p->machine) < 0;
+    else if (!failed && !s->kind->forks)
+        s->spare = SPARE_READY;
+    else
+        failed = true;
+    shell_close_unneeded(s);
+    if (failed && !s->used)
+        kill(s->pid, SIGKILL);
+}
+
+static void on_zygote(struct process *p, struct kind *k)
+{
+    struct shell *s;
+    int error;
+    if (zygote_hear(k, &s, &error) < 0) {
+        on_zygote_end(p, k);
+        return;
+    }
+    if (!s)
+        return;
+    s->spare = error ? SPARE_NONE : SPARE_READY;
+    if (error && !s->used && !s->dead)
+        kill(s->pid, SIGKILL);
+}
+
+/* One step towards what is wanted; false: nothing was to be done. */
+static bool make_some(struct process *p)
+{
+    char why[WHY_MAX];
+    struct shell *s;
+    LIST_EACH(&p->kinds, struct kind, link, k) {
+        if (!kind_age(k, p->options.spares, now_ms())) {
+            on_kind_gone(k, p);
+            continue;
+        }
+        if (k->want > 0 && k->forks && !k->zygote && now_ms() >= k->retry_ms) {
+            if (zygote_start(k, &p->machine, why) == 0)
+                watch(p, k->sock, k);
+            else
+                on_zygote_end(p, k);
+            return true;
+        }
+        int n = kind_count(p, k);
+        if (n > k->want && (s = find_spare(p, k))) {
+            s->used = true;
+            kill(s->pid, SIGKILL);
+        }
+        if (n >= k->want || !can_make(k))
+            continue;
+        s = NULL;
+        if (make_shell(p, &s, why) < 0 || adopt(p, s, k, why) < 0)
+            p->refill_at_ms = now_ms() + 1000;
+        return true;
+    }
+    if (p->spares >= least_shells(p))
+        return false;
+    if (make_shell(p, &s, why) < 0)
+        p->refill_at_ms = now_ms() + 1000;
+    return true;
 }
 
 /* ---- starting ---- */
@@ -160,7 +238,7 @@ static int open_mounts(struct process *p, struct order *o, struct plan_cursor pl
     const char *text;
     while (plan_next(&plan, &item, &text)) {
         int fd, r;
-        if (item.kind == PLAN_BIND)
+        if (item.kind == PLAN_BIND || item.kind == PLAN_ROOT)
             r = mount_open(text, &fd);
         else if (item.kind == PLAN_LAYERS)
             r = layers_open(&item, text, p->options.cache_dir, &fd);
@@ -168,6 +246,8 @@ static int open_mounts(struct process *p, struct order *o, struct plan_cursor pl
             continue;
         if (r < 0 && item.kind == PLAN_LAYERS)
             return why_printf(why, r, "merge layers from %s on", text);
+        if (r < 0 && item.kind == PLAN_ROOT)
+            return why_printf(why, r, "take %s as the root", text);
         if (r < 0)
             return why_printf(why, r, "bind %s to %s", text, plan_text_after(&item, text, text));
         if (o->n_fds == MESSAGE_FDS) {
@@ -179,55 +259,75 @@ static int open_mounts(struct process *p, struct order *o, struct plan_cursor pl
     return 0;
 }
 
-static int send_made(struct process *p, const struct shell *s, int sock)
+/* A shell for this plan: a spare of its kind, one that becomes it meanwhile, or any. */
+static int choose(struct process *p, struct kind *k, struct shell **ret, char *why)
 {
-    struct event e = {
-        .kind = EVENT_MADE,
-        .pid = s->pid,
-        .freeze = p->abilities.freeze,
-        .memory = p->abilities.memory,
-        .cpu = p->abilities.cpu,
-        .cpu_stat = cgroups_cpu_stat_kind(&p->cgroups),
-    };
-    int fds[CGROUP_FILES + 1] = {s->pidfd};
-    size_t n = 1;
-    for (size_t i = 0; i < CGROUP_FILES; i++) {
-        if (s->cgroup.files[i] < 0)
-            continue;
-        e.files |= 1U << i;
-        fds[n++] = s->cgroup.files[i];
+    struct shell *s = k ? find_spare(p, k) : NULL;
+    int r = 0;
+    if (!s) {
+        s = find_spare(p, NULL);
+        r = s ? 0 : make_shell(p, &s, why);
+        if (r == 0 && k && k->forks && k->zygote_ready)
+            r = adopt(p, s, k, why);
     }
-    return message_send(sock, &e, sizeof(e), fds, n);
+    *ret = s;
+    return r;
 }
 
 static int carry_out(struct process *p, struct order *o, char *why)
 {
     struct plan_head head;
-    struct plan_cursor plan;
-    struct shell *s = find_spare(p);
+    struct plan_cursor plan, part, rest;
+    struct shell *s;
 
-    if (p->abilities.error) {
-        snprintf(why, WHY_MAX, "%.*s", WHY_MAX - 1, p->abilities.note);
-        return p->abilities.error;
+    if (p->machine.abilities.error) {
+        snprintf(why, WHY_MAX, "%.*s", WHY_MAX - 1, p->machine.abilities.note);
+        return p->machine.abilities.error;
     }
     int r = plan_begin(o->bytes, o->size, &head, &plan);
-    if (r == 0)
-        r = open_mounts(p, o, plan, why);
-    if (r == 0 && !s)
-        r = shell_make(p, &s, why);
+    if (r < 0)
+        return why_printf(why, r, "read the plan");
+    struct kind *k = NULL;
+    if (p->options.spares != 0) {
+        k = kinds_find(&p->kinds, o->bytes, o->size, on_kind_gone, p);
+        if (k)
+            kind_used(k, p->options.spares, now_ms());
+    }
+    r = choose(p, k, &s, why);
     if (r < 0)
         return r;
-
-    r = cgroup_limit(&p->cgroups, &s->cgroup, head.memory_mb, head.tmp_mb, head.max_processes);
+    if (s->kind && plan_kind(plan, &part, &rest))
+        plan = rest;
+    else
+        p->spares--;
+    s->used = true; /* whatever happens: nobody else shall have it */
+    r = open_mounts(p, o, plan, why);
+    if (r == 0) {
+        int64_t shared = s->kind ? s->kind->baseline : 0;
+        r = cgroup_limit(&p->machine.cgroups, &s->cgroup, head.memory_mb, head.tmp_mb, shared,
+                         head.max_processes);
+        if (r < 0)
+            why_printf(why, r, "set the limits");
+    }
+    if (r == 0) {
+        r = shell_send_made(&p->machine, s, o->fds[0]);
+        if (r == 0)
+            r = message_send(s->sock, o->bytes, o->size, o->fds, o->n_fds);
+        if (r < 0)
+            why_printf(why, r, "hand over the plan");
+    }
     if (r < 0)
-        return why_printf(why, r, "set the limits");
-    r = send_made(p, s, o->fds[0]);
-    if (r == 0)
-        r = message_send(s->sock, o->bytes, o->size, o->fds, o->n_fds);
-    s->used = true; /* whatever happened: nobody else shall have it */
-    p->spares--;
-    shell_close_fds(s);
-    return r < 0 ? why_printf(why, r, "hand over the plan") : 0;
+        kill(s->pid, SIGKILL);
+    shell_close_unneeded(s);
+    return r;
+}
+
+/* A plan without descriptors only tells what kind is going to be wanted. */
+static void expect(struct process *p, const struct order *o)
+{
+    struct kind *k = kinds_find(&p->kinds, o->bytes, o->size, on_kind_gone, p);
+    if (k && !k->used_ms)
+        kind_used(k, p->options.spares, now_ms());
 }
 
 static void on_control(struct process *p)
@@ -247,6 +347,8 @@ static void on_control(struct process *p)
         if (failed.error < 0)
             message_send(o.fds[0], &failed, sizeof(failed), NULL, 0);
         p->refill_at_ms = now_ms() + REFILL_AFTER_MS;
+    } else if (o.n_fds == 0 && p->options.spares != 0) {
+        expect(p, &o);
     }
     for (size_t i = 0; i < o.n_fds; i++)
         close(o.fds[i]);
@@ -263,15 +365,21 @@ static void retry_removals(struct process *p)
 
 static void on_death(struct process *p, pid_t pid)
 {
+    LIST_EACH(&p->kinds, struct kind, link, k)
+        if (k->zygote == pid) {
+            k->zygote = 0;
+            on_zygote_end(p, k);
+            return;
+        }
     LIST_EACH(&p->shells, struct shell, link, s) {
         if (s->pid != pid)
             continue;
         if (!s->used) {
-            p->spares--;
+            p->spares -= s->kind == NULL;
             p->refill_at_ms = now_ms() + 1000; /* not in a tight circle */
         }
-        shell_close_fds(s);
-        shell_close_sock(s);
+        unwatch(p, s->sock);
+        shell_close_all(s);
         s->dead = true;
         shell_remove(p, s);
         return;
@@ -296,36 +404,71 @@ static bool any_dead(struct process *p)
     return false;
 }
 
+/* When make_some() has something to do, -1: never. */
+static int64_t due_ms(struct process *p)
+{
+    int64_t due = p->spares < least_shells(p) ? p->refill_at_ms : -1;
+    LIST_EACH(&p->kinds, struct kind, link, k) {
+        int64_t at = -1;
+        if (k->forks && !k->zygote)
+            at = k->want > 0 ? k->retry_ms : -1;
+        else if (can_make(k) && kind_count(p, k) != k->want)
+            at = p->refill_at_ms;
+        if (at >= 0 && (due < 0 || at < due))
+            due = at;
+    }
+    return due;
+}
+
 static int next_timeout(struct process *p)
 {
-    int timeout = any_dead(p) ? RETRY_MS : -1;
-    if (p->spares >= p->options.spares || p->abilities.error)
+    int timeout = any_dead(p) ? RETRY_MS : list_empty(&p->kinds) ? -1 : AGE_MS;
+    int64_t due = p->machine.abilities.error ? -1 : due_ms(p);
+    if (due < 0)
         return timeout;
-    int64_t wait = p->refill_at_ms - now_ms();
+    int64_t wait = due - now_ms();
     wait = wait < 0 ? 0 : wait;
     return timeout >= 0 && timeout < wait ? timeout : (int)wait;
 }
 
+static void dispatch(struct process *p, void *what)
+{
+    if (what == &control_source) {
+        on_control(p);
+        return;
+    }
+    if (what == &signals_source) {
+        on_signal(p);
+        return;
+    }
+    LIST_EACH(&p->kinds, struct kind, link, k)
+        if (k == what) {
+            on_zygote(p, k);
+            return;
+        }
+    LIST_EACH(&p->shells, struct shell, link, s)
+        if (s == what && !s->dead) {
+            on_shell_report(p, s);
+            return;
+        }
+}
+
 static void serve(struct process *p)
 {
-    struct pollfd fds[] = {{.fd = p->control, .events = POLLIN},
-                           {.fd = p->signals, .events = POLLIN}};
+    watch(p, p->control, &control_source);
+    watch(p, p->signals, &signals_source);
     while (!p->stopping) {
-        int n = poll(fds, ARRAY_LEN(fds), next_timeout(p));
+        struct epoll_event e;
+        int n = epoll_wait(p->events, &e, 1, next_timeout(p));
         if (n < 0)
             continue;
-        if (fds[0].revents)
-            on_control(p);
-        if (fds[1].revents)
-            on_signal(p);
-        if (n > 0)
+        if (n > 0) {
+            dispatch(p, e.data.ptr);
             continue; /* work first, spares when there is none */
+        }
         retry_removals(p);
-        char why[WHY_MAX];
-        struct shell *s;
-        if (p->spares < p->options.spares && now_ms() >= p->refill_at_ms &&
-            shell_make(p, &s, why) < 0)
-            p->refill_at_ms = now_ms() + 1000;
+        if (now_ms() >= p->refill_at_ms && !p->machine.abilities.error)
+            make_some(p);
     }
 }
 
@@ -334,13 +477,15 @@ static void end_all(struct process *p)
     LIST_EACH(&p->shells, struct shell, link, s) {
         if (!s->dead)
             kill(s->pid, SIGKILL);
-        cgroup_kill(&p->cgroups, &s->cgroup); /* thaws what is frozen, too */
+        cgroup_kill(&p->machine.cgroups, &s->cgroup); /* thaws what is frozen, too */
     }
+    LIST_EACH(&p->kinds, struct kind, link, k)
+        on_kind_gone(k, p);
     while (waitpid(-1, NULL, 0) > 0)
         ;
     LIST_EACH(&p->shells, struct shell, link, s)
-        cgroup_remove(&p->cgroups, &s->cgroup);
-    cgroups_close(&p->cgroups);
+        cgroup_remove(&p->machine.cgroups, &s->cgroup);
+    cgroups_close(&p->machine.cgroups);
     layers_forget_all(p->options.cache_dir);
 }
 
@@ -348,16 +493,16 @@ static void end_all(struct process *p)
 
 static void look_at_machine(struct process *p)
 {
-    struct sandbox_abilities *a = &p->abilities;
+    struct sandbox_abilities *a = &p->machine.abilities;
     if (p->options.without_overlay)
         layers_avoid_overlay();
     a->overlay = layers_have_overlay();
-    a->seccomp = filter_compile(&p->filter) == 0;
-    a->memory = cgroups_kind(&p->cgroups, CGROUP_MEMORY);
-    a->cpu = cgroups_kind(&p->cgroups, CGROUP_CPU);
-    a->pids = cgroups_kind(&p->cgroups, CGROUP_PIDS);
-    a->freeze = cgroups_kind(&p->cgroups, CGROUP_FREEZER);
-    a->kill = cgroups_kill_kind(&p->cgroups);
+    a->seccomp = filter_compile(&p->machine.filter) == 0;
+    a->memory = cgroups_kind(&p->machine.cgroups, CGROUP_MEMORY);
+    a->cpu = cgroups_kind(&p->machine.cgroups, CGROUP_CPU);
+    a->pids = cgroups_kind(&p->machine.cgroups, CGROUP_PIDS);
+    a->freeze = cgroups_kind(&p->machine.cgroups, CGROUP_FREEZER);
+    a->kill = cgroups_kill_kind(&p->machine.cgroups);
 
     abilities_describe(a);
 }
@@ -368,9 +513,10 @@ static int make_first(struct process *p, char *why)
     struct shell *s;
     struct shell_report report;
     size_t n, n_fds;
-    int r = shell_make(p, &s, why);
+    int r = make_shell(p, &s, why);
     if (r < 0)
         return r;
+    s->reports_due--;
     r = message_recv(s->sock, &report, sizeof(report), 0, &n, NULL, &n_fds);
     if (r == 0 && n != sizeof(report))
         r = -EIO;
@@ -425,27 +571,30 @@ _Noreturn void spawner_main(int control, const struct spawner_options *options)
 
     p.options = *options;
     list_init(&p.shells);
+    list_init(&p.kinds);
     pid_t parent = getppid();
     detach_from_daemon(&control);
     p.control = control;
     p.signals = open_signals();
-    int r = namespaces_own(&p.abilities, why);
+    p.events = epoll_create1(EPOLL_CLOEXEC);
+    int r = namespaces_own(&p.machine.abilities, why);
     prctl(PR_SET_PDEATHSIG, SIGTERM); /* besides the socket's end; after the ids have changed */
     if (getppid() != parent)
         _exit(0);
     if (r == 0)
         r = stage_open(why);
     if (r == 0) {
-        cgroups_open(&p.cgroups);
+        cgroups_open(&p.machine.cgroups);
         look_at_machine(&p);
         r = make_first(&p, why);
     }
-    p.abilities.error = r;
-    p.abilities.can_run = r == 0;
-    p.abilities.net_namespace = r == 0;
+    p.machine.abilities.error = r;
+    p.machine.abilities.can_run = r == 0;
+    p.machine.abilities.net_namespace = r == 0;
     if (r < 0)
-        snprintf(p.abilities.note, sizeof(p.abilities.note), "cannot run functions: %s", why);
-    report.abilities = p.abilities;
+        snprintf(p.machine.abilities.note, sizeof(p.machine.abilities.note),
+                 "cannot run functions: %s", why);
+    report.abilities = p.machine.abilities;
     message_send(p.control, &report, sizeof(report), NULL, 0);
 
     serve(&p);

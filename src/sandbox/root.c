@@ -300,9 +300,11 @@ static int op_run(const struct op *op)
     return -EINVAL;
 }
 
-static int ops_run(const struct op *ops, size_t n, char *why)
+static int ops_run(const struct op *ops, size_t n, bool with_proc, char *why)
 {
     for (size_t i = 0; i < n; i++) {
+        if (ops[i].kind == OP_PROC && !with_proc)
+            continue; /* then there is nothing below it to hide either */
         int r = op_run(&ops[i]);
         if (r < 0)
             return why_printf(why, r, "prepare /%s", ops[i].path);
@@ -352,7 +354,7 @@ int stage_open(char *why)
     /* Read-only copies are made of it, it itself must never propagate anywhere. */
     if (mount(NULL, stage, NULL, MS_PRIVATE, NULL) < 0 || chdir(stage) < 0)
         return why_printf(why, -errno, "enter %s", stage);
-    r = ops_run(stage_ops, ARRAY_LEN(stage_ops), why);
+    r = ops_run(stage_ops, ARRAY_LEN(stage_ops), true, why);
     if (chdir("/") < 0 && r == 0)
         r = -errno;
     return r;
@@ -372,14 +374,14 @@ static int pivot(void)
     return 0;
 }
 
-int root_enter(char *why)
+int root_enter(bool with_proc, char *why)
 {
     char path[PATH_MAX];
     snprintf(path, sizeof(path), "%s/" STAGE_NEW, stage);
     int r = mount_or_errno("tmpfs", path, MS_NOSUID | MS_NODEV, "mode=755,size=1m");
     if (r < 0 || chdir(path) < 0)
         return why_printf(why, r < 0 ? r : -errno, "mount a root");
-    r = ops_run(root_ops, ARRAY_LEN(root_ops), why);
+    r = ops_run(root_ops, ARRAY_LEN(root_ops), with_proc, why);
     if (r < 0)
         return r;
     r = pivot();
@@ -424,12 +426,46 @@ static int place_link(const char *target, const char *path)
     return symlink(target, path) < 0 ? -errno : 0;
 }
 
+/* A plan's own root takes the place of the one that was put together here. What all environments
+ * share goes along; the places for it are in the new root, or this is no root. */
+static int root_change(int fd)
+{
+    static const struct {
+        const char *path;
+        uint64_t attributes;
+    } shared[] = {
+        {"/dev", 0},
+        {"/proc", 0},
+        {"/etc/hosts", BIND_SAFE},
+        {"/etc/resolv.conf", BIND_SAFE},
+    };
+    int r = make_dir("/new", 0755);
+    if (r == 0)
+        r = attach(fd, "/new");
+    for (size_t i = 0; i < ARRAY_LEN(shared) && r == 0; i++) {
+        char to[32];
+        snprintf(to, sizeof(to), "/new%s", shared[i].path);
+        r = bind_to(shared[i].path, to, shared[i].attributes);
+    }
+    if (r < 0)
+        return r;
+    if (chdir("/new") < 0)
+        return -errno;
+    r = pivot();
+    return r < 0 || chdir("/") == 0 ? r : -errno;
+}
+
 static int plan_item_run(const struct plan_item *item, const char *text, int *mounts, size_t n,
                          size_t *used, char *why)
 {
     const char *to = plan_text_after(item, text, text);
     int r = 0;
     switch (item->kind) {
+    case PLAN_ROOT:
+        if (*used >= n)
+            return why_printf(why, -EBADMSG, "take %s as the root", text);
+        r = root_change(mounts[(*used)++]);
+        return r < 0 ? why_printf(why, r, "take %s as the root", text) : 0;
     case PLAN_BIND:
     case PLAN_LAYERS:
         if (item->kind == PLAN_LAYERS)
@@ -446,8 +482,7 @@ static int plan_item_run(const struct plan_item *item, const char *text, int *mo
     return 0;
 }
 
-int root_specialise(const struct plan_head *head, struct plan_cursor plan, int *mounts, size_t n,
-                    char *why)
+int root_attach(struct plan_cursor plan, int *mounts, size_t n, char *why)
 {
     struct plan_item item;
     const char *text;
@@ -457,12 +492,21 @@ int root_specialise(const struct plan_head *head, struct plan_cursor plan, int *
         r = plan_item_run(&item, text, mounts, n, &used, why);
     for (size_t i = 0; i < n; i++)
         close(mounts[i]);
-    if (r < 0)
-        return r;
+    return r;
+}
 
+int root_attach_one(int mount, const char *to)
+{
+    int r = place_mount(mount, to);
+    close(mount);
+    return r;
+}
+
+int root_finish(const struct plan_head *head, char *why)
+{
     char options[64];
     snprintf(options, sizeof(options), "mode=1777,size=%dm", head->tmp_mb);
-    r = mount_or_errno("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, options);
+    int r = mount_or_errno("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, options);
     if (r < 0)
         return why_printf(why, r, "mount /tmp");
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};

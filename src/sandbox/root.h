@@ -11,11 +11,13 @@ int stage_open(char *why);
 
 /* In the new environment (own namespaces already): builds the root and pivots into it; afterwards
  * the host's tree is gone, the root still writable. */
-int root_enter(char *why);
-/* In the environment, at specialisation: carries out binds, layers, links of the plan with the
- * mounts the spawner has opened; sets up /tmp; makes the root read-only. Closes the mounts. */
-int root_specialise(const struct plan_head *head, struct plan_cursor plan, int *mounts, size_t n,
-                    char *why);
+int root_enter(bool with_proc, char *why);
+/* In the environment: carries out binds, layers, links of the plan with the mounts the spawner has
+ * opened. Closes the mounts. */
+int root_attach(struct plan_cursor plan, int *mounts, size_t n, char *why);
+int root_attach_one(int mount, const char *to); /* takes the mount */
+/* The last step: sets up /tmp, makes the root read-only. */
+int root_finish(const struct plan_head *head, char *why);
 
 /* In the spawner: a detached read-only copy of a host folder or file, for a plan's bind. */
 int mount_open(const char *from, int *ret);

@@ -50,8 +50,10 @@ struct sandbox_abilities {
 /* Starts a spawner, asks it, and ends it. For doctor; a running daemon uses spawner_abilities(). */
 int sandbox_probe(struct sandbox_abilities *ret);
 
+#define SPARES_ADAPTIVE (-1)
 struct spawner_options {
-    int spares;            /* environments kept ready; 0 none */
+    int spares;            /* kept ready of each kind, and of those of no kind; 0 none; or adaptive:
+                            * as many as were lately wanted at once, within bounds */
     const char *cache_dir; /* for merged layers where overlayfs is missing; NULL: then refused */
     bool without_overlay;  /* do as where overlayfs is missing */
 };
@@ -105,6 +107,10 @@ struct sandbox_plan {
     const char *const *envp; /* NULL-terminated */
     const char *cwd;         /* NULL: /var/task */
 
+    /* A whole file system instead of the host's system folders, read-only; NULL: those. It must have
+     * the folders dev, etc, proc and tmp and the files etc/hosts and etc/resolv.conf, none of them a
+     * link: the environment's own are mounted there. Such a plan names no spare. */
+    const char *root_dir;
     const char *task_dir;          /* -> /var/task */
     const char *const *layer_dirs; /* -> /opt, merged in this order: the last one wins */
     size_t n_layers;

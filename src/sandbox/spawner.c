@@ -221,6 +221,14 @@ void spawner_stop(struct spawner *s)
     }
 }
 
+int spawner_want_spare(struct spawner *s, const struct sandbox_plan *plan)
+{
+    auto_buf struct buf bytes;
+    buf_init(&bytes, MESSAGE_MAX);
+    int r = plan->spare ? plan_write(plan, &bytes) : -EINVAL;
+    return r < 0 ? r : message_send(s->control, bytes.p, bytes.n, NULL, 0);
+}
+
 pid_t spawner_pid(const struct spawner *s)
 {
     return s->pid;

@@ -40,11 +40,11 @@ static void test_plan_survives(void **state)
         uint32_t kind;
         const char *first, *second;
     } want[] = {
-        {PLAN_BIND, "/code", "/var/task"}, {PLAN_BIND, "/rt", "/var/runtime"},
-        {PLAN_LAYERS, "/l/1", "/l/2"},     {PLAN_BIND, "/from", "/to"},
-        {PLAN_LINK, "/target", "/path"},   {PLAN_PORT, "9001", "tcp"},
-        {PLAN_PORT, "2000", "udp"},        {PLAN_CWD, "/var/task", NULL},
-        {PLAN_ARG, "/bin/x", NULL},        {PLAN_ARG, "", NULL},
+        {PLAN_BIND, "/rt", "/var/runtime"}, {PLAN_BIND, "/from", "/to"},
+        {PLAN_LINK, "/target", "/path"},    {PLAN_ARG, "/bin/x", NULL},
+        {PLAN_ARG, "", NULL},               {PLAN_BIND, "/code", "/var/task"},
+        {PLAN_LAYERS, "/l/1", "/l/2"},      {PLAN_PORT, "9001", "tcp"},
+        {PLAN_PORT, "2000", "udp"},         {PLAN_CWD, "/var/task", NULL},
         {PLAN_ENV, "A=1", NULL},
     };
     struct sandbox_plan plan = full_plan();
@@ -73,6 +73,60 @@ static void test_plan_survives(void **state)
     struct plan_item item;
     const char *text;
     assert_false(plan_next(&c, &item, &text));
+}
+
+/* What two functions of one runtime have in common, byte by byte; nothing else is in it. */
+static void test_plans_of_one_kind(void **state)
+{
+    static const char *const spare_env[] = {"LANG=C", NULL};
+    static const char *const other_env[] = {"B=2", NULL};
+    static const struct sandbox_spare spare = {.envp = spare_env, .zygote_dir = "/z"};
+    struct sandbox_plan plan = full_plan();
+    struct plan_cursor c[3], kind[3], rest;
+    struct plan_head head;
+    struct buf b[3];
+    for (int i = 0; i < 3; i++)
+        buf_init(&b[i], MESSAGE_MAX);
+
+    assert_int_equal(plan_write(&plan, &b[0]), 0);
+    plan_begin(b[0].p, b[0].n, &head, &c[0]);
+    assert_false(plan_kind(c[0], &kind[0], &rest)); /* has no spare */
+    buf_done(&b[0]);
+    buf_init(&b[0], MESSAGE_MAX);
+
+    plan.spare = &spare;
+    assert_int_equal(plan_write(&plan, &b[0]), 0);
+    plan.task_dir = "/other";
+    plan.envp = other_env;
+    plan.n_layers = 0;
+    plan.memory_mb = 1024;
+    assert_int_equal(plan_write(&plan, &b[1]), 0);
+    plan.runtime_dir = "/rt2";
+    assert_int_equal(plan_write(&plan, &b[2]), 0);
+    size_t size[3];
+    for (int i = 0; i < 3; i++) {
+        plan_begin(b[i].p, b[i].n, &head, &c[i]);
+        assert_true(plan_kind(c[i], &kind[i], &rest));
+        size[i] = (size_t)(kind[i].end - kind[i].p);
+    }
+    assert_int_equal(size[0], size[1]);
+    assert_memory_equal(kind[0].p, kind[1].p, size[0]);
+    assert_true(size[0] != size[2] || memcmp(kind[0].p, kind[2].p, size[0]) != 0);
+
+    struct plan_item item;
+    const char *text;
+    plan_begin(b[0].p, b[0].n, &head, &c[0]);
+    plan_kind(c[0], &kind[0], &rest);
+    assert_true(plan_next(&kind[0], &item, &text));
+    assert_int_equal(item.kind, PLAN_SPARE);
+    assert_string_equal(text, "fork");
+    assert_string_equal(plan_text_after(&item, text, text), "/z");
+    assert_true(plan_next(&kind[0], &item, &text));
+    assert_int_equal(item.kind, PLAN_SPARE_ENV);
+    assert_true(plan_next(&rest, &item, &text));
+    assert_string_equal(text, "/code");
+    for (int i = 0; i < 3; i++)
+        buf_done(&b[i]);
 }
 
 static void test_damaged_plans_end_early(void **state)
@@ -152,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan_survives),
+        cmocka_unit_test(test_plans_of_one_kind),
         cmocka_unit_test(test_damaged_plans_end_early),
         cmocka_unit_test(test_bad_plans_are_refused),
         cmocka_unit_test(test_packets_carry_descriptors),

@@ -1,0 +1,116 @@
+/* kinds - see kinds.h. */
+#include <errno.h>
+#include "base/mem.h"
+#include "sandbox/kinds.h"
+#include "sandbox/root.h"
+
+#define ADAPTIVE_MAX 8
+#define BURST_MS 1000
+#define HALVE_MS 60000
+#define FORGET_MS 600000
+
+static struct kind *kind_new(struct plan_cursor part)
+{
+    struct kind *k = MEM_NEW(struct kind);
+    struct plan_head head = {.adopt = 1, .max_processes = 1024, .max_files = 1024};
+    struct plan_item item;
+    const char *text;
+    size_t n = (size_t)(part.end - part.p);
+    k->size = sizeof(head) + n;
+    k->bytes = mem_alloc(k->size);
+    memcpy(k->bytes, &head, sizeof(head));
+    memcpy(k->bytes + sizeof(head), part.p, n);
+    plan_next(&part, &item, &text);
+    k->forks = strcmp(text, "fork") == 0;
+    k->sock = -1;
+    list_init(&k->forking);
+    return k;
+}
+
+void kind_free(struct kind *k)
+{
+    list_remove(&k->link);
+    free(k->bytes);
+    free(k);
+}
+
+static bool is_same(const struct kind *k, const struct plan_cursor *part)
+{
+    size_t n = (size_t)(part->end - part->p);
+    return k->size == sizeof(struct plan_head) + n &&
+           memcmp(k->bytes + sizeof(struct plan_head), part->p, n) == 0;
+}
+
+struct kind *kinds_find(struct list *kinds, const char *bytes, size_t n,
+                        void (*gone)(struct kind *k, void *user), void *user)
+{
+    struct plan_head head;
+    struct plan_cursor plan, part, rest;
+    if (plan_begin(bytes, n, &head, &plan) < 0 || !plan_kind(plan, &part, &rest))
+        return NULL;
+    struct kind *oldest = NULL;
+    int count = 0;
+    LIST_EACH(kinds, struct kind, link, k) {
+        if (is_same(k, &part))
+            return k;
+        if (!oldest || k->used_ms < oldest->used_ms)
+            oldest = k;
+        count++;
+    }
+    if (count >= KINDS_MAX)
+        gone(oldest, user);
+    struct kind *k = kind_new(part);
+    list_append(kinds, &k->link);
+    return k;
+}
+
+void kind_used(struct kind *k, int spares, int64_t now_ms)
+{
+    if (now_ms - k->burst_ms > BURST_MS) {
+        k->burst_ms = now_ms;
+        k->burst = 0;
+    }
+    k->burst++;
+    k->used_ms = now_ms;
+    if (spares >= 0)
+        k->want = spares;
+    else if (k->burst > k->want)
+        k->want = k->burst < ADAPTIVE_MAX ? k->burst : ADAPTIVE_MAX;
+}
+
+bool kind_age(struct kind *k, int spares, int64_t now_ms)
+{
+    int64_t idle = now_ms - k->used_ms;
+    if (spares >= 0)
+        return true;
+    if (idle > FORGET_MS)
+        return false;
+    if (idle > HALVE_MS && k->want > 1) {
+        k->want /= 2;
+        k->used_ms += HALVE_MS / 2; /* the next halving comes sooner */
+    }
+    return true;
+}
+
+int kind_open_mounts(const struct kind *k, int *ret, size_t max, size_t *ret_n, char *why)
+{
+    struct plan_head head;
+    struct plan_cursor plan;
+    struct plan_item item;
+    const char *text;
+    size_t n = 0;
+    int r = plan_begin(k->bytes, k->size, &head, &plan);
+    while (r == 0 && plan_next(&plan, &item, &text)) {
+        if (item.kind != PLAN_BIND)
+            continue;
+        r = n == max ? -E2BIG : mount_open(text, &ret[n]);
+        if (r < 0)
+            why_printf(why, r, "bind %s to %s", text, plan_text_after(&item, text, text));
+        else
+            n++;
+    }
+    for (size_t i = 0; r < 0 && i < n; i++)
+        close(ret[i]);
+    *ret_n = r < 0 ? 0 : n;
+    return r;
+}

@@ -1,0 +1,146 @@
+/* spare - see spare.h. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "sandbox/root.h"
+#include "sandbox/spare.h"
+
+#define HELLO_LIMIT_S 2 /* a zygote takes milliseconds; if it hangs, the command is executed */
+
+bool spare_is_adoption(const char *bytes, size_t n)
+{
+    struct plan_head head;
+    struct plan_cursor plan;
+    return plan_begin(bytes, n, &head, &plan) == 0 && head.adopt;
+}
+
+/* ---- adoption ---- */
+
+static size_t strings_of(struct plan_cursor plan, unsigned kind, char **ret, size_t max)
+{
+    struct plan_item item;
+    const char *text;
+    size_t n = 0;
+    while (plan_next(&plan, &item, &text))
+        if (item.kind == kind && n < max)
+            ret[n++] = (char *)text;
+    ret[n] = NULL;
+    return n;
+}
+
+static int execute_spare(struct spare *s, const struct init_setup *setup,
+                         const struct plan_head *head, struct plan_cursor kind, int end, char *why)
+{
+    char *argv[65], *envp[67];
+    strings_of(kind, PLAN_ARG, argv, 64);
+    size_t n = strings_of(kind, PLAN_SPARE_ENV, envp, 64);
+    envp[n] = "_LAMINA_SPARE_FD=3";
+    envp[n + 1] = NULL;
+    struct command_plan plan = {
+        .argv = argv,
+        .envp = envp,
+        .cwd = "/",
+        .max_processes = head->max_processes,
+        .max_files = head->max_files,
+        .output = s->output,
+        .keep_fd = end,
+        .setup = setup,
+    };
+    pid_t pid = command_start(&plan, why);
+    if (pid < 0)
+        return pid;
+    s->pid = pid;
+    return 0;
+}
+
+int spare_adopt(struct spare *s, const struct init_setup *setup, const char *bytes, size_t n,
+                int *fds, size_t n_fds, char *why)
+{
+    struct plan_head head;
+    struct plan_cursor plan, kind, rest;
+    struct plan_item item;
+    const char *text;
+    if (plan_begin(bytes, n, &head, &plan) < 0 || !plan_kind(plan, &kind, &rest) || n_fds < 3)
+        return why_printf(why, -EBADMSG, "read what the spare is");
+    plan_next(&plan, &item, &text);
+    s->sock = fds[0];
+    s->output = fds[1];
+    auto_close int end = fds[2];
+    int r = root_attach(kind, fds + 3, n_fds - 3, why);
+    if (r == 0 && strcmp(text, "exec") == 0)
+        r = execute_spare(s, setup, &head, kind, end, why);
+    return r;
+}
+
+/* ---- use ---- */
+
+/* A zygote's child tells its pid as its last act before it waits. */
+static bool hear_pid(struct spare *s)
+{
+    struct timeval limit = {.tv_sec = HELLO_LIMIT_S};
+    int pid;
+    if (s->pid)
+        return true;
+    setsockopt(s->sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    if (recv(s->sock, &pid, sizeof(pid), MSG_WAITALL) != sizeof(pid) || pid < 2)
+        return false;
+    s->pid = pid;
+    return true;
+}
+
+static bool limit(pid_t pid, int which, rlim_t value)
+{
+    struct rlimit both = {value, value};
+    return value == SHED_KEEP || prlimit(pid, (__rlimit_resource_t)which, &both, NULL) == 0;
+}
+
+static bool limit_all(pid_t pid, const struct command_plan *plan)
+{
+    struct shed_limits l;
+    command_limits(plan, &l);
+    return limit(pid, RLIMIT_NOFILE, l.files) && limit(pid, RLIMIT_NPROC, l.processes) &&
+           limit(pid, RLIMIT_DATA, l.data);
+}
+
+static bool tell(int sock, const struct command_plan *plan)
+{
+    auto_buf struct buf b;
+    buf_init(&b, 2 * MESSAGE_MAX);
+    uint32_t size = 0;
+    buf_add(&b, &size, sizeof(size));
+    buf_add(&b, plan->cwd, strlen(plan->cwd) + 1);
+    for (char **e = plan->envp; *e; e++)
+        buf_add(&b, *e, strlen(*e) + 1);
+    if (buf_failed(&b))
+        return false;
+    size = (uint32_t)(b.n - sizeof(size));
+    for (size_t i = 0; i < sizeof(size); i++)
+        b.p[i] = (char)(size >> (8 * i) & 0xff);
+    for (size_t done = 0; done < b.n;) {
+        ssize_t n = send(sock, b.p + done, b.n - done, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        done += (size_t)n;
+    }
+    return true;
+}
+
+pid_t spare_feed(struct spare *s, const struct command_plan *plan)
+{
+    if (!s->sock)
+        return 0;
+    auto_close int sock = s->sock;
+    s->sock = 0;
+    pid_t pid = hear_pid(s) ? s->pid : 0;
+    if (pid && limit_all(pid, plan) && tell(sock, plan))
+        return pid;
+    if (pid)
+        kill(pid, SIGKILL);
+    return 0;
+}

@@ -1,0 +1,18 @@
+/* spare - init's side of a command that was started before its plan: see runtimes/README.md. */
+#pragma once
+#include "sandbox/command.h"
+#include "sandbox/message.h"
+
+struct spare {
+    int sock;   /* to the spare; 0: there is none */
+    int output; /* write end of what the spare writes to: the environment's output from then on */
+    pid_t pid;  /* 0: a zygote's child, which says who it is when it is there */
+};
+
+/* Is it the message that makes a spare of this environment? */
+bool spare_is_adoption(const char *bytes, size_t n);
+/* Carries it out; takes the fds. */
+int spare_adopt(struct spare *s, const struct init_setup *setup, const char *bytes, size_t n,
+                int *fds, size_t n_fds, char *why);
+/* Hands cwd and environment to the spare: its pid, or 0 when there is none (any more). */
+pid_t spare_feed(struct spare *s, const struct command_plan *plan);
