@@ -228,7 +228,11 @@ int code_hold(struct call *call, const struct code *code)
     if (r == -ENOENT) {
         c.zipped_bytes = opt_int(code->zipped_bytes);
         c.unpacked_bytes = opt_int(code->unpacked_bytes);
-        r = blob_adopt(call->store, code->tmp_zip, call->arena, &c.blob);
+        r = 0;
+        if (code->image)
+            c.image_uri = code->image->resolved_image_uri;
+        else
+            r = blob_adopt(call->store, code->tmp_zip, call->arena, &c.blob);
     }
     if (r < 0)
         return r;
@@ -259,7 +263,7 @@ int code_release(struct call *call, struct str digest)
     if (c.references.is > 0)
         return record_put(call, key, &lambda_code_record_shape, &c);
     r = record_delete(call, key);
-    if (r == 0)
+    if (r == 0 && c.blob.n)
         r = blob_delete(call->store, c.blob);
     if (r < 0)
         return r;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "build/zip.h"
+#include "service/lambda/image.h"
 
 struct call *lambda_own_call(struct lambda_state *state)
 {
@@ -128,9 +129,14 @@ static int restore_folder(struct call *call, struct code_keeper *k, struct str d
         return 0;
     struct str tmp = str_printf(a, "%.*s/.tmp-%.*s", STR(k->root), STR(random_hex(a, 16)));
     struct zip_report report;
-    struct str zip = blob_path(call->store, c->blob, a);
     if (mkdir(tmp.p, 0755) < 0)
         return -errno;
+    if (c->image_uri.n) {
+        if (image_restore(c->image_uri, digest, tmp.p) < 0)
+            return fs_remove_tree(tmp.p);
+        return rename(tmp.p, dir.p) < 0 ? -errno : 0;
+    }
+    struct str zip = blob_path(call->store, c->blob, a);
     if (zip_tree_unpack(str_c(a, zip), tmp.p, LAMBDA_UNZIPPED_MAX, &report) < 0) {
         log_warn("lambda: the package %.*s is lost: %s", STR(digest), report.why);
         fs_remove_tree(tmp.p);

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include "base/clock.h"
 #include "base/digest.h"
-#include "service/lambda/lambda.h"
+#include "service/lambda/image.h"
 
 /* The members that CreateFunction and UpdateFunctionConfiguration share. */
 struct settings {
@@ -179,8 +179,6 @@ static int check_settings(struct call *call, const struct settings *s)
         if (r < 0)
             return r;
     }
-    if (s->image)
-        return INVALID("ImageConfig is not supported here: only functions of PackageType Zip run");
     if (s->n_file_systems)
         return INVALID("FileSystemConfigs is not supported here: there is no EFS");
     if (s->vpc && (s->vpc->subnet_ids.n || s->vpc->security_group_ids.n))
@@ -190,6 +188,18 @@ static int check_settings(struct call *call, const struct settings *s)
     if (s->other)
         return INVALID("CapacityProviderConfig and DurableConfig are not supported here");
     return s->runtime.n ? check_runtime(call, s->runtime) : 0;
+}
+
+/* What the other package type has does not go with this one. */
+static int check_package_type(struct call *call, bool image, const struct settings *s)
+{
+    if (image && (s->handler.n || s->runtime.n || s->layers->n))
+        return INVALID("Please don't provide Handler or Runtime or Layer when the intended function "
+                       "PackageType is Image.");
+    if (!image && s->image)
+        return INVALID("Please don't provide ImageConfig when the intended function PackageType is "
+                       "Zip.");
+    return 0;
 }
 
 static struct lambda_logging_config *logging_of(struct call *call, struct str function,
@@ -268,6 +278,14 @@ static void apply(struct call *call, const struct settings *s,
             *c->dead_letter_config = *s->dead_letter;
         }
     }
+    if (s->image) { /* given, it replaces the one before as a whole */
+        c->image_config_response = NULL;
+        if (s->image->entry_point.n || s->image->command.n || s->image->working_directory.n) {
+            c->image_config_response = ARENA_NEW(a, struct lambda_image_config_response);
+            c->image_config_response->image_config = ARENA_NEW(a, struct lambda_image_config);
+            *c->image_config_response->image_config = *s->image;
+        }
+    }
     c->logging_config = logging_of(call, c->function_name, c->logging_config, s->logging);
 }
 
@@ -281,21 +299,23 @@ int configuration_create(struct call *call, const struct lambda_create_function_
                          struct str name, struct lambda_version_record *ret)
 {
     struct arena *a = call->arena;
-    if (str_is(in->package_type, "Image"))
-        return INVALID("PackageType Image is not supported here: only Zip functions run");
+    bool image = str_is(in->package_type, "Image");
     if (in->code_signing_config_arn.n)
         return INVALID("CodeSigningConfigArn is not supported here");
     if (in->tenancy_config)
         return INVALID("TenancyConfig is not supported here");
-    if (!in->runtime.n && !in->handler.n)
+    int r = check_package_type(call, image, &SETTINGS(in));
+    if (r < 0)
+        return r;
+    if (!image && !in->runtime.n && !in->handler.n)
         return INVALID("Runtime and Handler are mandatory parameters for functions created with "
                        "deployment packages.");
-    if (!in->runtime.n)
+    if (!image && !in->runtime.n)
         return INVALID("Runtime is mandatory for functions created with deployment packages.");
-    if (!in->handler.n)
+    if (!image && !in->handler.n)
         return INVALID("Handler is mandatory for functions created with deployment packages.");
     struct settings s = SETTINGS(in);
-    int r = check_settings(call, &s);
+    r = check_settings(call, &s);
     if (r < 0)
         return r;
 
@@ -306,7 +326,7 @@ int configuration_create(struct call *call, const struct lambda_create_function_
     c->description = S("");
     c->timeout = opt_int(3);
     c->memory_size = opt_int(128);
-    c->package_type = S("Zip");
+    c->package_type = image ? S("Image") : S("Zip");
     c->architectures = in->architectures;
     if (!c->architectures.n) {
         c->architectures.items = ARENA_NEW(a, struct str);
@@ -332,7 +352,9 @@ int configuration_update(struct call *call,
                          struct lambda_version_record *v)
 {
     struct settings s = SETTINGS(in);
-    int r = check_settings(call, &s);
+    int r = check_package_type(call, image_is(v->configuration), &s);
+    if (r == 0)
+        r = check_settings(call, &s);
     if (r < 0)
         return r;
     apply(call, &s, v->configuration);

@@ -1,5 +1,6 @@
 /* function - functions as wholes: create, look at, list, delete. */
 #include <errno.h>
+#include "service/lambda/image.h"
 #include "service/lambda/lambda.h"
 #include "service/lambda/target.h"
 
@@ -56,6 +57,7 @@ static void code_there(struct call *call, int result, const struct code *code, v
         k->version.unpacked_bytes = opt_int(code->unpacked_bytes);
         k->version.configuration->code_sha256 = code->sha256_base64;
         k->version.configuration->code_size = opt_int(code->zipped_bytes);
+        k->version.image = (struct lambda_image_record *)code->image;
         result = check_new(call, k->name); /* another one may have been quicker */
     }
     if (result == 0 && k->in->layers.n) /* and a layer may have gone meanwhile */
@@ -76,6 +78,11 @@ static void role_known(struct call *call, int result, void *user)
         return;
     }
     const struct lambda_function_code *code = k->in->code;
+    if (code->image_uri.n) {
+        image_fetch(call, code->image_uri, k->version.configuration->architectures.items[0],
+                    code_there, k);
+        return;
+    }
     struct code_source from = {code->zip_file, code->s3_bucket, code->s3_key,
                                code->s3_object_version};
     code_fetch(call, &from, code_there, k);
@@ -115,10 +122,16 @@ static int create_function(struct call *call, const struct lambda_create_functio
                            STR(ref.name));
     k->in = in;
     k->name = ref.name;
-    if (in->code && in->code->image_uri.n)
-        return lambda_fail(call, LAMBDA_INVALID_PARAMETER_VALUE,
-                           "PackageType Image is not supported here: only Zip functions run");
-    r = code_check_source(call, in->code->zip_file, in->code->s3_bucket, in->code->s3_key);
+    const struct lambda_function_code *code = in->code;
+    if (str_is(in->package_type, "Image"))
+        r = image_check_source(call, code->image_uri, code->zip_file, code->s3_bucket,
+                               code->s3_key);
+    else if (code->image_uri.n)
+        r = lambda_fail(call, LAMBDA_INVALID_PARAMETER_VALUE,
+                        "Please don't provide ImageUri when the intended function PackageType is "
+                        "Zip.");
+    else
+        r = code_check_source(call, code->zip_file, code->s3_bucket, code->s3_key);
     if (r == 0)
         r = configuration_create(call, in, k->name, &k->version);
     if (r == 0)
@@ -148,8 +161,14 @@ static int get_function(struct call *call, const struct lambda_get_function_inpu
     out->configuration = ARENA_NEW(call->arena, struct lambda_function_configuration);
     configuration_out(call, &v, ref.qualifier, out->configuration);
     out->code = ARENA_NEW(call->arena, struct lambda_function_code_location);
-    out->code->repository_type = S("S3");
-    out->code->location = code_location(call, v.code);
+    if (v.image) {
+        out->code->repository_type = S("ECR");
+        out->code->image_uri = v.image->image_uri;
+        out->code->resolved_image_uri = v.image->resolved_image_uri;
+    } else {
+        out->code->repository_type = S("S3");
+        out->code->location = code_location(call, v.code);
+    }
     if (f.tags.n)
         out->tags = f.tags;
     return 0;

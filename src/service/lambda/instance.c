@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "service/lambda/image.h"
 #include "service/lambda/platform.h"
 #include "service/lambda/pool.h"
 
@@ -214,12 +215,11 @@ static void finish(struct instance *in, int64_t duration_ns, enum report_status 
 }
 
 /* It never came to a process: no runtime, no sandbox. */
-static void refuse(struct instance *in, struct str fault)
+static void refuse_as(struct instance *in, struct str type, struct str fault)
 {
     struct invocation *inv = in->inv;
     in->state = INSTANCE_LOST;
     if (fault.n) {
-        struct str type = S("Runtime.InvalidEntrypoint");
         int64_t duration_ns = clock_mono_ns() - in->init_began_ns;
         tell_init_report(in, REPORT_ERROR, type);
         tell_start(in);
@@ -231,6 +231,11 @@ static void refuse(struct instance *in, struct str fault)
         inv->done(inv);
     }
     pool_instance_lost(in);
+}
+
+static void refuse(struct instance *in, struct str fault)
+{
+    refuse_as(in, S("Runtime.InvalidEntrypoint"), fault);
 }
 
 /* ---- start ---- */
@@ -273,7 +278,12 @@ static void on_start(struct environment *env, int error, const char *why, void *
     struct instance *in = user;
     if (error < 0) {
         environment_free(TAKE(in->env));
-        if (in->inv && is_package_fault(in, error))
+        struct str text = {0}, type = {0};
+        if (in->inv && image_is(in->target->c))
+            type = image_start_fault(in->inv->arena, in->target, error, why, &text);
+        if (type.n)
+            refuse_as(in, type, text);
+        else if (in->inv && is_package_fault(in, error))
             refuse(in, str_printf(in->inv->arena, "fork/exec %s: %s", in->program,
                                   str_lower(in->inv->arena, str_from(strerror(-error))).p));
         else

@@ -1,6 +1,7 @@
 /* instance_plan - what the sandbox of a function is made of. */
 #include <errno.h>
 #include "base/log.h"
+#include "service/lambda/image.h"
 #include "service/lambda/instance.h"
 #include "service/lambda/runtime_cache.h"
 #include "service/lambda/runtimes.h"
@@ -88,7 +89,9 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
         .layer_dirs = layers,
         .n_layers = n_layers,
     };
-    int r = runtime_find(lambda->cloud, a, &wish, &command, &why, &no_bootstrap);
+    bool image = image_is(t->c);
+    int r = image ? image_find(a, t, &command, &why, &no_bootstrap)
+                  : runtime_find(lambda->cloud, a, &wish, &command, &why, &no_bootstrap);
     in->runtime_version = command.version.n ? command.version : t->c->runtime;
     if (r < 0 && no_bootstrap) {
         *ret_fault = why;
@@ -111,10 +114,12 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
     struct sandbox_link link = {command.link_target, command.link_path};
     static const struct sandbox_port ports[] = {{9001, false}, {4566, false}, {2000, true}};
     struct sandbox_plan plan = {
-        .argv = wrapped(a, t, command.argv),
+        .argv = image ? command.argv : wrapped(a, t, command.argv),
         .envp =
             variables_make(a, t, &credentials, in->stream, S("http://" SANDBOX_ADDRESS ":4566")),
-        .task_dir = task,
+        .cwd = image ? image_working_dir(a, t) : NULL,
+        .root_dir = image ? task : NULL,
+        .task_dir = image ? NULL : task,
         .layer_dirs = layers,
         .n_layers = n_layers,
         .runtime_dir = command.runtime_dir,

@@ -1,5 +1,6 @@
 /* update - changes of $LATEST: its code, its configuration. */
 #include <errno.h>
+#include "service/lambda/image.h"
 #include "service/lambda/lambda.h"
 
 struct update {
@@ -60,6 +61,7 @@ static void new_code_there(struct call *call, int result, const struct code *cod
     v.unpacked_bytes = opt_int(code->unpacked_bytes);
     v.configuration->code_sha256 = code->sha256_base64;
     v.configuration->code_size = opt_int(code->zipped_bytes);
+    v.image = (struct lambda_image_record *)code->image;
     if (u->code->architectures.n)
         v.configuration->architectures = u->code->architectures;
     configuration_touch(call, &v);
@@ -94,6 +96,20 @@ static int update_code(struct call *call, const struct lambda_update_function_co
     int r = load_latest(call, in->function_name, in->revision_id, &u->name, &f, &v);
     if (r < 0)
         return r;
+    if (image_is(v.configuration)) {
+        if (!in->image_uri.n)
+            return lambda_fail(
+                call, LAMBDA_INVALID_PARAMETER_VALUE,
+                "Please provide ImageUri when updating a function with packageType Image.");
+        r = image_check_source(call, in->image_uri, in->zip_file, in->s3_bucket, in->s3_key);
+        if (r < 0)
+            return r;
+        image_fetch(call, in->image_uri,
+                    in->architectures.n ? in->architectures.items[0]
+                                        : v.configuration->architectures.items[0],
+                    new_code_there, u);
+        return CALL_LATER;
+    }
     if (in->image_uri.n)
         return lambda_fail(
             call, LAMBDA_INVALID_PARAMETER_VALUE,

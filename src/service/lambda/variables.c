@@ -33,8 +33,27 @@ static bool is_node(const struct target *t)
     return str_starts(t->c->runtime, S("nodejs"));
 }
 
+/* An image brings its own; docker's PATH where it has none. */
+static void put_image(struct list *l, const struct target *t, struct str endpoint)
+{
+    put(l, S("PATH"), S("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
+    put(l, S("AWS_XRAY_CONTEXT_MISSING"), S("LOG_ERROR"));
+    if (endpoint.n)
+        put(l, S("AWS_ENDPOINT_URL"), endpoint);
+    const struct lambda_string_list *own = &t->record.image->environment;
+    for (size_t i = 0; i < own->n; i++) {
+        struct str name, value;
+        if (str_cut(own->items[i], '=', &name, &value) && name.n)
+            put(l, name, value);
+    }
+}
+
 static void put_changeable(struct list *l, const struct target *t, struct str endpoint)
 {
+    if (t->record.image) {
+        put_image(l, t, endpoint);
+        return;
+    }
     put(l, S("LANG"), S("en_US.UTF-8"));
     put(l, S("PATH"), S("/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"));
     put(l, S("LD_LIBRARY_PATH"),
@@ -73,7 +92,8 @@ static void put_platform(struct list *l, const struct target *t,
     put(l, S("AWS_ACCESS_KEY_ID"), credentials->access_key);
     put(l, S("AWS_SECRET_ACCESS_KEY"), credentials->secret_key);
     put(l, S("AWS_SESSION_TOKEN"), credentials->token);
-    put(l, S("_HANDLER"), c->handler);
+    if (c->handler.n)
+        put(l, S("_HANDLER"), c->handler);
     if (is_python(t) || is_node(t)) /* own runtimes have none */
         put(l, S("AWS_EXECUTION_ENV"), str_printf(a, "AWS_Lambda_%.*s", STR(c->runtime)));
     put(l, S("AWS_LAMBDA_LOG_GROUP_NAME"), c->logging_config->log_group);
@@ -103,9 +123,10 @@ const char *const *variables_make(struct arena *a, const struct target *t,
 {
     const struct lambda_environment_response *own = t->c->environment;
     size_t n_own = own ? own->variables.n : 0;
+    size_t n_image = t->record.image ? t->record.image->environment.n : 0;
     struct list l = {.a = a};
-    l.names = ARENA_ARRAY(a, struct str, n_own + 48);
-    l.texts = ARENA_ARRAY(a, const char *, n_own + 48);
+    l.names = ARENA_ARRAY(a, struct str, n_own + n_image + 48);
+    l.texts = ARENA_ARRAY(a, const char *, n_own + n_image + 48);
     put_changeable(&l, t, endpoint);
     for (size_t i = 0; i < n_own; i++)
         put(&l, own->variables.items[i].key, own->variables.items[i].value);
