@@ -1,18 +1,22 @@
 /* encode - text forms of bytes, and random ones. */
 #include <errno.h>
+#include <pthread.h>
+#include <string.h>
 #include <sys/random.h>
 #include "base/arena.h"
 #include "base/digest.h"
 
+static void hex_write(const uint8_t *from, size_t digits, char *to)
+{
+    static const char names[] = "0123456789abcdef";
+    for (size_t i = 0; i < digits; i++)
+        to[i] = names[i % 2 ? from[i / 2] & 15 : from[i / 2] >> 4];
+}
+
 struct str hex_encode(struct arena *a, const void *p, size_t n)
 {
-    static const char digits[] = "0123456789abcdef";
-    const uint8_t *from = p;
     char *out = arena_alloc(a, n * 2 + 1);
-    for (size_t i = 0; i < n; i++) {
-        out[2 * i] = digits[from[i] >> 4];
-        out[2 * i + 1] = digits[from[i] & 15];
-    }
+    hex_write(p, n * 2, out);
     return (struct str){out, n * 2};
 }
 
@@ -119,7 +123,25 @@ struct str sha256_hex(struct arena *a, struct str data)
     return hex_encode(a, sum, sizeof(sum));
 }
 
-void random_bytes(void *p, size_t n)
+/* A system call costs more than the few bytes that an id wants. What is handed out is wiped here,
+ * and the child of a fork begins with none of its parent's. */
+static _Thread_local struct {
+    uint8_t bytes[512];
+    size_t left;
+} kept;
+
+static void forget_kept(void)
+{
+    explicit_bzero(&kept, sizeof(kept));
+}
+
+static void watch_forks(void)
+{
+    if (pthread_atfork(NULL, NULL, forget_kept) != 0)
+        abort();
+}
+
+static void ask_kernel(void *p, size_t n)
 {
     char *to = p;
     while (n > 0) {
@@ -133,9 +155,34 @@ void random_bytes(void *p, size_t n)
     }
 }
 
+void random_bytes(void *p, size_t n)
+{
+    static pthread_once_t watched = PTHREAD_ONCE_INIT;
+    if (n > sizeof(kept.bytes) / 8) {
+        ask_kernel(p, n);
+        return;
+    }
+    if (kept.left < n) {
+        pthread_once(&watched, watch_forks);
+        ask_kernel(kept.bytes, sizeof(kept.bytes));
+        kept.left = sizeof(kept.bytes);
+    }
+    kept.left -= n;
+    memcpy(p, kept.bytes + kept.left, n);
+    explicit_bzero(kept.bytes + kept.left, n);
+}
+
 struct str random_hex(struct arena *a, size_t digits)
 {
-    return random_text(a, "0123456789abcdef", digits);
+    uint8_t bytes[64];
+    char *out = arena_alloc(a, digits + 1);
+    for (size_t at = 0; at < digits;) {
+        size_t n = digits - at < 2 * sizeof(bytes) ? digits - at : 2 * sizeof(bytes);
+        random_bytes(bytes, (n + 1) / 2);
+        hex_write(bytes, n, out + at);
+        at += n;
+    }
+    return (struct str){out, digits};
 }
 
 struct str random_uuid(struct arena *a)
@@ -158,8 +205,8 @@ struct str random_text(struct arena *a, const char *alphabet, size_t n)
     size_t left = 0;
     for (size_t i = 0; i < n;) {
         if (left == 0) {
-            random_bytes(pool, sizeof(pool));
-            left = sizeof(pool);
+            left = n - i < sizeof(pool) ? n - i : sizeof(pool);
+            random_bytes(pool, left);
         }
         unsigned b = pool[--left];
         if (b < limit)

@@ -22,7 +22,7 @@ static void conn_freed(uv_handle_t *handle)
     struct http_server *s = c->server;
     free(c);
     if (--s->handles == 0 && s->freeing)
-        free(s);
+        server_gone(s);
 }
 
 /* The exchange, if any, must have been ended or detached. */

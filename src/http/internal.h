@@ -95,7 +95,7 @@ struct http_server {
     size_t n_spare;
     int64_t date_s;
     char date[32];
-    char scratch[READ_SIZE];
+    char *scratch; /* READ_SIZE bytes */
 };
 
 /* server.c, conn.c */
@@ -104,6 +104,7 @@ void conn_close(struct conn *c);
 void conn_gone(struct conn *c);
 void conn_timeout(struct conn *c);
 void listeners_resume(struct http_server *s);
+void server_gone(struct http_server *s); /* its last handle is closed */
 void conn_watch(struct conn *c, bool writable);
 void conn_answered(struct conn *c);
 void exchange_end(struct exchange *ex, bool sent);

@@ -113,6 +113,17 @@ static void release(struct exchange *ex)
     reply_flush(ex);
 }
 
+static void take_answered(struct http_server *s, struct list *batch, bool last)
+{
+    LIST_EACH(&s->answered, struct exchange, turn, ex) {
+        const struct http_listener *l = ex->req.listener;
+        if (last || !l || !l->options.answers_last) {
+            list_remove(&ex->turn);
+            list_append(batch, &ex->turn);
+        }
+    }
+}
+
 static void turn_end(struct http_server *s)
 {
     if (s->in_turn_end)
@@ -122,11 +133,8 @@ static void turn_end(struct http_server *s)
         int r = s->turn_hook ? s->turn_hook(s->turn_user) : 0;
         struct list batch;
         list_init(&batch);
-        while (!list_empty(&s->answered)) {
-            struct list *first = s->answered.next;
-            list_remove(first);
-            list_append(&batch, first);
-        }
+        take_answered(s, &batch, false);
+        take_answered(s, &batch, true);
         while (!list_empty(&batch)) {
             struct exchange *ex = LIST_ENTRY(batch.next, struct exchange, turn);
             list_remove(&ex->turn);
@@ -300,6 +308,9 @@ int http_listen(struct http_server *s, const struct http_listener_options *optio
         return r;
     /* Accepted connections inherit it. Fails on unix sockets, which have no such delay. */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    if (options->fd >= 0 || !options->host || strncmp(options->host, "127.", 4) == 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno",
+                   4); /* the cheapest: nothing gets lost */
     struct http_listener *l = MEM_NEW(struct http_listener);
     l->fd = fd;
     l->server = s;
@@ -322,6 +333,12 @@ int http_listen(struct http_server *s, const struct http_listener_options *optio
     return 0;
 }
 
+void server_gone(struct http_server *s)
+{
+    free(s->scratch);
+    free(s);
+}
+
 static void listener_freed(uv_handle_t *handle)
 {
     struct http_listener *l = (struct http_listener *)handle;
@@ -329,7 +346,7 @@ static void listener_freed(uv_handle_t *handle)
     free(l->spool_dir);
     free(l);
     if (--s->handles == 0 && s->freeing)
-        free(s);
+        server_gone(s);
 }
 
 /* Requests whose client has left may last longer. */
@@ -366,6 +383,7 @@ int http_listener_port(const struct http_listener *l)
 struct http_server *http_server_new(uv_loop_t *loop, const struct http_server_options *options)
 {
     struct http_server *s = MEM_NEW(struct http_server);
+    s->scratch = mem_alloc(READ_SIZE); /* not zeroed: it is memory only when it is used */
     s->loop = loop;
     if (options)
         s->options = *options;
@@ -393,7 +411,7 @@ static void handle_freed(uv_handle_t *handle)
 {
     struct http_server *s = handle->data;
     if (--s->handles == 0)
-        free(s);
+        server_gone(s);
 }
 
 void http_server_free(struct http_server *s)

@@ -73,6 +73,7 @@ struct http_listener_options {
     int64_t max_body;    /* more is answered 413; 0: no body at all */
     int64_t max_spooled; /* of all its bodies in files together, more is answered 507; 0: no end */
     int max_connections; /* 0: only the server's limit; further ones wait in the backlog */
+    bool answers_last;   /* behind the turn's answers to others: who asks here is not waited for */
     const char *spool_dir; /* where big bodies go; NULL: they must fit into memory (max_body) */
     void (*on_request)(struct http_request *req);
     /* The head is there, the body is not. May refuse by http_reply() (the body is not read, the

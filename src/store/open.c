@@ -155,8 +155,10 @@ static int set_up(struct store *s, const struct store_options *o, struct store_e
     /* This process is the only one: no lock is taken twice, no shared memory file is needed. */
     int rc = run(s, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA cell_size_check=ON;"
                     "PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096");
+    /* A file all the same: in a database without one all pages stay dirty, and each commit walks
+     * through all of them. */
     if (rc == SQLITE_OK && s->ephemeral)
-        rc = run(s, "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA cache_size=-32768");
+        rc = run(s, "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF");
     if (rc == SQLITE_OK && !s->ephemeral)
         rc = run(s, "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=16777216");
     if (rc == SQLITE_OK && !s->ephemeral)
@@ -231,14 +233,12 @@ int store_open(const struct store_options *o, struct store **ret, struct store_e
     int r = prepare_folders(s, o, err, &killed);
     if (r == 0) {
         auto_free char *path = path_in(s->dir, "lamina.db");
-        int rc =
-            /* Without a name: in memory until the cache is full, then in a file without a name. */
-            sqlite3_open_v2(s->ephemeral ? "" : path, &s->db,
-                            SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+        int rc = sqlite3_open_v2(
+            path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
         if (rc != SQLITE_OK)
             r = fail(err, store_error_of(s, rc), "cannot open %s: %s", path,
                      s->db ? sqlite3_errmsg(s->db) : "out of memory");
-        else if (!s->ephemeral && chmod(path, 0600) < 0) /* its other files get the same mode */
+        else if (chmod(path, 0600) < 0) /* its other files get the same mode */
             r = fail(err, -errno, "cannot own %s: %s", path, strerror(errno));
     }
     if (r == 0) {

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "base/body.h"
 #include "base/cleanup.h"
@@ -321,6 +322,26 @@ static void test_random(void **state)
         assert_true(counts[i] > 800 && counts[i] < 1200); /* 7 sigma */
 }
 
+/* What was fetched ahead is not known to two processes. */
+static void test_random_after_fork(void **state)
+{
+    struct str parent = random_hex(&arena, 16), child;
+    char text[16];
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        child = random_hex(&arena, 16);
+        _exit(write(ends[1], child.p, 16) != 16);
+    }
+    parent = random_hex(&arena, 16);
+    assert_int_equal(read(ends[0], text, 16), 16);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_false(str_eq(parent, str_of(text, 16)));
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static const char *at(const char *name)
 {
     return fs_join(&arena, str_from(dir), str_from(name)).p;
@@ -413,9 +434,20 @@ static void test_utf8(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        CASE(test_str),   CASE(test_int),   CASE(test_buf),    CASE(test_map),    CASE(test_list),
-        CASE(test_arena), CASE(test_clock), CASE(test_digest), CASE(test_base64), CASE(test_random),
-        CASE(test_fs),    CASE(test_body),  CASE(test_utf8),
+        CASE(test_str),
+        CASE(test_int),
+        CASE(test_buf),
+        CASE(test_map),
+        CASE(test_list),
+        CASE(test_arena),
+        CASE(test_clock),
+        CASE(test_digest),
+        CASE(test_base64),
+        CASE(test_random),
+        CASE(test_random_after_fork),
+        CASE(test_fs),
+        CASE(test_body),
+        CASE(test_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
