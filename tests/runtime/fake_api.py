@@ -46,6 +46,9 @@ class Answer:
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Heads and bodies leave together, and at once.
+    wbufsize = -1
+    disable_nagle_algorithm = True
 
     def do_GET(self):
         api = self.server.api
