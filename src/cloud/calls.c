@@ -123,7 +123,7 @@ void frame_end(struct frame *f, int result)
     f->pending = false;
     call->result = result;
     if (result < 0 && result != CALL_FAILED)
-        log_error("%s: %s", call->op->name, strerror(-result));
+        log_error("%s: %s", call->op ? call->op->name : "function URL", strerror(-result));
     if (f->kind == FRAME_HTTP) {
         dispatch_reply(f);
         return;

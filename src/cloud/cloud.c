@@ -118,7 +118,9 @@ static void on_head(struct http_request *req)
     struct cloud *cloud = entrance->cloud;
     if (dispatch_refuses(cloud, req)) /* a page of another site fills no disk */
         return;
-    if (str_has(entrance->rie_function) || req->content_length == 0)
+    struct str url_id, url_path;
+    if (str_has(entrance->rie_function) || req->content_length == 0 ||
+        route_url(http_header_get(req, "Host"), req->path, &url_id, &url_path))
         return;
     struct wire_header *headers = ARENA_ARRAY(req->arena, struct wire_header, req->n_headers + 1);
     for (size_t i = 0; i < req->n_headers; i++)

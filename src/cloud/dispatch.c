@@ -25,7 +25,8 @@ static void request_done(struct http_request *req, bool sent)
     log_debug("%.*s %.*s %.*s: %s %d us%s", STR(f->call.request_id), STR(req->method),
               STR(req->path), f->call.op ? f->call.op->name : "-",
               (int)((clock_mono_ns() - f->began_ns) / 1000), sent ? "" : " (client left)");
-    frame_release(f);
+    if (!stream_client_left(f))
+        frame_release(f);
 }
 
 /* The client has left. What runs goes on; who wants to know is told. */
@@ -44,7 +45,7 @@ static void request_gone(struct http_request *req)
         f->call.on_gone(&f->call);
 }
 
-static void send_response(struct frame *f, struct wire_response *resp)
+void dispatch_send(struct frame *f, struct wire_response *resp)
 {
     if (!f->request) { /* nobody is there to get it */
         if (resp->body.has && resp->body.in_file)
@@ -68,7 +69,7 @@ static void reply_error(struct frame *f, const struct wire_error *err)
               STR(err->code), STR(err->message));
     wire_encode_error(&f->route, &f->wire, err, f->call.request_id, f->call.arena, &resp);
     f->finished = true;
-    send_response(f, &resp);
+    dispatch_send(f, &resp);
 }
 
 /* A fault of ours, in the words each service has for it. */
@@ -113,6 +114,10 @@ void dispatch_error(struct frame *f, struct wire_error *err)
 void dispatch_reply(struct frame *f)
 {
     struct call *call = &f->call;
+    if (f->streaming) {
+        stream_end(f);
+        return;
+    }
     if (call->result < 0) {
         struct wire_error err = {0};
         dispatch_error(f, &err);
@@ -120,10 +125,15 @@ void dispatch_reply(struct frame *f)
         return;
     }
     struct wire_response resp = {0};
+    if (f->answer) {
+        resp = *f->answer;
+        dispatch_send(f, &resp);
+        return;
+    }
     wire_encode_output(&f->route, call->out, call->request_id, call->arena, &resp);
     if (call->status_override)
         resp.status = call->status_override;
-    send_response(f, &resp);
+    dispatch_send(f, &resp);
 }
 
 void dispatch_turn_failed(struct http_request *req, int error, void *user)
@@ -135,9 +145,13 @@ void dispatch_turn_failed(struct http_request *req, int error, void *user)
         http_reply(req, 500, NULL, 0, body_mem(S("the data directory cannot be written\n")));
         return;
     }
+    if (f->streaming) {
+        stream_turn_failed(f);
+        return;
+    }
     fault(f, error, &err);
     wire_encode_error(&f->route, &f->wire, &err, f->call.request_id, f->call.arena, &resp);
-    send_response(f, &resp);
+    dispatch_send(f, &resp);
 }
 
 static void carry_out(struct frame *f)
@@ -387,6 +401,24 @@ static void dispatch_frame(struct frame *f, struct str rie_function)
         unwrap_body(f);
 }
 
+/* No operation, no service's authorization: the service that gave the URL out does it all. */
+static void dispatch_url(struct frame *f, struct str id, struct str path)
+{
+    struct call *call = &f->call;
+    struct mounted *m = mounted_find(call->cloud, "lambda");
+    f->mounted = m;
+    f->raw = true;
+    f->route = (struct wire_route){.service = m->model, .protocol = m->model->protocol};
+    f->who = (struct principal){.type = PRINCIPAL_ANONYMOUS, .arn = S("anonymous")};
+    call->service = m->service;
+    call->state = m->state;
+    f->pending = true;
+    int r =
+        m->service->answer(call, &f->wire, str_copy(call->arena, id), str_copy(call->arena, path));
+    if (r != CALL_LATER && !f->finished)
+        frame_end(f, r);
+}
+
 /* /_lamina/<id>/...: what a service serves beside its operations. */
 static bool served_aside(struct cloud *cloud, struct http_request *req)
 {
@@ -450,6 +482,12 @@ void dispatch_request(struct http_request *req)
 {
     const struct entrance *entrance = req->listener_user;
     struct cloud *cloud = entrance->cloud;
+    struct str url_id, url_path;
+    if (!str_has(entrance->rie_function) &&
+        route_url(http_header_get(req, "Host"), req->path, &url_id, &url_path)) {
+        dispatch_url(take_request(cloud, req), url_id, url_path);
+        return;
+    }
     if (str_has(entrance->rie_function)) {
         if (!str_is(req->path, RIE_PATH) || !str_is(req->method, "POST")) {
             refuse(req, 404, "404 page not found");

@@ -46,6 +46,9 @@ const char *guard_refuses(const struct cloud *cloud, const struct http_request *
     if (str_has(host) && !cloud->options.allow_remote && !name_is_local(cloud, host))
         return "lamina: the Host header names another machine; this cloud answers to localhost "
                "only (DNS rebinding protection)\n";
+    struct str url_id, url_path;
+    if (route_url(host, req->path, &url_id, &url_path))
+        return NULL; /* made for web pages; its id cannot be guessed, and its CORS rules hold */
     for (size_t i = 0; i < req->n_headers; i++)
         if (str_eq_nocase(req->headers[i].name, S("Origin")) &&
             !origin_is_local(cloud, req->headers[i].value))

@@ -73,6 +73,9 @@ struct frame {
     struct http_request *request; /* NULL once the client has left */
     struct sigv4_result auth;
     bool trusted; /* no signature wanted: RIE */
+    bool raw;       /* no operation: service->answer */
+    bool streaming; /* call_stream_begin() */
+    const struct wire_response *answer; /* of call_answer() */
     bool pending; /* CALL_LATER: call_finish() is awaited */
     bool finished;
     int offloads;          /* pieces of work in the pool */
@@ -124,6 +127,16 @@ void calls_drain(struct cloud *cloud);       /* all of the queue */
 struct arena *arena_take(struct cloud *cloud);
 void arena_give(struct cloud *cloud, struct arena *a);
 
+/* A function URL: ID.lambda-url.REGION.localhost, or /_lamina/url/ID/... for clients that do not
+ * resolve such names. */
+bool route_url(struct str host, struct str path, struct str *ret_id, struct str *ret_path);
+
+/* stream.c */
+void stream_end(struct frame *f);
+/* True: it was in the middle of a stream, and is not over. */
+bool stream_client_left(struct frame *f);
+void stream_turn_failed(struct frame *f);
+
 /* dispatch.c */
 void dispatch_request(struct http_request *req);
 /* True: it comes from where nobody may ask, and has been answered. */
@@ -131,6 +144,7 @@ bool dispatch_refuses(struct cloud *cloud, struct http_request *req);
 /* The body could not be taken: what the service says when it is our fault, else nothing. */
 void dispatch_body_refused(struct http_request *req, int status);
 void dispatch_turn_failed(struct http_request *req, int error, void *user);
+void dispatch_send(struct frame *f, struct wire_response *resp);
 void dispatch_reply(struct frame *f); /* what the call came to, as its protocol says it */
 /* The error of a call that is over: code, message, status. */
 void dispatch_error(struct frame *f, struct wire_error *err);

@@ -107,6 +107,25 @@ struct mounted *route_service(struct cloud *cloud, const struct wire_request *re
     return m ? m : mounted_find(cloud, "s3");
 }
 
+bool route_url(struct str host, struct str path, struct str *ret_id, struct str *ret_path)
+{
+    struct str id, rest, label;
+    if (str_cut(without_port(host), '.', &id, &rest) && str_cut(rest, '.', &label, &rest) &&
+        str_eq_nocase(label, S("lambda-url")) && id.n) {
+        *ret_id = id;
+        *ret_path = path;
+        return true;
+    }
+    const struct str aside = S("/_lamina/url/");
+    if (!str_starts(path, aside))
+        return false;
+    path = str_slice(path, aside.n, path.n);
+    ssize_t slash = str_find_byte(path, '/');
+    *ret_id = slash < 0 ? path : str_slice(path, 0, (size_t)slash);
+    *ret_path = slash < 0 ? S("/") : str_slice(path, (size_t)slash, path.n);
+    return ret_id->n > 0;
+}
+
 /* bucket.s3.localhost, bucket.s3.us-east-1.localhost, bucket.localhost; bucket may have dots. */
 struct str route_bucket(struct arena *a, struct str host)
 {

@@ -79,6 +79,8 @@ struct call {
      * that call_finish() comes soon; nothing is sent. */
     void (*on_gone)(struct call *call);
     void *gone_user;
+    /* Streaming: there is room again after call_stream() said false. */
+    void (*on_drain)(struct call *call);
 
     call_done_fn *done; /* the dispatcher's */
     void *done_user;
@@ -101,6 +103,21 @@ int call_fail_header(struct call *call, const char *name, struct str value);
 
 /* Ends a call that answered CALL_LATER; result as a handler returns it (not CALL_LATER). */
 void call_finish(struct call *call, int result);
+
+/* Answers that leave while they are made, of calls that came by HTTP and returned CALL_LATER.
+ * call_stream_begin() sends status and headers, those of call->out when head is NULL (its event
+ * stream is written by hand); call_stream() copies a piece, false: go on after on_drain; then
+ * call_finish() ends it, by breaking off when its result is negative. A client that leaves is told
+ * by on_gone as always; pieces for it are dropped. */
+struct wire_response;
+void call_stream_begin(struct call *call, const struct wire_response *head);
+bool call_stream(struct call *call, struct str bytes);
+
+/* For service->answer: the whole answer, then call_finish(). Lives as long as the call. */
+void call_answer(struct call *call, const struct wire_response *answer);
+/* Who has signed the request? Sets call->who. 0, or CALL_FAILED as with call_fail(). *ret_anonymous:
+ * it is not signed at all. */
+int call_identify(struct call *call, bool *ret_anonymous);
 
 /* Asks another service (or one's own) as a client would: same checks, same errors. The new call lives in
  * the parent's arena and acts as the parent's principal. in must be of op's input shape. done is called
@@ -174,6 +191,11 @@ struct service {
     /* Requests below /_lamina/<id>/, which is not AWS's: downloads behind links that the service has
      * given out. It answers by http_reply(), at once. NULL: there are none. */
     void (*serve)(void *state, struct http_request *req);
+    /* Requests that no operation models: to function URLs. call->op is NULL, call->who anonymous;
+     * result as a handler's, and call_answer() or call_stream_begin() before it. path: behind what
+     * names the URL. NULL: the service has none. */
+    int (*answer)(struct call *call, const struct wire_request *req, struct str url_id,
+                  struct str path);
 };
 
 /* What services may ask of the daemon itself. */
