@@ -205,18 +205,25 @@ static int find_node_command(struct cloud *cloud, struct arena *a, const struct 
     return set_interpreter(a, runtime, "nodejs", interpreter, ret, ret_why);
 }
 
+/* Whether it can be executed is found out by doing so, as on AWS. */
+static bool is_file(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static int find_own_command(struct arena *a, const struct runtime_wish *wish,
                             struct runtime_command *ret, struct str *ret_why,
                             bool *ret_no_bootstrap)
 {
     const char **argv = ARENA_ARRAY(a, const char *, 2);
     *ret = (struct runtime_command){.argv = argv, .version = str_copy(a, wish->runtime)};
-    if (is_program(str_printf(a, "%s/bootstrap", wish->task_dir).p)) {
+    if (is_file(str_printf(a, "%s/bootstrap", wish->task_dir).p)) {
         argv[0] = "/var/task/bootstrap";
         return 0;
     }
     for (size_t i = 0; i < wish->n_layers; i++)
-        if (is_program(str_printf(a, "%s/bootstrap", wish->layer_dirs[i]).p))
+        if (is_file(str_printf(a, "%s/bootstrap", wish->layer_dirs[i]).p))
             argv[0] = "/opt/bootstrap";
     if (argv[0])
         return 0;
