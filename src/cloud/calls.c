@@ -38,6 +38,7 @@ struct frame *frame_new(struct cloud *cloud, enum frame_kind kind, struct frame 
     f->call.loop = cloud->loop;
     f->call.who = &f->who;
     f->call.now_ms = clock_now_ms();
+    f->call.received_ns = f->began_ns;
     f->call.request_id = parent ? parent->call.request_id : random_uuid(a);
     if (parent)
         f->owner->children++;

@@ -258,6 +258,8 @@ int cloud_open(const struct cloud_options *options, uv_loop_t *loop, struct clou
     }
     if (r == 0)
         r = open_services(cloud, err);
+    if (r == 0)
+        http_server_put_first(cloud->http); /* clients before the runtimes of functions */
     if (r < 0) {
         cloud_close(cloud);
         return r;

@@ -113,17 +113,6 @@ static void release(struct exchange *ex)
     reply_flush(ex);
 }
 
-static void take_answered(struct http_server *s, struct list *batch, bool last)
-{
-    LIST_EACH(&s->answered, struct exchange, turn, ex) {
-        const struct http_listener *l = ex->req.listener;
-        if (last || !l || !l->options.answers_last) {
-            list_remove(&ex->turn);
-            list_append(batch, &ex->turn);
-        }
-    }
-}
-
 static void turn_end(struct http_server *s)
 {
     if (s->in_turn_end)
@@ -133,8 +122,11 @@ static void turn_end(struct http_server *s)
         int r = s->turn_hook ? s->turn_hook(s->turn_user) : 0;
         struct list batch;
         list_init(&batch);
-        take_answered(s, &batch, false);
-        take_answered(s, &batch, true);
+        while (!list_empty(&s->answered)) {
+            struct list *first = s->answered.next;
+            list_remove(first);
+            list_append(&batch, first);
+        }
         while (!list_empty(&batch)) {
             struct exchange *ex = LIST_ENTRY(batch.next, struct exchange, turn);
             list_remove(&ex->turn);
@@ -405,6 +397,14 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct http_server_op
     uv_unref((uv_handle_t *)&s->prepare);
     uv_unref((uv_handle_t *)&s->check);
     return s;
+}
+
+void http_server_put_first(struct http_server *s)
+{
+    uv_prepare_stop(&s->prepare); /* of handles of a kind libuv runs the one started last first */
+    uv_check_stop(&s->check);
+    uv_prepare_start(&s->prepare, on_prepare);
+    uv_check_start(&s->check, on_check);
 }
 
 static void handle_freed(uv_handle_t *handle)

@@ -73,7 +73,6 @@ struct http_listener_options {
     int64_t max_body;    /* more is answered 413; 0: no body at all */
     int64_t max_spooled; /* of all its bodies in files together, more is answered 507; 0: no end */
     int max_connections; /* 0: only the server's limit; further ones wait in the backlog */
-    bool answers_last;   /* behind the turn's answers to others: who asks here is not waited for */
     const char *spool_dir; /* where big bodies go; NULL: they must fit into memory (max_body) */
     void (*on_request)(struct http_request *req);
     /* The head is there, the body is not. May refuse by http_reply() (the body is not read, the
@@ -99,6 +98,8 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct http_server_op
 /* Closes listeners and connections at once and frees everything when the loop has run once more;
  * on_gone is called for what is pending. */
 void http_server_free(struct http_server *s);
+/* At the end of a turn its answers leave before those of the loop's servers made by now. */
+void http_server_put_first(struct http_server *s);
 /* No new connections or requests; `done` is called when the pending answers have left. */
 void http_server_stop(struct http_server *s, void (*done)(void *user), void *user);
 /* Called at the end of every turn, before its answers leave. A negative result: see on_turn_failed.

@@ -26,11 +26,12 @@ struct environment {
     pid_t pid;
     int freeze, memory, cpu, cpu_stat; /* enum sandbox_cgroup */
     int64_t exec_ns;
-    int64_t baseline;      /* bytes that its command shares with a zygote */
-    int64_t max_rss, peak; /* highest seen so far */
-    bool oom;              /* since the command was started */
-    int64_t oom_before;    /* the kernel's counter when it was */
-    struct event event;    /* the one being read */
+    int64_t baseline;        /* bytes that its command shares with a zygote */
+    int64_t max_rss, peak;   /* highest seen so far */
+    int64_t mark, marked_ns; /* the kernel's own high mark, and when the details were read */
+    bool oom;                /* since the command was started */
+    int64_t oom_before;      /* the kernel's counter when it was */
+    struct event event;      /* the one being read */
 };
 
 int environment_command(struct environment *env, int kind, int sig);

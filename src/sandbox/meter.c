@@ -2,11 +2,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "sandbox/environment.h"
 
 #define PERIOD_US 20000       /* of the cpu quota; short, so that stalls are short */
 #define MB_PER_PROCESSOR 1769 /* Lambda gives one whole processor at this size */
 #define LEAST_QUOTA_US 1000   /* the kernel's limit */
+#define MARK_BELIEVED_NS 50000000
 
 bool meter_read(int fd, char *ret, size_t max)
 {
@@ -50,18 +52,26 @@ int environment_set_cpu(struct environment *env, int memory_mb)
 
 /* The kernel's mark includes file cache and tmpfs, which are not the function's memory as its
  * users understand it. What is cached now but mapped by nobody is taken off. */
-static bool cgroup_peak(const struct environment *env, int64_t *ret)
+static bool cgroup_peak(struct environment *env, int64_t *ret)
 {
-    char peak[64], stat[8192];
+    char text[64], stat[8192];
+    int64_t peak = 0; /* kernels before 5.19: what it is now must do */
+    if (meter_read(env->files[CGROUP_FILE_PEAK], text, sizeof(text)))
+        peak = strtoll(text, NULL, 10);
+    /* The details cost a tenth of an invocation. While its mark has not moved, an environment that
+     * is invoked thousands of times a second is asked for them now and then. */
+    int64_t now_ns = clock_mono_ns();
+    if (peak && peak == env->mark && now_ns - env->marked_ns < MARK_BELIEVED_NS)
+        return false;
     if (!meter_read(env->files[CGROUP_FILE_MEMORY], stat, sizeof(stat)))
         return false;
-    if (!meter_read(env->files[CGROUP_FILE_PEAK], peak, sizeof(peak)))
-        snprintf(peak, sizeof(peak), "0"); /* kernels before 5.19: what it is now must do */
+    env->mark = peak;
+    env->marked_ns = now_ns;
     bool v2 = env->memory == SANDBOX_CGROUP_V2;
     int64_t cache = meter_number(stat, v2 ? "file" : "cache");
     int64_t mapped = meter_number(stat, v2 ? "file_mapped" : "mapped_file");
     int64_t own = meter_number(stat, v2 ? "anon" : "rss");
-    int64_t value = strtoll(peak, NULL, 10) - (cache > mapped ? cache - mapped : 0);
+    int64_t value = peak - (cache > mapped ? cache - mapped : 0);
     *ret = (value > own ? value : own) + env->baseline;
     return true;
 }
@@ -99,7 +109,7 @@ int environment_memory_peak(struct environment *env, int64_t *ret_bytes)
         if (env->max_rss > value)
             value = env->max_rss;
     } else {
-        cgroup_peak(env, &value); /* fails once the group is gone: then the last one counts */
+        cgroup_peak(env, &value); /* not known again, or the group is gone: the last one counts */
     }
     if (value > env->peak)
         env->peak = value;

@@ -53,6 +53,7 @@ struct call {
     struct str region;
     struct str request_id;  /* UUID */
     int64_t now_ms;         /* one time for the whole call */
+    int64_t received_ns;    /* when it came whole: monotonic clock */
 
     /* Facts of the HTTP request; absent for calls that come from inside. */
     struct str source_ip, user_agent, host;

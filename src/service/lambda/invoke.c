@@ -124,6 +124,8 @@ static int invoke(struct call *call, const struct lambda_invoke_input *in,
                                   inv->request_id, inv->trace_id, inv->payload};
         out->status_code = opt_int(202);
         return event_accept(call, &e);
+    inv->wants_log = str_is(in->log_type, "Tail");
+    inv->times.received = call->received_ns;
     }
     r = pool_invoke(lambda_state(call)->pool, inv);
     if (r < 0) {

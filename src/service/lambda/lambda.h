@@ -18,6 +18,7 @@ struct http_server;
 struct pool;
 struct targets;
 extern const struct service lambda_service;
+struct times;
 
 /* call->state */
 struct lambda_state {
@@ -33,6 +34,7 @@ struct lambda_state {
     struct runtime_cache *runtimes;
 };
 
+    struct times *times; /* times.c; mostly NULL */
 static inline struct lambda_state *lambda_state(const struct call *call)
 {
     return call->state;

@@ -17,7 +17,7 @@
 #define PENDING_FULL (1024 * 1024)    /* who prints waits */
 #define PENDING_MAX (8 * 1024 * 1024) /* what cannot wait is lost */
 #define BATCH_BYTES (1000 * 1000)     /* of 1048576 */
-#define BATCH_EVENTS 2500             /* of 10000: a batch is written in one turn of the loop */
+#define BATCH_EVENTS 250              /* of 10000: a batch is written in one turn of the loop */
 #define DELAY_MS 20
 
 struct event {

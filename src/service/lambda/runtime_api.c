@@ -267,4 +267,3 @@ int runtime_api_listen(struct instance *in, int fd)
     };
     return http_listen(in->lambda->http, &options, &in->runtime_listener);
 }
-        .answers_last = true,

@@ -8,6 +8,7 @@
 #include "service/lambda/lambda.h"
 #include "service/lambda/pool.h"
 #include "service/lambda/runtime_cache.h"
+#include "service/lambda/times.h"
 
 static const struct handler *const handlers[] = {
     lambda_function_handlers,    lambda_update_handlers,
@@ -55,6 +56,7 @@ static void lambda_close(void *user)
     code_keeper_close(s);
     targets_free(s->targets);
     free(s);
+    times_free(s->times);
 }
 
 static int lambda_open(struct cloud *cloud, struct store *store, uv_loop_t *loop, void **ret_state)
@@ -75,6 +77,7 @@ static int lambda_open(struct cloud *cloud, struct store *store, uv_loop_t *loop
     s->runtimes = runtime_cache_new(s);
     s->concurrency = concurrency_new(s);
     s->pool = pool_new(s);
+    s->times = times_new();
     s->queue = event_queue_new(s);
     *ret_state = s;
     return 0;
@@ -112,6 +115,13 @@ int lambda_resource_policy(struct call *call, struct str action, struct str reso
 
 const struct service lambda_service = {
     .model = &lambda_model,
+static void serve(void *user, struct http_request *req)
+{
+    const struct lambda_state *s = user;
+    if (!times_serve(s->times, req))
+        code_serve(user, req);
+}
+
     .handlers = handlers,
     .open = lambda_open,
     .close = lambda_close,
