@@ -227,6 +227,14 @@ static bool is_wanted(const struct json *d, struct str wanted)
            tag_matches(json_get_str(notes, "io.containerd.image.name"), wanted);
 }
 
+static bool names_any(const struct json *list, struct str wanted)
+{
+    JSON_EACH(list, d)
+        if (is_wanted(d, wanted))
+            return true;
+    return false;
+}
+
 static bool other_platform(const struct opening *o, const struct json *d)
 {
     const struct json *p = json_get(d, "platform");
@@ -235,6 +243,7 @@ static bool other_platform(const struct opening *o, const struct json *d)
            (str_has(arch) && !str_eq(arch, o->architecture));
 }
 
+/* Of all images, what they are called; or of the wanted one, what it is made for. */
 static struct str list_of(struct opening *o, const struct json *list, bool platforms)
 {
     struct str *names = ARENA_ARRAY(o->a, struct str, list->n + 1);
@@ -243,7 +252,9 @@ static struct str list_of(struct opening *o, const struct json *list, bool platf
         struct str s = platforms ? json_get_str(json_get(d, "platform"), "architecture")
                                  : json_get_str(json_get(d, "annotations"),
                                                 "org.opencontainers.image.ref.name");
-        if (str_has(s) && !is_attestation(d) && n < 10)
+        bool meant = !platforms || !str_has(o->wanted) || list->n == 1 || is_wanted(d, o->wanted) ||
+                     !names_any(list, o->wanted);
+        if (str_has(s) && meant && !is_attestation(d) && n < 10)
             names[n++] = s;
     }
     return n ? str_join(o->a, S(", "), names, n) : S("none");
@@ -291,14 +302,6 @@ static int choose(struct opening *o, const struct json *list, bool top, const st
     return 0;
 }
 
-static bool names(const struct json *list, struct str wanted)
-{
-    JSON_EACH(list, d)
-        if (is_wanted(d, wanted))
-            return true;
-    return false;
-}
-
 static int take_index(struct opening *o, const struct json *index, int depth)
 {
     const struct json *list = json_get(index, "manifests"), *d = NULL;
@@ -307,7 +310,7 @@ static int take_index(struct opening *o, const struct json *index, int depth)
     if (depth > INDEX_DEPTH)
         return bad(o, "its indexes are nested too deeply");
     /* A digest may name what an inner index has. */
-    if (depth == 0 && str_starts(o->wanted, S("sha256:")) && !names(list, o->wanted)) {
+    if (depth == 0 && str_starts(o->wanted, S("sha256:")) && !names_any(list, o->wanted)) {
         struct json *direct = json_new(o->a, JSON_OBJECT);
         json_set(o->a, direct, S("digest"), json_new_str(o->a, o->wanted));
         return take_manifest(o, direct);

@@ -348,7 +348,9 @@ int project_build(struct arena *a, struct json *root, const struct project_optio
                   project_progress *progress, void *user, struct project *ret)
 {
     *ret = (struct project){0};
-    int r = collect(a, root, o, ret);
+    int r = project_images(a, root, o->template_path, &ret->error);
+    if (r == 0)
+        r = collect(a, root, o, ret);
     if (r < 0)
         return r;
     if (!str_has(o->only))

@@ -49,6 +49,10 @@ typedef void project_progress(const struct artifact *artifact, void *user);
 int project_build(struct arena *a, struct json *root, const struct project_options *options,
                   project_progress *progress, void *user, struct project *ret);
 
+/* Images named by a path become file:// URIs; -EINVAL with *why for those that would have to be
+ * built. project_build() does it, too. */
+int project_images(struct arena *a, struct json *root, struct str template_path, struct str *why);
+
 /* What of a template is local code: functions and layers whose property is a path. For packaging.
  */
 struct local_code {

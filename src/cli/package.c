@@ -169,6 +169,8 @@ int package_run(struct package_request *q, struct package_result *ret)
     size_t n;
     struct str why, key;
     *ret = (struct package_result){0};
+    if (project_images(q->run->arena, q->root, q->template_path, &why) < 0)
+        return verb_fail(q->run, "%.*s", STR(why));
     if (project_local_code(q->run->arena, q->root, q->template_path, &codes, &n, &why) < 0)
         return verb_fail(q->run, "%.*s", STR(why));
     for (size_t i = 0; i < n; i++) {

@@ -170,8 +170,8 @@ void image_fetch(struct call *call, struct str uri, struct str architecture, cod
         .arena = arena_new(),
     };
     image_uri_parse(call->arena, uri, &f->path, &f->wanted);
-    f->tmp_dir = str_printf(call->arena, "%.*s/.tmp-%.*s", STR(f->root),
-                            STR(random_hex(call->arena, 16)));
+    f->tmp_dir =
+        str_printf(call->arena, "%.*s/.tmp-%.*s", STR(f->root), STR(random_hex(call->arena, 16)));
     call_offload(call, unpack_work, unpacked, f);
 }
 
@@ -255,7 +255,8 @@ struct str image_start_fault(struct arena *a, const struct target *t, int error,
     const char *const *argv = image_command(a, t);
     const char *cwd = image_working_dir(a, t);
     struct str reason = str_lower(a, str_from(strerror(-error)));
-    /* The sandbox says "execute PROGRAM: STEP: reason" when it was not the execution that failed. */
+    /* The sandbox says "execute PROGRAM: STEP: reason" when it was not the execution that failed.
+     */
     struct str said = str_from(why);
     if (str_starts(said, str_printf(a, "execute %s: %s: ", argv[0], cwd))) {
         *ret = str_printf(a, "chdir %s: %.*s", cwd, STR(reason));

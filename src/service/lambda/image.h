@@ -7,7 +7,8 @@ struct target;
 /* As code_fetch(), for an image: code->image tells about it. */
 void image_fetch(struct call *call, struct str uri, struct str architecture, code_done_fn *done,
                  void *user);
-/* The members of CreateFunction and UpdateFunctionCode that name the code, for this package type. */
+/* The members of CreateFunction and UpdateFunctionCode that name the code, for this package type.
+ */
 int image_check_source(struct call *call, struct str uri, struct str zip, struct str bucket,
                        struct str key);
 bool image_is(const struct lambda_function_configuration *c);
