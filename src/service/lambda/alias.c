@@ -1,6 +1,7 @@
 /* alias - names that point to a version, or share calls between two. */
 #include <errno.h>
 #include "base/digest.h"
+#include "service/lambda/concurrency.h"
 #include "service/lambda/lambda.h"
 
 static int load(struct call *call, struct str function, struct str name, struct function_ref *ref,
@@ -149,6 +150,8 @@ static int delete_alias(struct call *call, const struct lambda_delete_alias_inpu
     if (r < 0)
         return r == -ENOENT ? 0 : r;
     r = record_delete(call, key_policy(call, ref.name, in->name));
+    if (r == 0)
+        r = qualifier_forget(call, ref.name, in->name);
     if (r < 0)
         return r;
     struct lambda_function_record f = {0};

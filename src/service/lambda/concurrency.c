@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "service/lambda/code_keeper.h"
+#include "service/lambda/event_config.h"
 
 struct region_use {
     struct str account, region;
@@ -168,6 +169,13 @@ int concurrency_sum(struct call *call, struct str except, struct concurrency_sum
     prefix =
         store_prefix(call->arena, 4, S("lambda"), S("provisioned"), call->account, call->region);
     return sum_provisioned(call, prefix, is_unreserved, except, &ret->provisioned);
+}
+
+int qualifier_forget(struct call *call, struct str name, struct str qualifier)
+{
+    concurrency_forget(lambda_state(call)->concurrency);
+    int r = record_delete(call, key_provisioned(call, name, qualifier));
+    return r < 0 ? r : record_delete(call, key_event_config(call, name, qualifier));
 }
 
 /* ---- counts ---- */

@@ -61,6 +61,8 @@ int64_t concurrency_unreserved_min(struct call *call);
 int reserved_load(struct call *call, struct str name, int64_t *ret); /* -1: none */
 /* All configurations of one function; `except` is a qualifier to leave out, or absent. */
 int provisioned_sum(struct call *call, struct str name, struct str except, int64_t *ret);
+/* A version or alias goes, and with it what is configured for it. */
+int qualifier_forget(struct call *call, struct str name, struct str qualifier);
 struct str key_reserved(struct call *call, struct str name);
 struct str key_provisioned(struct call *call, struct str name, struct str qualifier);
 struct str key_provisioned_of(struct call *call, struct str name); /* prefix */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include "base/clock.h"
 #include "base/digest.h"
+#include "service/lambda/event_config.h"
 #include "service/lambda/image.h"
 
 /* The members that CreateFunction and UpdateFunctionConfiguration share. */
@@ -185,6 +186,12 @@ static int check_settings(struct call *call, const struct settings *s)
         return INVALID("VpcConfig is not supported here: there are no VPCs");
     if (s->snap_start && !str_is(s->snap_start->apply_on, "None"))
         return INVALID("SnapStart is not supported here");
+    if (s->dead_letter && s->dead_letter->target_arn.n) {
+        struct str arn = s->dead_letter->target_arn;
+        struct str why = destination_unsupported(call->arena, arn);
+        return INVALID("The DeadLetterConfig target %.*s is invalid: %.*s", STR(arn),
+                       STR(why.n ? why : S("it must be an SNS topic or an SQS queue")));
+    }
     if (s->other)
         return INVALID("CapacityProviderConfig and DurableConfig are not supported here");
     return s->runtime.n ? check_runtime(call, s->runtime) : 0;

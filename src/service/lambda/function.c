@@ -1,6 +1,9 @@
 /* function - functions as wholes: create, look at, list, delete. */
 #include <errno.h>
 #include "service/lambda/image.h"
+#include "service/lambda/concurrency.h"
+#include "service/lambda/event.h"
+#include "service/lambda/event_config.h"
 #include "service/lambda/lambda.h"
 #include "service/lambda/target.h"
 
@@ -171,7 +174,13 @@ static int get_function(struct call *call, const struct lambda_get_function_inpu
     }
     if (f.tags.n)
         out->tags = f.tags;
-    return 0;
+    int64_t reserved;
+    r = reserved_load(call, ref.name, &reserved);
+    if (r == 0 && reserved >= 0) {
+        out->concurrency = ARENA_NEW(call->arena, struct lambda_concurrency);
+        out->concurrency->reserved_concurrent_executions = opt_int(reserved);
+    }
+    return r;
 }
 
 static int get_configuration(struct call *call,
@@ -262,6 +271,8 @@ static int delete_version(struct call *call, const struct function_ref *ref)
         r = version_remove(call, ref->name, number);
     if (r == 0)
         r = record_delete(call, key_policy(call, ref->name, ref->qualifier));
+    if (r == 0)
+        r = qualifier_forget(call, ref->name, ref->qualifier);
     return r == 0 ? release_version(call, &v) : r;
 }
 
@@ -294,9 +305,15 @@ static int delete_function(struct call *call, const struct lambda_delete_functio
         }
     }
     struct str prefixes[] = {key_versions(call, ref.name), key_aliases(call, ref.name),
-                             key_policies(call, ref.name)};
+                             key_policies(call, ref.name), key_provisioned_of(call, ref.name),
+                             key_event_configs(call, ref.name)};
     for (size_t i = 0; r == 0 && i < sizeof(prefixes) / sizeof(*prefixes); i++)
         r = store_delete_prefix(call->store, prefixes[i]);
+    if (r == 0)
+        r = record_delete(call, key_reserved(call, ref.name));
+    if (r == 0)
+        r = event_forget_function(call, ref.name);
+    concurrency_forget(lambda_state(call)->concurrency);
     if (r == 0)
         r = function_remove(call, ref.name);
     return r;

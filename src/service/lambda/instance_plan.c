@@ -113,10 +113,15 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
     struct sandbox_bind bind = {command.prefix, command.prefix};
     struct sandbox_link link = {command.link_target, command.link_path};
     static const struct sandbox_port ports[] = {{9001, false}, {4566, false}, {2000, true}};
+    if (image)
+        extensions_look(&in->extensions, a, &(const char *){str_printf(a, "%s/opt", task).p}, 1);
+    else
+        extensions_look(&in->extensions, a, layers, n_layers);
     struct sandbox_plan plan = {
         .argv = image ? command.argv : wrapped(a, t, command.argv),
         .envp =
-            variables_make(a, t, &credentials, in->stream, S("http://" SANDBOX_ADDRESS ":4566")),
+            variables_make(a, t, &credentials, in->stream, S("http://" SANDBOX_ADDRESS ":4566"),
+                           in->init_type == INIT_PROVISIONED),
         .cwd = image ? image_working_dir(a, t) : NULL,
         .root_dir = image ? task : NULL,
         .task_dir = image ? NULL : task,

@@ -1,18 +1,19 @@
 /* invoke - the Invoke operation. */
 #include <errno.h>
+#include "base/clock.h"
 #include "base/digest.h"
 #include "http/server.h"
 #include "service/lambda/event.h"
+#include "service/lambda/invoke.h"
 #include "service/lambda/json_check.h"
 #include "service/lambda/pool.h"
+#include "service/lambda/recursion.h"
 
-#define SYNC_MAX 6291456
-#define ASYNC_MAX 1048576
 #define CLIENT_CONTEXT_MAX 3583
 
-static int check_payload(struct call *call, struct str payload, bool async)
+int invoke_check_payload(struct call *call, struct str payload, bool async)
 {
-    size_t limit = async ? ASYNC_MAX : SYNC_MAX;
+    size_t limit = async ? INVOKE_ASYNC_MAX : INVOKE_SYNC_MAX;
     if (payload.n > limit)
         return lambda_fail(call, LAMBDA_REQUEST_TOO_LARGE,
                            "%zu byte payload is too large for the %s invocation type (limit %zu "
@@ -51,10 +52,12 @@ static int client_context(struct call *call, struct str encoded, struct str *ret
     return 0;
 }
 
-static struct str trace_id(struct call *call)
+struct str invoke_trace_id(struct call *call)
 {
     struct str given =
         call->http ? http_header_get(call->http, "X-Amzn-Trace-Id") : (struct str){0};
+    if (!call->http && call->parent) /* a destination: the chain goes on */
+        given = call->parent->trace_id;
     struct arena *a = call->arena;
     if (str_starts(given, S("Root=")) && str_find(given, S("Parent=")) > 0)
         return str_copy(a, given);
@@ -124,9 +127,13 @@ static int invoke(struct call *call, const struct lambda_invoke_input *in,
                                   inv->request_id, inv->trace_id, inv->payload};
         out->status_code = opt_int(202);
         return event_accept(call, &e);
-    inv->wants_log = str_is(in->log_type, "Tail");
-    inv->times.received = call->received_ns;
     }
+    r = recursion_check(call, ref.name, &inv->trace_id);
+    if (r < 0) {
+        target_drop(inv->target);
+        return r;
+    }
+    call->trace_id = inv->trace_id;
     r = pool_invoke(lambda_state(call)->pool, inv);
     if (r < 0) {
         target_drop(inv->target);

@@ -10,8 +10,6 @@
 #define SWEEP_MAX_MS 10000
 #define SWEEP_MIN_MS 20
 
-#pragma weak instance_retire
-
 static void group_free(struct group *g)
 {
     target_drop(g->target);
@@ -96,7 +94,7 @@ static void unlink_instance(struct instance *in)
 void group_give_up(struct instance *in, enum shutdown_reason why)
 {
     unlink_instance(in);
-    if (in->state == INSTANCE_IDLE && instance_retire)
+    if (in->state == INSTANCE_IDLE)
         instance_retire(in, why);
     else
         instance_free(in);

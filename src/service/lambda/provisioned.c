@@ -9,7 +9,6 @@
 #include "service/lambda/code_keeper.h"
 #include "service/lambda/group.h"
 
-#pragma weak instance_prepare
 #define AT_ONCE 8      /* inits of one group */
 #define AT_ONCE_ALL 16 /* this machine is somebody's desk */
 
@@ -111,8 +110,8 @@ void provisioned_top_up(struct pool *p)
     pos = 0;
     while (map_next(&p->groups, &pos, NULL, &value)) {
         struct group *g = value;
-        while (instance_prepare && !g->failed && g->ready + g->preparing < g->wanted &&
-               g->preparing < AT_ONCE && under_way < AT_ONCE_ALL) {
+        while (!g->failed && g->ready + g->preparing < g->wanted && g->preparing < AT_ONCE &&
+               under_way < AT_ONCE_ALL) {
             g->preparing++;
             under_way++;
             instance_prepare(group_add(g, INIT_PROVISIONED));

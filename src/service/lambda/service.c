@@ -33,6 +33,7 @@ static void lambda_reset(void *user)
     struct lambda_state *s = user;
     targets_drop(s->targets);
     concurrency_forget(s->concurrency);
+    event_queue_reset(s->queue);
 }
 
 /* Ends all environments: the rest of their logs is written now or never. */

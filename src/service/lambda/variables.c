@@ -81,8 +81,9 @@ static void put_changeable(struct list *l, const struct target *t, struct str en
         put(l, S("AWS_ENDPOINT_URL"), endpoint);
 }
 
-static void put_platform(struct list *l, const struct target *t,
-                         const struct session_credentials *credentials, struct str log_stream)
+static void put_platform(struct variables *l, const struct target *t,
+                         const struct session_credentials *credentials, struct str log_stream,
+                         bool provisioned)
 {
     const struct lambda_function_configuration *c = t->c;
     struct arena *a = l->a;
@@ -112,24 +113,25 @@ static void put_platform(struct list *l, const struct target *t,
     put(l, S("AWS_LAMBDA_FUNCTION_VERSION"), t->version);
     put(l, S("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
         str_printf(a, "%lld", (long long)c->memory_size.is));
-    put(l, S("AWS_LAMBDA_INITIALIZATION_TYPE"), S("on-demand"));
+    put(l, S("AWS_LAMBDA_INITIALIZATION_TYPE"),
+        provisioned ? S("provisioned-concurrency") : S("on-demand"));
     put(l, S("AWS_LAMBDA_RUNTIME_API"), S(SANDBOX_ADDRESS ":9001"));
     put(l, S("TZ"), S(":UTC"));
 }
 
 const char *const *variables_make(struct arena *a, const struct target *t,
                                   const struct session_credentials *credentials,
-                                  struct str log_stream, struct str endpoint)
+                                  struct str log_stream, struct str endpoint, bool provisioned)
 {
     const struct lambda_environment_response *own = t->c->environment;
     size_t n_own = own ? own->variables.n : 0;
     size_t n_image = t->record.image ? t->record.image->environment.n : 0;
-    struct list l = {.a = a};
+    struct variables l = {.a = a};
     l.names = ARENA_ARRAY(a, struct str, n_own + n_image + 48);
     l.texts = ARENA_ARRAY(a, const char *, n_own + n_image + 48);
     put_changeable(&l, t, endpoint);
     for (size_t i = 0; i < n_own; i++)
         put(&l, own->variables.items[i].key, own->variables.items[i].value);
-    put_platform(&l, t, credentials, log_stream);
+    put_platform(&l, t, credentials, log_stream, provisioned);
     return l.texts; /* zeroed memory: NULL-terminated */
 }
