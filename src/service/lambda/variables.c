@@ -99,7 +99,7 @@ static void put_platform(struct variables *l, const struct target *t,
         put(l, S("AWS_EXECUTION_ENV"), str_printf(a, "AWS_Lambda_%.*s", STR(c->runtime)));
     put(l, S("AWS_LAMBDA_LOG_GROUP_NAME"), c->logging_config->log_group);
     put(l, S("AWS_LAMBDA_LOG_STREAM_NAME"), log_stream);
-    if (is_python(t)) /* where log records go, with their borders: see output.h */
+    if (is_python(t) || is_node(t)) /* where log records go, with their borders: see output.h */
         put(l, S("_LAMBDA_TELEMETRY_LOG_FD"), S("1"));
     if (str_is(c->logging_config->log_format, "JSON")) {
         put(l, S("AWS_LAMBDA_LOG_FORMAT"), S("JSON"));
