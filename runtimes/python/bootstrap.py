@@ -17,6 +17,14 @@ import sys
 if __file__.rpartition("/")[0] not in sys.path:
     sys.path.append(__file__.rpartition("/")[0])
 
+import posix  # noqa: E402
+
+if b"_LAMINA_SPARE_FD" in posix.environ:
+    import _lamina_spare
+
+    _lamina_spare.wait()
+    del _lamina_spare
+
 from _lamina_runtime import main  # noqa: E402
 
 main()

@@ -18,6 +18,7 @@ enum fork_fd {
 
 struct fork_request {
     int user_namespace;
+    unsigned long files, processes; /* limits, as in shed_limits */
 };
 struct fork_answer {
     int error; /* -errno */

@@ -9,17 +9,23 @@
 #define HALVE_MS 60000
 #define FORGET_MS 600000
 
-static struct kind *kind_new(struct plan_cursor part)
+/* Limits that a process cannot be given from outside belong to the kind, too. */
+static struct plan_head head_of_kind(const struct plan_head *plan)
+{
+    return (struct plan_head){
+        .adopt = 1, .max_processes = plan->max_processes, .max_files = plan->max_files};
+}
+
+static struct kind *kind_new(const struct plan_head *head, struct plan_cursor part)
 {
     struct kind *k = MEM_NEW(struct kind);
-    struct plan_head head = {.adopt = 1, .max_processes = 1024, .max_files = 1024};
     struct plan_item item;
     const char *text;
     size_t n = (size_t)(part.end - part.p);
-    k->size = sizeof(head) + n;
+    k->size = sizeof(*head) + n;
     k->bytes = mem_alloc(k->size);
-    memcpy(k->bytes, &head, sizeof(head));
-    memcpy(k->bytes + sizeof(head), part.p, n);
+    memcpy(k->bytes, head, sizeof(*head));
+    memcpy(k->bytes + sizeof(*head), part.p, n);
     plan_next(&part, &item, &text);
     k->forks = strcmp(text, "fork") == 0;
     k->sock = -1;
@@ -34,11 +40,12 @@ void kind_free(struct kind *k)
     free(k);
 }
 
-static bool is_same(const struct kind *k, const struct plan_cursor *part)
+static bool is_same(const struct kind *k, const struct plan_head *head,
+                    const struct plan_cursor *part)
 {
     size_t n = (size_t)(part->end - part->p);
-    return k->size == sizeof(struct plan_head) + n &&
-           memcmp(k->bytes + sizeof(struct plan_head), part->p, n) == 0;
+    return k->size == sizeof(*head) + n && memcmp(k->bytes, head, sizeof(*head)) == 0 &&
+           memcmp(k->bytes + sizeof(*head), part->p, n) == 0;
 }
 
 struct kind *kinds_find(struct list *kinds, const char *bytes, size_t n,
@@ -48,10 +55,11 @@ struct kind *kinds_find(struct list *kinds, const char *bytes, size_t n,
     struct plan_cursor plan, part, rest;
     if (plan_begin(bytes, n, &head, &plan) < 0 || !plan_kind(plan, &part, &rest))
         return NULL;
+    head = head_of_kind(&head);
     struct kind *oldest = NULL;
     int count = 0;
     LIST_EACH(kinds, struct kind, link, k) {
-        if (is_same(k, &part))
+        if (is_same(k, &head, &part))
             return k;
         if (!oldest || k->used_ms < oldest->used_ms)
             oldest = k;
@@ -59,7 +67,7 @@ struct kind *kinds_find(struct list *kinds, const char *bytes, size_t n,
     }
     if (count >= KINDS_MAX)
         gone(oldest, user);
-    struct kind *k = kind_new(part);
+    struct kind *k = kind_new(&head, part);
     list_append(kinds, &k->link);
     return k;
 }

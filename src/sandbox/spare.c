@@ -92,18 +92,13 @@ static bool hear_pid(struct spare *s)
     return true;
 }
 
-static bool limit(pid_t pid, int which, rlim_t value)
-{
-    struct rlimit both = {value, value};
-    return value == SHED_KEEP || prlimit(pid, (__rlimit_resource_t)which, &both, NULL) == 0;
-}
-
-static bool limit_all(pid_t pid, const struct command_plan *plan)
+/* The other limits are the kind's. */
+static bool limit_memory(pid_t pid, const struct command_plan *plan)
 {
     struct shed_limits l;
     command_limits(plan, &l);
-    return limit(pid, RLIMIT_NOFILE, l.files) && limit(pid, RLIMIT_NPROC, l.processes) &&
-           limit(pid, RLIMIT_DATA, l.data);
+    struct rlimit data = {l.data, l.data};
+    return l.data == SHED_KEEP || prlimit(pid, RLIMIT_DATA, &data, NULL) == 0;
 }
 
 static bool tell(int sock, const struct command_plan *plan)
@@ -135,12 +130,12 @@ pid_t spare_feed(struct spare *s, const struct command_plan *plan)
 {
     if (!s->sock)
         return 0;
-    auto_close int sock = s->sock;
-    s->sock = 0;
     pid_t pid = hear_pid(s) ? s->pid : 0;
-    if (pid && limit_all(pid, plan) && tell(sock, plan))
-        return pid;
-    if (pid)
+    if (pid && (!limit_memory(pid, plan) || !tell(s->sock, plan))) {
         kill(pid, SIGKILL);
-    return 0;
+        pid = 0;
+    }
+    close(s->sock);
+    s->sock = 0;
+    return pid;
 }

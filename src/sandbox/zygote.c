@@ -13,6 +13,7 @@
 #include "sandbox/fork_request.h"
 #include "sandbox/kinds.h"
 #include "sandbox/root.h"
+#include "sandbox/shed.h"
 
 #define BACK_OFF_FIRST_MS 1000
 #define BACK_OFF_MAX_MS 60000
@@ -149,7 +150,13 @@ int zygote_start(struct kind *k, const struct machine *m, char *why)
 
 int zygote_fork(struct kind *k, struct shell *s, const struct machine *m)
 {
-    struct fork_request request = {.user_namespace = m->abilities.user_namespace};
+    struct plan_head head;
+    memcpy(&head, k->bytes, sizeof(head));
+    struct fork_request request = {
+        .user_namespace = m->abilities.user_namespace,
+        .files = (unsigned long)head.max_files,
+        .processes = m->abilities.pids ? SHED_KEEP : (unsigned long)head.max_processes,
+    };
     int fds[FORK_FDS] = {s->pidfd, s->child_end, s->output[1]};
     size_t n = FORK_FD_GROUPS;
     auto_close int v2 = -1;

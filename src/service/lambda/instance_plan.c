@@ -5,6 +5,7 @@
 #include "service/lambda/instance.h"
 #include "service/lambda/runtime_cache.h"
 #include "service/lambda/runtimes.h"
+#include "service/lambda/start_path.h"
 #include "service/lambda/variables.h"
 
 static const struct principal lambda_itself = {
@@ -137,6 +138,7 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
         .memory_mb = (int)t->c->memory_size.is,
         .tmp_mb = t->c->ephemeral_storage ? (int)t->c->ephemeral_storage->size.is : 0,
     };
+    plan.spare = start_path_spare(lambda, a, t, &wish, &command, plan.envp);
     r = environment_start(spawner, &plan, events, in, &in->env);
     if (r < 0)
         return refuse(in, OUTCOME_NO_SANDBOX,

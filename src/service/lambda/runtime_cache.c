@@ -97,6 +97,12 @@ const char *runtime_cache_get(struct runtime_cache *c, const char *interpreter, 
     return copy->state == COPY_READY ? copy->folder : library;
 }
 
+bool runtime_cache_settled(struct runtime_cache *c, const char *interpreter)
+{
+    const struct copy *copy = map_find(&c->copies, str_from(interpreter));
+    return copy && copy->state != COPY_COMPILING;
+}
+
 void runtime_cache_free(struct runtime_cache *c)
 {
     if (!c)

@@ -13,3 +13,5 @@ void runtime_cache_free(struct runtime_cache *c); /* accepts NULL */
 /* The folder to mount at /var/runtime: `library`, or the copy. Valid until the cache is freed. */
 const char *runtime_cache_get(struct runtime_cache *c, const char *interpreter,
                               const char *library);
+/* Whether runtime_cache_get() will go on answering the same. */
+bool runtime_cache_settled(struct runtime_cache *c, const char *interpreter);

@@ -1,0 +1,109 @@
+/* start_path - see start_path.h.
+ *
+ * A spare has been started with the variables of the platform and without code and layers. So a
+ * function whose variables or files such a start would have looked at is executed. */
+#include "service/lambda/start_path.h"
+#include "base/fs.h"
+#include "service/lambda/runtime_cache.h"
+
+/* Read by interpreters, the C library and the loader before the first line of code; set by the
+ * platform, or else the function gets no spare. */
+static const char *const start_variables[] = {
+    "LANG", "PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "NODE_PATH", "NODE_EXTRA_CA_CERTS", "TZ",
+};
+static const char *const start_prefixes[] = {
+    "PYTHON",
+    "NODE_",
+    "LD_",
+    "LANG",
+    "LC_",
+    "MALLOC",
+    "GLIBC_",
+    "UV_",
+    "OPENSSL",
+    "SSL_CERT_",
+    "TZ",
+    "_LAMINA",
+    "AWS_LAMBDA_EXEC_WRAPPER",
+};
+
+/* What interpreters are linked with: one of these in a folder of LD_LIBRARY_PATH replaces it. */
+static const char *const linked[] = {
+    "libc.so.6",        "libm.so.6",         "libdl.so.2",        "libpthread.so.0",
+    "libutil.so.1",     "libz.so.1",         "libexpat.so.1",     "libcrypto.so.3",
+    "libssl.so.3",      "libstdc++.so.6",    "libgcc_s.so.1",     "libuv.so.1",
+    "libcares.so.2",    "libnghttp2.so.14",  "libnode.so.108",    "libicuuc.so.72",
+    "libicui18n.so.72", "libbrotlidec.so.1", "libbrotlienc.so.1",
+};
+
+static bool changes_start(const struct target *t)
+{
+    const struct lambda_environment_response *own = t->c->environment;
+    for (size_t i = 0; own && i < own->variables.n; i++)
+        for (size_t k = 0; k < sizeof(start_prefixes) / sizeof(*start_prefixes); k++)
+            if (str_starts(own->variables.items[i].key, str_from(start_prefixes[k])))
+                return true;
+    return false;
+}
+
+static bool has_libraries(struct arena *a, const char *dir, const char *below)
+{
+    struct str folder = str_printf(a, "%s%s", dir, below);
+    if (!fs_exists(folder.p))
+        return false;
+    for (size_t i = 0; i < sizeof(linked) / sizeof(*linked); i++)
+        if (fs_exists(str_printf(a, "%.*s/%s", STR(folder), linked[i]).p))
+            return true;
+    return false;
+}
+
+static bool brings_libraries(struct arena *a, const struct runtime_wish *wish)
+{
+    if (has_libraries(a, wish->task_dir, "") || has_libraries(a, wish->task_dir, "/lib"))
+        return true;
+    for (size_t i = 0; i < wish->n_layers; i++)
+        if (has_libraries(a, wish->layer_dirs[i], "/lib"))
+            return true;
+    return false;
+}
+
+static const char *const *variables_of_kind(struct arena *a, const char *const *envp)
+{
+    const size_t most = sizeof(start_variables) / sizeof(*start_variables);
+    const char **ret = ARENA_ARRAY(a, const char *, most + 1);
+    size_t n = 0;
+    for (; *envp && n < most; envp++)
+        for (size_t i = 0; i < most; i++) {
+            struct str name = str_from(start_variables[i]), text = str_from(*envp);
+            if (str_starts(text, name) && text.p[name.n] == '=')
+                ret[n++] = *envp;
+        }
+    return ret;
+}
+
+static const char *zygote_dir(struct arena *a)
+{
+    struct str module = runtime_library(a, "python-zygote/_lamina_zygote.abi3.so");
+    return module.n ? str_c(a, fs_dirname(a, module)) : NULL;
+}
+
+const struct sandbox_spare *start_path_spare(struct lambda_state *lambda, struct arena *a,
+                                             const struct target *t,
+                                             const struct runtime_wish *wish,
+                                             const struct runtime_command *command,
+                                             const char *const *envp)
+{
+    bool python = str_starts(t->c->runtime, S("python"));
+    bool node = str_starts(t->c->runtime, S("nodejs"));
+    if ((!python && !node) || t->record.image || !command->runtime_dir)
+        return NULL;
+    /* A copy with byte code is on its way: spares shall be made of that. */
+    if (command->byte_code && !runtime_cache_settled(lambda->runtimes, command->link_target))
+        return NULL;
+    if (changes_start(t) || brings_libraries(a, wish))
+        return NULL;
+    struct sandbox_spare *ret = ARENA_NEW(a, struct sandbox_spare);
+    ret->envp = variables_of_kind(a, envp);
+    ret->zygote_dir = python ? zygote_dir(a) : NULL;
+    return ret;
+}

@@ -1,0 +1,12 @@
+/* start_path - may a function start from an interpreter that runs already, and from which? */
+#pragma once
+#include "sandbox/sandbox.h"
+#include "service/lambda/runtimes.h"
+#include "service/lambda/target.h"
+
+/* NULL: it must be executed. envp: all that the function gets. */
+const struct sandbox_spare *start_path_spare(struct lambda_state *lambda, struct arena *a,
+                                             const struct target *t,
+                                             const struct runtime_wish *wish,
+                                             const struct runtime_command *command,
+                                             const char *const *envp);
