@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -9,12 +10,13 @@
 #include "base/log.h"
 #include "cli/daemon.h"
 #include "cli/verb.h"
+#include "service/call.h"
 
 struct up_options {
     int64_t port, concurrency, idle_timeout;
     struct str data, host, iam, time_scale;
     bool ephemeral, detach, allow_remote, durable;
-    struct option_list rie, runtime;
+    struct option_list rie, runtime, mount;
 };
 
 static const struct option_row rows[] = {
@@ -40,6 +42,10 @@ static const struct option_row rows[] = {
      .help = "let other machines in: they can run code here"},
     {OPTION(struct up_options, rie), .name = "rie", .type = OPTION_LIST, .metavar = "FUNCTION=PORT",
      .help = "also serve the function as the runtime interface emulator does, at this port"},
+    {OPTION(struct up_options, mount), .name = "mount", .type = OPTION_LIST,
+     .metavar = "FUNCTION=DIR",
+     .help = "the function runs from this folder instead of its package: what is saved there is "
+             "live in the next invocation; may be repeated"},
     {OPTION(struct up_options, runtime), .name = "runtime", .type = OPTION_LIST,
      .metavar = "NAME=PATH", .help = "the interpreter of a runtime: python3.12=/opt/python3.12"},
     {OPTION(struct up_options, concurrency), .name = "concurrency", .type = OPTION_INT,
@@ -77,6 +83,25 @@ static int time_scale(struct verb_run *run, struct str text, double *ret)
     return 0;
 }
 
+static int mounts(struct verb_run *run, const struct option_list *list, struct cloud_options *ret)
+{
+    const struct cloud_pair *given;
+    struct cloud_mount *out = ARENA_ARRAY(run->arena, struct cloud_mount, list->n + 1);
+    int code = pairs(run, list, "mount", "FUNCTION=DIR", &given);
+    for (size_t i = 0; !code && i < list->n; i++) {
+        auto_free char *real = realpath(str_c(run->arena, given[i].value), NULL);
+        struct stat st;
+        if (!real || stat(real, &st) < 0)
+            return verb_usage(run, "--mount %.*s: %s", STR(list->items[i]), strerror(errno));
+        if (!S_ISDIR(st.st_mode))
+            return verb_usage(run, "--mount %.*s: not a folder", STR(list->items[i]));
+        out[i] = (struct cloud_mount){given[i].name, str_copy(run->arena, str_from(real))};
+    }
+    ret->mounts = out;
+    ret->n_mounts = list->n;
+    return code;
+}
+
 static bool is_loopback(struct str host)
 {
     return str_starts(host, S("127.")) || str_is(host, "::1") || str_is(host, "localhost");
@@ -110,7 +135,9 @@ static int fill(struct verb_run *run, const struct up_options *o, struct cloud_o
                           "--host %.*s opens the cloud, which runs code, to other machines: say "
                           "--allow-remote if that is wanted",
                           STR(o->host));
-    int code = pairs(run, &o->rie, "rie", "FUNCTION=PORT", &ret->rie);
+    int code = mounts(run, &o->mount, ret);
+    if (!code)
+        code = pairs(run, &o->rie, "rie", "FUNCTION=PORT", &ret->rie);
     return code ? code : pairs(run, &o->runtime, "runtime", "NAME=PATH", &ret->runtimes);
 }
 

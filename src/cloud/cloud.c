@@ -243,6 +243,8 @@ int cloud_open(const struct cloud_options *options, uv_loop_t *loop, struct clou
         .concurrency = options->concurrency > 0 ? options->concurrency : 1000,
         .idle_timeout_ms = options->idle_timeout_ms > 0 ? options->idle_timeout_ms : 600000,
         .time_scale = options->time_scale > 0 ? options->time_scale : 1,
+        .mounts = options->mounts,
+        .n_mounts = options->n_mounts,
     };
     raise_file_limit();
     list_init(&cloud->queue);

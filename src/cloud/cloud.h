@@ -27,6 +27,8 @@ struct cloud_options {
     /* Of Lambda; 0: the default. */
     int64_t concurrency, idle_timeout_ms;
     double time_scale;
+    const struct cloud_mount *mounts; /* service/call.h */
+    size_t n_mounts;
     struct spawner *spawner; /* borrowed; NULL: nothing can be invoked */
 };
 

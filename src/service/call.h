@@ -210,9 +210,14 @@ struct http_listener;
 int cloud_serve(struct cloud *cloud, int fd, struct http_listener **ret);
 struct spawner *cloud_spawner(struct cloud *cloud); /* NULL: no environments can be made */
 /* What `up` says of Lambda. */
+struct cloud_mount {
+    struct str function, dir; /* dir: absolute */
+};
 struct cloud_lambda {
     int64_t concurrency;     /* of an account in a region: --concurrency */
     int64_t idle_timeout_ms; /* of environments: --idle-timeout */
+    const struct cloud_mount *mounts; /* folders instead of packages: --mount FUNCTION=DIR */
+    size_t n_mounts;
     double time_scale;       /* of the waiting times of asynchronous events: --time-scale */
 };
 const struct cloud_lambda *cloud_lambda(struct cloud *cloud);

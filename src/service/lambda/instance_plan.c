@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "service/lambda/image.h"
 #include "service/lambda/instance.h"
+#include "service/lambda/mounts.h"
 #include "service/lambda/runtime_cache.h"
 #include "service/lambda/runtimes.h"
 #include "service/lambda/start_path.h"
@@ -76,7 +77,8 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
         return refuse(in, OUTCOME_NO_SANDBOX,
                       S("Functions cannot run here: lamina up was started "
                         "without a spawner (see lamina doctor)"));
-    const char *task = code_dir(lambda->cloud, a, t->record.code).p;
+    const char *mounted = mounts_dir(lambda->mounts, t);
+    const char *task = mounted ? mounted : code_dir(lambda->cloud, a, t->record.code).p;
     size_t n_layers = t->record.layer_codes.n;
     const char *const *layers = layer_dirs(in);
 

@@ -32,6 +32,7 @@ struct lambda_state {
     struct http_server *http;  /* of the Runtime API's listeners */
     struct code_keeper *codes; /* code.c */
     struct runtime_cache *runtimes;
+    struct mounts *mounts; /* NULL: none */
 };
 
     struct times *times; /* times.c; mostly NULL */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "service/lambda/code_keeper.h"
 #include "service/lambda/group.h"
+#include "service/lambda/mounts.h"
 
 #define SWEEP_MAX_MS 10000
 #define SWEEP_MIN_MS 20
@@ -114,7 +115,7 @@ static bool is_provisioned(const struct instance *in)
 static bool is_surplus(const struct instance *in)
 {
     const struct group *g = in->group;
-    return g->stale || (is_provisioned(in) && g->ready > g->wanted);
+    return g->stale || in->outdated || (is_provisioned(in) && g->ready > g->wanted);
 }
 
 /* ---- the end of all ---- */
@@ -168,6 +169,7 @@ static struct instance *take_idle(struct group *g, enum init_type type)
 
 int pool_invoke(struct pool *p, struct invocation *inv)
 {
+    mounts_refresh(p->lambda->mounts);
     struct group *g = group_get(p, inv->target);
     bool provisioned = !list_empty(&g->idle[INIT_PROVISIONED]);
     enum throttle t = concurrency_begin(g->use, provisioned, !inv->async);
@@ -265,6 +267,33 @@ static void retire(struct group *g)
     for (int type = INIT_ON_DEMAND; type <= INIT_PROVISIONED; type++)
         LIST_EACH(&g->idle[type], struct instance, idle_link, in)
             group_give_up(in, SHUTDOWN_SPINDOWN);
+}
+
+static void outdate(struct instance *in)
+{
+    struct group *g = in->group;
+    bool linked = false;
+    in->outdated = true;
+    LIST_EACH(&g->idle[in->init_type], struct instance, idle_link, other)
+        linked = linked || other == in;
+    if (!linked)
+        return;
+    if (in->state == INSTANCE_IDLE || in->state == INSTANCE_STOPPED)
+        group_give_up(in, SHUTDOWN_SPINDOWN);
+    else /* its `next` or its end is on the way: then it goes */
+        list_remove(&in->idle_link);
+}
+
+void pool_outdate(struct pool *p, bool (*match)(const struct target *t, void *user), void *user)
+{
+    size_t pos = 0;
+    void *value;
+    while (map_next(&p->groups, &pos, NULL, &value)) {
+        struct group *g = value;
+        if (match(g->target, user))
+            LIST_EACH(&g->all, struct instance, link, in)
+                outdate(in);
+    }
 }
 
 /* What is current is in the store, and the turn that changed it is committed. */

@@ -15,6 +15,9 @@ void pool_free(struct pool *p);
 int pool_invoke(struct pool *p, struct invocation *inv);
 /* Fails the call as AWS throttles: r is what pool_invoke() has returned. */
 int pool_refused(struct call *call, int r);
+/* The files of these functions have changed: idle environments go now, the others after their
+ * invocation. */
+void pool_outdate(struct pool *p, bool (*match)(const struct target *t, void *user), void *user);
 /* Functions have changed: environments of builds that nobody can name any more are given up. */
 void pool_check(struct pool *p);
 

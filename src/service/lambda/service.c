@@ -6,6 +6,7 @@
 #include "service/lambda/concurrency.h"
 #include "service/lambda/event.h"
 #include "service/lambda/lambda.h"
+#include "service/lambda/mounts.h"
 #include "service/lambda/pool.h"
 #include "service/lambda/runtime_cache.h"
 #include "service/lambda/times.h"
@@ -49,6 +50,7 @@ static void lambda_close(void *user)
     if (!s)
         return;
     event_queue_free(TAKE(s->queue));
+    mounts_free(TAKE(s->mounts));
     pool_free(TAKE(s->pool));
     concurrency_free(TAKE(s->concurrency));
     runtime_cache_free(TAKE(s->runtimes));
@@ -79,6 +81,7 @@ static int lambda_open(struct cloud *cloud, struct store *store, uv_loop_t *loop
     s->concurrency = concurrency_new(s);
     s->pool = pool_new(s);
     s->times = times_new();
+    s->mounts = mounts_new(s);
     s->queue = event_queue_new(s);
     *ret_state = s;
     return 0;
