@@ -327,6 +327,12 @@ int environment_spawn(struct environment *env, const char *const *argv, const ch
     return 0;
 }
 
+int environment_sweep(struct environment *env)
+{
+    struct command c = {.kind = COMMAND_KILL};
+    return command_process(env, &c);
+}
+
 int environment_signal_process(struct environment *env, int index, int sig)
 {
     struct command c = {.kind = COMMAND_SIGNAL_PROCESS, .index = index, .signal = sig};

@@ -185,6 +185,8 @@ int environment_signal_process(struct environment *env, int index, int sig);
 /* A non-blocking, unconnected TCP socket of the environment's network, for on_socket: whoever
  * connects it reaches what listens inside. A frozen environment gives none until it thaws. */
 int environment_ask_socket(struct environment *env);
+/* Kills everything inside but init, untold: what ended processes have left behind. */
+int environment_sweep(struct environment *env);
 /* Starts the command of a plan that was held (at first, or after environment_restart()); on_start
  * follows. */
 int environment_run(struct environment *env);

@@ -85,7 +85,8 @@ static void on_process_exit(struct environment *env, int index, const struct env
     run->process_how[index] = *how;
 }
 
-static const struct environment_events events = {on_start, on_exit_event, on_process_exit};
+static const struct environment_events events = {
+    .on_start = on_start, .on_exit = on_exit_event, .on_process_exit = on_process_exit};
 static const char *const plain_env[] = {"PATH=/usr/bin:/bin", "LANG=C", NULL};
 
 static struct sandbox_plan shell_plan(const char *const argv[])

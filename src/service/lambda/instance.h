@@ -1,30 +1,43 @@
 /* instance - one execution environment of a function version, and the invocation it works on.
  *
- *                 instance_new
- *                      |
- *                  STARTING ----on_start(-errno)---> LOST
- *                      | on_start(0)
- *        +-----------> INIT --on_exit, 10 s, init/error--> STOPPED --restart--> STARTING
- *        |             | first `next`                         ^
- *        |             v                                      | on_exit
- *        |           IDLE --instance_invoke--> BUSY ----------+
- *        |             ^  (frozen)              | \           |
- *        |             |       response, error  |  timeout--> ENDING (killed)
- *        |             |                        v             ^
- *        |             +-------- `next` ---- ANSWERED --------+ no `next` until the deadline
- *        +--- instance_invoke in STOPPED: the init is repeated inside of the invocation
+ *   NEW --instance_invoke, instance_prepare--> STARTING --on_start(-errno): instance_refused-->
+ * LOST | on_start(0)
+ *                                                 v
+ *   +-----------------------------------------> INIT --instance_failed------------------+
+ *   |                                             | instance_init_over                  |
+ *   |                                             v                                     |
+ *   |    +----------------------------------> IDLE (frozen) --instance_failed---------->|
+ *   |    |                                        | instance_deliver                    |
+ *   |    |                                        v                                     |
+ *   |    |                                     BUSY ------------instance_failed-------->|
+ *   |    |                                        | answer                              |
+ *   |    |                                        v                                     v
+ *   |    +--work_over------------------------ ANSWERED ---------instance_failed----> ENDING
+ *   |                                                                                   |
+ *   +------- STARTING <--instance_repeat-- STOPPED <--instance_ended--------------------+
  *
- * An invocation may also come in ANSWERED and ENDING: it waits for `next` or the end, and is passed
- * on to another instance (pool_pass_on) when that takes long. LOST instances are freed by the pool.
- * An instance has at most one invocation; it is told its outcome exactly once, by
- * invocation->done. */
+ * INIT: external extensions are started, then the runtime, and each asks for its first event. BUSY:
+ * the runtime has not answered yet. ANSWERED: the client has its answer, the runtime or extensions
+ * have not asked for the next event yet (instance_progress). ENDING: everything is being shut down
+ * (shutdown.c), because something ended, failed, or took too long (instance_failed, and
+ * instance_timed_out, instance_runtime_exited, instance_extension_exited which call it). STOPPED:
+ * nothing runs; /tmp is kept. The first time that an init fails it is repeated at once, inside of
+ * the invocation. instance_lost: the environment is gone from any state, or instance_retire has it
+ * RETIRING: shut down, and freed by instance_ended.
+ *
+ * An invocation may also come in ANSWERED and ENDING: it waits for that to end, and is passed on to
+ * another instance (pool_pass_on) when that takes long. LOST instances are freed by the pool. An
+ * instance has at most one invocation; it is told its outcome exactly once, by invocation->done. */
 #pragma once
 #include "base/list.h"
 #include "http/server.h"
 #include "sandbox/sandbox.h"
+#include "service/lambda/extension.h"
 #include "service/lambda/log_writer.h"
+#include "service/lambda/platform.h"
 #include "service/lambda/report.h"
 #include "service/lambda/target.h"
+#include "service/lambda/telemetry.h"
 
 #define INIT_LIMIT_MS 10000
 #define RESPONSE_MAX 6291556
@@ -40,6 +53,7 @@ enum instance_state {
     INSTANCE_ENDING,
     INSTANCE_STOPPED,
     INSTANCE_LOST,
+    INSTANCE_RETIRING,
 };
 
 /* Why it is made before there is anything to do: nobody's invocation pays for the init. */
@@ -81,7 +95,7 @@ struct invocation {
     struct str request_id, arn, trace_id, client_context, payload;
     const struct response_sink *sink; /* NULL: the answer is collected */
     struct response_stream *stream;   /* response_stream.c's, while the answer comes */
-    bool async; /* of a queue: the rate of requests is not limited */
+    bool async;                       /* of a queue: the rate of requests is not limited */
     bool wants_log;                   /* done() comes after REPORT, for `log` to have it */
     invocation_done_fn *done;
     void *user;
@@ -92,6 +106,23 @@ struct invocation {
     struct str answer; /* the function's bytes, or the platform's error object, or a sentence */
     bool failed;       /* X-Amz-Function-Error */
     struct str log;    /* the last 4 KB */
+};
+
+/* What an environment works on. It begins before its invocation is told anything, and may last
+ * longer than that. */
+struct work {
+    struct arena arena;
+    bool open; /* no REPORT yet */
+    bool runtime_done_told;
+    struct str request_id, arn, trace_id;
+    struct invocation_times times;
+    int64_t began_ns; /* its Duration counts from here */
+    int64_t deadline_ms;
+    int64_t first_byte_ns; /* of an answer in pieces */
+    int64_t produced_bytes;
+    bool failed; /* the answer is an error */
+    enum report_status status; /* of an answer that the platform made an error of */
+    struct str error_type;
 };
 
 struct group;
@@ -113,15 +144,35 @@ struct instance {
     const char *program; /* argv[0] */
 
     struct http_listener *runtime_listener, *cloud_listener;
-    struct http_request *poll; /* the `next` that waits */
-    struct str last_id;        /* of the invocation that was answered last */
+    struct http_request *poll;        /* the `next` that waits */
+    struct response_stream *response; /* the answer that is under way, in pieces */
+    struct extensions extensions;
+    const char *const *envp; /* of the runtime */
 
-    bool frozen, init_reported;
-    bool init_again;                /* this init runs inside an invocation */
-    int64_t init_began_ns, init_ns; /* init_ns: what the next REPORT shows, then 0 */
-    int64_t began_ns;               /* of the invocation: its Duration */
-    int64_t deadline_ms;
+    struct work work;
+    bool answer_held; /* inv has its answer, and is told when the work is over */
+    bool frozen;
+    bool runtime_asked, runtime_runs; /* it is being started; it has been */
+    bool runtime_ready;               /* it has asked for the next event */
+    bool init_again;                  /* this init runs inside an invocation */
+    bool preparing;                   /* this init has no invocation that waits for it */
+    bool retire;                      /* when its work is over */
+    int64_t init_began_ns, init_ns;   /* init_ns: what the next REPORT shows, then 0 */
     int64_t idle_since_ms;
+
+    struct {
+        enum {
+            ENDING_NOT,
+            ENDING_RUNTIME,
+            ENDING_RUNTIME_KILLED,
+            ENDING_EXTENSIONS,
+            ENDING_KILLED
+        } stage;
+        enum shutdown_reason why;
+        int64_t deadline_ms;
+        uv_timer_t timer;
+        bool open; /* the timer */
+    } ending;      /* shutdown.c */
 
     /* What init/error said. */
     bool init_error;
@@ -129,9 +180,11 @@ struct instance {
     struct arena error_arena;
 
     uv_timer_t timer;
+    struct telemetry telemetry;
+    struct track *track; /* timeline.c */
     struct list outputs; /* output.h: of the runtime and of extensions */
-    struct buf tail; /* the end of the current invocation's log */
-    int handles;     /* open libuv handles; freed with the last one */
+    struct buf tail;     /* the end of the current invocation's log */
+    int handles;         /* open libuv handles; freed with the last one */
 };
 
 struct instance *instance_new(struct lambda_state *lambda, struct group *group,
@@ -162,11 +215,19 @@ void instance_close_output(struct instance *in);
 int instance_make_sandbox(struct instance *in, const struct environment_events *events,
                           struct str *ret_fault);
 
-/* What the Runtime API calls. */
+/* What the Runtime API and the Extensions API call. */
 void instance_next(struct instance *in);
 void instance_answer(struct instance *in, struct str body, bool failed);
 void instance_answer_too_large(struct instance *in);
+/* The platform's own error: {"errorType": type, "errorMessage": message}. */
+void instance_answer_error(struct instance *in, struct str type, struct str message);
 void instance_init_error(struct instance *in, struct str body, struct str type);
+void instance_extension_registered(struct instance *in);
+void instance_extension_next(struct instance *in, struct extension *e);
+void instance_extension_error(struct instance *in); /* init/error, exit/error */
+
+/* shutdown.c: at the daemon's end, those that the pool does not know any more. */
+void instances_leave(struct lambda_state *lambda);
 
 /* runtime_api.c */
 int runtime_api_listen(struct instance *in, int fd);

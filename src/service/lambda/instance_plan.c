@@ -29,8 +29,12 @@ static int credentials_of(struct instance *in, struct arena *a, struct session_c
 
 static int refuse(struct instance *in, int outcome, struct str why)
 {
-    in->inv->outcome = outcome;
-    in->inv->answer = str_copy(in->inv->arena, why);
+    if (in->inv) {
+        in->inv->outcome = outcome;
+        in->inv->answer = str_copy(in->inv->arena, why);
+    } else {
+        log_error("lambda: %.*s: %.*s", STR(in->target->name), STR(why));
+    }
     return -ENOENT;
 }
 
@@ -140,6 +144,8 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
         .memory_mb = (int)t->c->memory_size.is,
         .tmp_mb = t->c->ephemeral_storage ? (int)t->c->ephemeral_storage->size.is : 0,
     };
+    in->envp = plan.envp;
+    plan.held = in->extensions.n_files > 0; /* they come before the runtime */
     plan.spare = start_path_spare(lambda, a, t, &wish, &command, plan.envp);
     r = environment_start(spawner, &plan, events, in, &in->env);
     if (r < 0)

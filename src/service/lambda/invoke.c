@@ -118,6 +118,7 @@ static int invoke(struct call *call, const struct lambda_invoke_input *in,
     inv->arena = call->arena;
     inv->request_id = call->request_id;
     inv->trace_id = call->trace_id = trace_id(call);
+    inv->wants_log = str_is(in->log_type, "Tail");
     inv->payload = in->payload.n ? in->payload : S("{}");
     inv->done = invoked;
     inv->user = call;

@@ -6,6 +6,7 @@
  * carries. */
 #pragma once
 #include <uv.h>
+#include "base/list.h"
 #include "base/map.h"
 #include "service/call.h"
 #include "wire/lambda.h"
@@ -28,6 +29,7 @@ struct lambda_state {
     struct targets *targets;   /* target.c */
     struct concurrency *concurrency;
     struct pool *pool;         /* pool.c */
+    struct list retiring;      /* instances on their way out: shutdown.c */
     struct event_queue *queue; /* event.c */
     struct http_server *http;  /* of the Runtime API's listeners */
     struct code_keeper *codes; /* code.c */

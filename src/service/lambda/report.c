@@ -46,7 +46,8 @@ enum platform_level report_level(const struct report_facts *f, const struct plat
     bool failed = e->status != REPORT_SUCCESS || e->error_type.n;
     switch (e->type) {
     case PLATFORM_INIT_START:
-        return f->runtime.n ? PLATFORM_INFO : PLATFORM_DEBUG;
+        /* One that is repeated inside of an invocation has no line. */
+        return f->runtime.n && e->phase == PLATFORM_PHASE_INIT ? PLATFORM_INFO : PLATFORM_DEBUG;
     case PLATFORM_INIT_REPORT:
         return failed ? PLATFORM_WARN : f->provisioned ? PLATFORM_INFO : PLATFORM_DEBUG;
     case PLATFORM_INIT_RUNTIME_DONE:
@@ -118,8 +119,9 @@ void report_text(struct buf *b, const struct report_facts *f, const struct platf
 {
     switch (e->type) {
     case PLATFORM_INIT_START:
-        buf_printf(b, "INIT_START Runtime Version: %.*s\tRuntime Version ARN: %.*s\n",
-                   STR(f->runtime), STR(f->runtime_arn));
+        if (e->phase == PLATFORM_PHASE_INIT)
+            buf_printf(b, "INIT_START Runtime Version: %.*s\tRuntime Version ARN: %.*s\n",
+                       STR(f->runtime), STR(f->runtime_arn));
         break;
     case PLATFORM_INIT_REPORT:
         text_init_report(b, f, e);

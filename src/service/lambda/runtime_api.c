@@ -5,8 +5,11 @@
 #include <errno.h>
 #include <ctype.h>
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "service/lambda/instance.h"
+#include "service/lambda/response_stream.h"
+#include "service/lambda/runtime_api.h"
 
 #define PREFIX "/2018-06-01/"
 #define SPOOLED_MAX (256LL * 1024 * 1024)
@@ -16,27 +19,47 @@
 static const struct http_header json_type[] = {
     {S_INIT("Content-Type"), S_INIT("application/json")}};
 
-static void accepted(struct http_request *req)
+void api_accept(struct http_request *req)
 {
     http_reply(req, 202, json_type, 1, body_mem(S("{\"status\":\"OK\"}\n")));
 }
 
-static void refuse(struct http_request *req, int status, const char *type, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-static void refuse(struct http_request *req, int status, const char *type, const char *fmt, ...)
+void api_refuse(struct http_request *req, int status, const char *type, const char *fmt, ...)
 {
+    struct arena *a = req->arena;
     va_list ap;
     va_start(ap, fmt);
-    struct str message = str_vprintf(req->arena, fmt, ap);
+    struct str message = str_vprintf(a, fmt, ap);
     va_end(ap);
-    struct str body = str_printf(req->arena, "{\"errorMessage\":\"%.*s\",\"errorType\":\"%s\"}\n",
-                                 STR(message), type);
-    http_reply(req, status, json_type, 1, body_mem(body));
+    struct json *o = json_new(a, JSON_OBJECT);
+    json_set(a, o, S("errorMessage"), json_new_str(a, message));
+    json_set(a, o, S("errorType"), json_new_str(a, str_from(type)));
+    http_reply(req, status, json_type, 1,
+               body_mem(str_printf(a, "%.*s\n", STR(json_text(a, o, -1)))));
+}
+
+void api_not_found(struct http_request *req)
+{
+    static const struct http_header headers[] = {
+        {S_INIT("Content-Type"), S_INIT("text/plain; charset=utf-8")},
+        {S_INIT("X-Content-Type-Options"), S_INIT("nosniff")},
+    };
+    http_reply(req, 404, headers, ARRAY_LEN(headers), body_mem(S("404 page not found\n")));
+}
+
+bool api_method(struct http_request *req, const char *method)
+{
+    if (str_is(req->method, method))
+        return true;
+    struct http_header *allow = ARENA_NEW(req->arena, struct http_header);
+    *allow = (struct http_header){S("Allow"), str_from(method)};
+    http_reply(req, 405, allow, 1, body_mem(S("")));
+    return false;
 }
 
 static void bad_transition(struct http_request *req, const char *from, const char *to)
 {
-    refuse(
+    api_refuse(
         req, 403, "InvalidStateTransition",
         "State transition from %s to %s failed for runtime. Error: State transition is not allowed",
         from, to);
@@ -96,7 +119,7 @@ void runtime_api_deliver(struct instance *in)
     add(headers, &n, "Content-Type", S("application/json"));
     add(headers, &n, "Lambda-Runtime-Aws-Request-Id", str_copy(a, inv->request_id));
     add(headers, &n, "Lambda-Runtime-Deadline-Ms",
-        str_printf(a, "%lld", (long long)in->deadline_ms));
+        str_printf(a, "%lld", (long long)in->work.deadline_ms));
     add(headers, &n, "Lambda-Runtime-Invoked-Function-Arn", str_copy(a, inv->arn));
     add(headers, &n, "Lambda-Runtime-Trace-Id", str_copy(a, inv->trace_id));
     add(headers, &n, "Lambda-Runtime-Client-Context",
@@ -112,10 +135,10 @@ static int check_id(struct instance *in, struct http_request *req, struct str id
 {
     if (in->state == INSTANCE_BUSY && in->inv && str_eq(id, in->inv->request_id))
         return 0;
-    if (in->last_id.n && str_eq(id, in->last_id))
+    if (in->state != INSTANCE_BUSY && in->work.request_id.n && str_eq(id, in->work.request_id))
         bad_transition(req, state_name(in), to);
     else
-        refuse(req, 400, "InvalidRequestID", "Invalid request ID");
+        api_refuse(req, 400, "InvalidRequestID", "Invalid request ID");
     return -EINVAL;
 }
 
@@ -150,8 +173,8 @@ static bool is_too_large(const struct http_request *req)
 
 static void too_large(struct instance *in, struct http_request *req)
 {
-    refuse(req, 413, "RequestEntityTooLarge", "Exceeded maximum allowed payload size (%d bytes).",
-           RESPONSE_MAX);
+    api_refuse(req, 413, "RequestEntityTooLarge",
+               "Exceeded maximum allowed payload size (%d bytes).", RESPONSE_MAX);
     instance_answer_too_large(in);
 }
 
@@ -161,7 +184,7 @@ static void respond(struct instance *in, struct http_request *req, struct str id
     if (check_id(in, req, id, "InvocationResponse") < 0)
         return;
     if (mode.n && !str_eq_nocase(mode, S("streaming"))) {
-        refuse(req, 400, "InvalidFunctionResponseMode", "Invalid function response mode");
+        api_refuse(req, 400, "InvalidFunctionResponseMode", "Invalid function response mode");
         return;
     }
     if (is_too_large(req)) {
@@ -169,11 +192,13 @@ static void respond(struct instance *in, struct http_request *req, struct str id
         return;
     }
     if (load_body(req, &body) < 0) {
-        refuse(req, 500, "InternalServerError", "the body cannot be read");
+        api_refuse(req, 500, "InternalServerError", "the body cannot be read");
         return;
     }
-    accepted(req);
-    instance_answer(in, body, false);
+    struct str type, error;
+    bool failed = response_trailers_error(req, &type, &error);
+    api_accept(req);
+    instance_answer(in, failed ? error : body, failed);
 }
 
 static void respond_error(struct instance *in, struct http_request *req, struct str id)
@@ -186,10 +211,10 @@ static void respond_error(struct instance *in, struct http_request *req, struct 
         return;
     }
     if (load_body(req, &body) < 0) {
-        refuse(req, 500, "InternalServerError", "the body cannot be read");
+        api_refuse(req, 500, "InternalServerError", "the body cannot be read");
         return;
     }
-    accepted(req);
+    api_accept(req);
     instance_answer(in, body, true);
 }
 
@@ -201,41 +226,63 @@ static void init_error(struct instance *in, struct http_request *req)
         return;
     }
     if (load_body(req, &body) < 0 || is_too_large(req)) {
-        refuse(req, 413, "RequestEntityTooLarge",
-               "Exceeded maximum allowed payload size (%d bytes).", RESPONSE_MAX);
+        api_refuse(req, 413, "RequestEntityTooLarge",
+                   "Exceeded maximum allowed payload size (%d bytes).", RESPONSE_MAX);
         return;
     }
     instance_init_error(in, body, error_type_valid(type) ? type : S("Runtime.Unknown"));
-    accepted(req);
+    api_accept(req);
 }
 
 /* ---- routes ---- */
 
+static void invocation(struct instance *in, struct http_request *req, struct str path)
+{
+    struct str id, what;
+    if (!str_cut(path, '/', &id, &what) || !id.n)
+        api_not_found(req);
+    else if (str_is(what, "response"))
+        api_method(req, "POST") ? respond(in, req, id) : (void)0;
+    else if (str_is(what, "error"))
+        api_method(req, "POST") ? respond_error(in, req, id) : (void)0;
+    else
+        api_not_found(req);
+}
+
+/* /runtime/restore/... and /2021-04-23/credentials are there for SnapStart only: without it AWS's
+ * router does not know them either. */
+static void runtime_api(struct instance *in, struct http_request *req, struct str path)
+{
+    if (str_is(path, "ping")) {
+        if (api_method(req, "GET"))
+            http_reply(req, 200, NULL, 0, body_mem(S("pong")));
+    } else if (str_is(path, "runtime/invocation/next")) {
+        if (api_method(req, "GET"))
+            next(in, req);
+    } else if (str_is(path, "runtime/init/error")) {
+        if (api_method(req, "POST"))
+            init_error(in, req);
+    } else if (str_starts(path, S("runtime/invocation/"))) {
+        invocation(in, req, str_slice(path, sizeof("runtime/invocation/") - 1, path.n));
+    } else {
+        api_not_found(req);
+    }
+}
+
 static void on_request(struct http_request *req)
 {
     struct instance *in = req->listener_user;
-    struct str path = req->path, id, what;
-    bool get = str_is(req->method, "GET"), post = str_is(req->method, "POST");
-    if (!str_starts(path, S(PREFIX))) {
-        http_reply(req, 404, NULL, 0, body_mem(S("404 page not found\n")));
-        return;
-    }
-    path = str_slice(path, sizeof(PREFIX) - 1, path.n);
-    if (get && str_is(path, "ping")) {
-        http_reply(req, 200, NULL, 0, body_mem(S("pong")));
-    } else if (get && str_is(path, "runtime/invocation/next")) {
-        next(in, req);
-    } else if (post && str_is(path, "runtime/init/error")) {
-        init_error(in, req);
-    } else if (post && str_starts(path, S("runtime/invocation/")) &&
-               str_cut(str_slice(path, 19, path.n), '/', &id, &what) && str_is(what, "response")) {
-        respond(in, req, id);
-    } else if (post && str_starts(path, S("runtime/invocation/")) &&
-               str_cut(str_slice(path, 19, path.n), '/', &id, &what) && str_is(what, "error")) {
-        respond_error(in, req, id);
-    } else {
-        http_reply(req, 404, NULL, 0, body_mem(S("404 page not found\n")));
-    }
+    struct str path = req->path;
+    if (req->on_data)
+        response_stream_end(req);
+    else if (str_starts(path, S(PREFIX)))
+        runtime_api(in, req, str_slice(path, sizeof(PREFIX) - 1, path.n));
+    else if (str_starts(path, S("/2020-01-01/")))
+        extension_api(in, req, str_slice(path, 12, path.n));
+    else if (telemetry_wants(path))
+        extension_api_subscribe(in, req);
+    else
+        api_not_found(req);
 }
 
 /* What is much too large need not be read, let alone kept on the disk, to be refused. */
@@ -243,12 +290,22 @@ static void on_head(struct http_request *req)
 {
     struct instance *in = req->listener_user;
     struct str path = req->path, id, what;
-    if (req->content_length <= READ_MAX || !str_starts(path, S(PREFIX "runtime/invocation/")) ||
+    if (!str_is(req->method, "POST") || !str_starts(path, S(PREFIX "runtime/invocation/")) ||
         !str_cut(str_slice(path, sizeof(PREFIX) - 1 + 19, path.n), '/', &id, &what) ||
         (!str_is(what, "response") && !str_is(what, "error")))
         return;
+    if (in->state == INSTANCE_BUSY && in->inv && str_eq(id, in->inv->request_id) &&
+        str_is(what, "response") && response_stream_wants(in, req))
+        return;
+    if (req->content_length <= READ_MAX)
+        return;
     if (check_id(in, req, id, "InvocationResponse") == 0)
         too_large(in, req);
+}
+
+static void on_refuse(struct http_request *req, int status)
+{
+    response_stream_refused(req);
 }
 
 int runtime_api_listen(struct instance *in, int fd)
@@ -264,6 +321,7 @@ int runtime_api_listen(struct instance *in, int fd)
         .spool_dir = store_tmp(in->lambda->store),
         .on_request = on_request,
         .on_head = on_head,
+        .on_refuse = on_refuse,
     };
     return http_listen(in->lambda->http, &options, &in->runtime_listener);
 }

@@ -42,6 +42,7 @@ static void lambda_leave(void *user)
 {
     struct lambda_state *s = user;
     pool_leave(s->pool);
+    instances_leave(s);
 }
 
 static void lambda_close(void *user)
@@ -52,6 +53,7 @@ static void lambda_close(void *user)
     event_queue_free(TAKE(s->queue));
     mounts_free(TAKE(s->mounts));
     pool_free(TAKE(s->pool));
+    instances_leave(s);
     concurrency_free(TAKE(s->concurrency));
     runtime_cache_free(TAKE(s->runtimes));
     if (s->http)
@@ -68,6 +70,7 @@ static int lambda_open(struct cloud *cloud, struct store *store, uv_loop_t *loop
     s->cloud = cloud;
     s->store = store;
     s->loop = loop;
+    list_init(&s->retiring);
     s->targets = targets_new(loop, functions_changed, s);
     int r = code_keeper_open(s);
     if (r < 0) {
