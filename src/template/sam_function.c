@@ -12,8 +12,7 @@ static struct str named(struct sam *s, struct str id, const char *suffix)
 
 static int refuse(struct sam *s, struct str id, const struct json *p)
 {
-    static const char *const names[] = {"DeploymentPreference", "EventInvokeConfig",
-                                        "CapacityProviderConfig", NULL};
+    static const char *const names[] = {"DeploymentPreference", "CapacityProviderConfig", NULL};
     for (const char *const *n = names; *n; n++)
         if (truthy(json_get(p, *n)))
             return sam_invalid(s, id, "Property '%s' is not supported yet.", *n);
@@ -515,6 +514,7 @@ int transform_function(struct sam *s, struct str id, struct json *p)
         (r = check_tenancy(s, id, p)) < 0 || (r = make_function(s, id, p, &function)) < 0 ||
         (r = publish(s, id, p, function, &alias_id)) < 0 ||
         (r = make_url(s, id, json_get(p, "FunctionUrlConfig"), alias_id)) < 0 ||
+        (r = make_event_invoke(s, id, p, alias_id)) < 0 ||
         (r = attach_role(s, id, p, function)) < 0)
         return r;
     propagate_tags(s, p);

@@ -17,12 +17,13 @@ struct sam {
     struct str region, partition;
     struct sam_problem *problems;
     size_t n_problems, cap_problems;
-    size_t used_before;     /* of the arena, when the transform began */
-    bool fatal;             /* the last problem says all */
-    struct json *changed;   /* object: logical id -> new logical id */
-    struct json *derived;   /* object: logical id -> {Alias, Version: logical id} */
-    struct json *resource;  /* being transformed: its declaration */
-    struct json *generated; /* object: what it becomes, by logical id */
+    size_t used_before;          /* of the arena, when the transform began */
+    bool fatal;                  /* the last problem says all */
+    struct json *changed;        /* object: logical id -> new logical id */
+    struct json *derived;        /* object: logical id -> {Alias, Version: logical id} */
+    struct json *resource;       /* being transformed: its declaration */
+    struct json *generated;      /* object: what it becomes, by logical id */
+    struct json *role_documents; /* array: what its role is allowed beside its own policies */
 };
 
 /* "Resource with id [id] is invalid. ..."; returns -EBADMSG. */
@@ -80,5 +81,6 @@ int sam_code_location(struct sam *s, struct str id, const char *property, const 
                       struct json **ret); /* sam_code.c */
 int function_code(struct sam *s, struct str id, struct json *properties, struct json **ret);
 int transform_function(struct sam *s, struct str id, struct json *properties);
+int make_event_invoke(struct sam *s, struct str id, struct json *properties, struct str alias_id);
 int transform_layer(struct sam *s, struct str id, struct json *properties);
 struct json *tag_list(struct sam *s, const struct json *tags, bool with_sam);

@@ -311,6 +311,8 @@ int build_role(struct sam *s, struct str id, struct json *properties, struct jso
         add_aws_managed(s, arns, "service-role/AWSLambdaVPCAccessExecutionRole");
     if (truthy(json_get(properties, "DeadLetterQueue")))
         json_add(documents, dead_letter_policy(s, json_get(properties, "DeadLetterQueue")));
+    JSON_EACH(s->role_documents, document)
+        json_add(documents, json_copy(s->arena, document));
     r = add_policies(s, id, role_id, policy_list(s, properties), arns, documents);
     if (r < 0)
         return r;

@@ -32,6 +32,28 @@ static const struct property_type alias_properties[] = {
 
 static const char *const alias_attributes[] = {"AliasArn", NULL};
 
+static const struct property_type event_invoke_config_destination[] = {
+    {"Destination", PROPERTY_STRING, .required = true},
+    {0},
+};
+
+static const struct property_type event_invoke_config_destination_config[] = {
+    {"OnFailure", PROPERTY_OBJECT, .object = event_invoke_config_destination},
+    {"OnSuccess", PROPERTY_OBJECT, .object = event_invoke_config_destination},
+    {0},
+};
+
+static const struct property_type event_invoke_config_properties[] = {
+    {"DestinationConfig", PROPERTY_OBJECT, .object = event_invoke_config_destination_config},
+    {"FunctionName", PROPERTY_STRING, .required = true, .update = UPDATE_REPLACEMENT},
+    {"MaximumEventAgeInSeconds", PROPERTY_INTEGER},
+    {"MaximumRetryAttempts", PROPERTY_INTEGER},
+    {"Qualifier", PROPERTY_STRING, .required = true, .update = UPDATE_REPLACEMENT},
+    {0},
+};
+
+static const char *const event_invoke_config_attributes[] = {NULL};
+
 static const struct property_type function_lambda_managed_instances_capacity_provider_config[] = {
     {"CapacityProviderArn", PROPERTY_STRING, .required = true},
     {"ExecutionEnvironmentMemoryGiBPerVCpu", PROPERTY_NUMBER},
@@ -255,6 +277,8 @@ static const char *const version_attributes[] = {"FunctionArn", "Version", NULL}
 
 const struct resource_type lambda_resource_types[] = {
     {"AWS::Lambda::Alias", alias_properties, alias_attributes, false},
+    {"AWS::Lambda::EventInvokeConfig", event_invoke_config_properties,
+     event_invoke_config_attributes, false},
     {"AWS::Lambda::Function", function_properties, function_attributes, false},
     {"AWS::Lambda::LayerVersion", layer_version_properties, layer_version_attributes, false},
     {"AWS::Lambda::LayerVersionPermission", layer_version_permission_properties,

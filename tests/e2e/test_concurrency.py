@@ -414,3 +414,90 @@ def test_update_lets_what_runs_finish(small):
     assert "Memory Size: 256 MB" in cloud.invoke(fn).log
     (held,) = small.go()
     assert held.error is None and held.payload[1] == "$LATEST"
+
+
+# ---- templates -------------------------------------------------------------------------------
+
+
+def stack(cloud, name, template, update=False):
+    """Makes or changes a stack; returns its status and reason."""
+    how = cloud.cfn.update_stack if update else cloud.cfn.create_stack
+    how(
+        StackName=name,
+        TemplateBody=json.dumps(template),
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+
+    def over():
+        (s,) = cloud.cfn.describe_stacks(StackName=name)["Stacks"]
+        return None if s["StackStatus"].endswith("IN_PROGRESS") else s["StackStatus"]
+
+    return wait_for(over)
+
+
+def sam(code, **properties):
+    import sys
+
+    function = {
+        "Type": "AWS::Serverless::Function",
+        "Properties": {
+            "Handler": "index.handler",
+            "Runtime": "python%d.%d" % sys.version_info[:2],
+            "InlineCode": code,
+            "AutoPublishAlias": "live",
+            **properties,
+        },
+    }
+    return {
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Resources": {"F": function},
+        "Outputs": {"Name": {"Value": {"Ref": "F"}}},
+    }
+
+
+def test_template_of_concurrency(cloud):
+    name = unique("stack")
+    template = sam(
+        HOLD % 0,
+        ReservedConcurrentExecutions=3,
+        ProvisionedConcurrencyConfig={"ProvisionedConcurrentExecutions": 1},
+        EventInvokeConfig={"MaximumRetryAttempts": 1},
+        RecursiveLoop="Allow",
+    )
+    assert stack(cloud, name, template) == "CREATE_COMPLETE"
+    fn = cloud.cfn.describe_stacks(StackName=name)["Stacks"][0]["Outputs"][0]["OutputValue"]
+    f = cloud.lambda_
+    assert f.get_function_concurrency(FunctionName=fn)["ReservedConcurrentExecutions"] == 3
+    r = f.get_provisioned_concurrency_config(FunctionName=fn, Qualifier="live")
+    assert r["Status"] == "READY", "the stack waits for it"
+    assert cloud.invoke(fn, Qualifier="live").payload[0] == "provisioned-concurrency"
+    r = f.get_function_event_invoke_config(FunctionName=fn, Qualifier="live")
+    assert r["MaximumRetryAttempts"] == 1
+
+    properties = template["Resources"]["F"]["Properties"]
+    del properties["ReservedConcurrentExecutions"], properties["ProvisionedConcurrencyConfig"]
+    properties["EventInvokeConfig"] = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
+    assert stack(cloud, name, template, update=True) == "UPDATE_COMPLETE"
+    assert "ReservedConcurrentExecutions" not in f.get_function_concurrency(FunctionName=fn)
+    listed = f.list_provisioned_concurrency_configs(FunctionName=fn)
+    assert listed["ProvisionedConcurrencyConfigs"] == []
+    r = f.get_function_event_invoke_config(FunctionName=fn, Qualifier="live")
+    assert (r["MaximumRetryAttempts"], r["MaximumEventAgeInSeconds"]) == (0, 60)
+    cloud.cfn.delete_stack(StackName=name)
+    cloud.cfn.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig=SOON)
+
+
+def test_template_whose_provisioned_init_fails(cloud):
+    name = unique("stack")
+    template = sam(
+        "raise Exception('no')",
+        ProvisionedConcurrencyConfig={"ProvisionedConcurrentExecutions": 1},
+    )
+    assert stack(cloud, name, template) == "ROLLBACK_COMPLETE"
+    events = cloud.cfn.describe_stack_events(StackName=name)["StackEvents"]
+    assert any(
+        "Provisioned Concurrency configuration failed to be applied. Reason: "
+        "FUNCTION_ERROR_INIT_FAILURE" in e.get("ResourceStatusReason", "")
+        for e in events
+    )
+    cloud.cfn.delete_stack(StackName=name)

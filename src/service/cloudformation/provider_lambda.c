@@ -3,7 +3,7 @@
 #include <errno.h>
 #include "base/digest.h"
 #include "build/zip_text.h"
-#include "service/cloudformation/provider.h"
+#include "service/cloudformation/provider_lambda.h"
 #include "wire/lambda.h"
 
 #define MISSING "ResourceNotFoundException"
@@ -51,8 +51,7 @@ static int function_made(struct task *t, struct call *answer)
 /* Properties that the API takes elsewhere, not in the configuration. */
 static int check(struct task *t)
 {
-    static const char *const refused[] = {"ReservedConcurrentExecutions", "RuntimeManagementConfig",
-                                          "RecursiveLoop", "CodeSigningConfigArn", NULL};
+    static const char *const refused[] = {"RuntimeManagementConfig", "CodeSigningConfigArn", NULL};
     for (int i = 0; refused[i]; i++)
         if (json_get(t->props, refused[i]))
             return task_fail(
@@ -123,6 +122,7 @@ static int function_create(struct task *t)
     fill_tags(t, &in->tags);
     task_step(t, &lambda_create_function_op, in)->result = function_made;
     wait_settled(t, in->function_name);
+    lambda_plan_limits(t, in->function_name);
     return r;
 }
 
@@ -169,6 +169,17 @@ static void defaults(struct task *t, struct lambda_update_function_configuration
     }
 }
 
+/* Not what other operations than UpdateFunctionConfiguration set. */
+static bool is_configuration(struct str property)
+{
+    static const char *const others[] = {"Code", "Tags", "ReservedConcurrentExecutions",
+                                         "RecursiveLoop", NULL};
+    for (int i = 0; others[i]; i++)
+        if (str_is(property, others[i]))
+            return false;
+    return true;
+}
+
 static int function_update(struct task *t)
 {
     struct str name = t->physical_id;
@@ -197,11 +208,10 @@ static int function_update(struct task *t)
     }
     bool configuration = false;
     JSON_EACH(t->props, p)
-        configuration = configuration || (!str_is(p->key, "Code") && !str_is(p->key, "Tags") &&
-                                          task_changed(t, str_c(t->arena, p->key)));
+        configuration =
+            configuration || (is_configuration(p->key) && task_changed(t, str_c(t->arena, p->key)));
     JSON_EACH(t->old_props, p)
-        configuration = configuration || (!str_is(p->key, "Code") && !str_is(p->key, "Tags") &&
-                                          !json_find(t->props, p->key));
+        configuration = configuration || (is_configuration(p->key) && !json_find(t->props, p->key));
     if (configuration) {
         struct lambda_update_function_configuration_input *in =
             TASK_IN(t, lambda_update_function_configuration_input);
@@ -213,6 +223,7 @@ static int function_update(struct task *t)
         task_step(t, &lambda_update_function_configuration_op, in);
         wait_settled(t, name);
     }
+    lambda_plan_limits(t, name);
     return task_tags_changed(t, "Tags") ? update_tags(t, arn) : 0;
 }
 
@@ -232,6 +243,7 @@ static int version_made(struct task *t, struct call *answer)
     t->physical_id = c->function_arn;
     task_attribute(t, "FunctionArn", c->function_arn);
     task_attribute(t, "Version", c->version);
+    lambda_qualify(t, c->version);
     return 0;
 }
 
@@ -239,10 +251,9 @@ static int version_create(struct task *t)
 {
     struct lambda_publish_version_input *in = TASK_IN(t, lambda_publish_version_input);
     int r = task_fill(t, lambda_publish_version_op.input, t->props, in);
-    if (json_get(t->props, "ProvisionedConcurrencyConfig"))
-        return task_fail(t, "ProvisionedConcurrencyConfig is not supported by this cloud yet");
     task_step(t, &lambda_publish_version_op, in)->result = version_made;
-    return r;
+    int failed = lambda_plan_provisioned(t, in->function_name, (struct str){0});
+    return r < 0 ? r : failed;
 }
 
 static int version_remove(struct task *t)
@@ -294,13 +305,12 @@ static struct json *without_routing(struct task *t)
 static int alias_create(struct task *t)
 {
     struct lambda_create_alias_input *in = TASK_IN(t, lambda_create_alias_input);
-    if (json_get(t->props, "ProvisionedConcurrencyConfig"))
-        return task_fail(t, "ProvisionedConcurrencyConfig is not supported by this cloud yet");
     int r = task_fill(t, lambda_create_alias_op.input, without_routing(t), in);
     if (r == 0 && json_get(t->props, "RoutingConfig"))
         r = routing(t, &in->routing_config);
     task_step(t, &lambda_create_alias_op, in)->result = alias_made;
-    return r;
+    int failed = lambda_plan_provisioned(t, in->function_name, in->name);
+    return r < 0 ? r : failed;
 }
 
 static int alias_update(struct task *t)
@@ -312,7 +322,8 @@ static int alias_update(struct task *t)
     if (!str_has(in->description))
         in->description = S("");
     task_step(t, &lambda_update_alias_op, in)->result = alias_made;
-    return r;
+    int failed = lambda_plan_provisioned(t, in->function_name, in->name);
+    return r < 0 ? r : failed;
 }
 
 static int alias_remove(struct task *t)
@@ -432,6 +443,8 @@ const struct provider lambda_providers[] = {
     {"AWS::Lambda::Function", function_create, function_update, function_remove},
     {"AWS::Lambda::Version", version_create, NULL, version_remove},
     {"AWS::Lambda::Alias", alias_create, alias_update, alias_remove},
+    {"AWS::Lambda::EventInvokeConfig", event_config_create, event_config_update,
+     event_config_remove},
     {"AWS::Lambda::LayerVersion", layer_create, NULL, layer_remove},
     {"AWS::Lambda::Permission", permission_create, NULL, permission_remove},
     {"AWS::Lambda::LayerVersionPermission", layer_permission_create, NULL, layer_permission_remove},
