@@ -419,25 +419,34 @@ static void dispatch_url(struct frame *f, struct str id, struct str path)
         frame_end(f, r);
 }
 
+static void refuse(struct http_request *req, int status, const char *why)
+{
+    static const struct http_header text[] = {
+        {S_INIT("Content-Type"), S_INIT("text/plain; charset=utf-8")}};
+    http_reply(req, status, text, 1, body_mem(str_from(why)));
+}
+
 /* /_lamina/<id>/...: what a service serves beside its operations. */
-static bool served_aside(struct cloud *cloud, struct http_request *req)
+static bool served_aside(struct cloud *cloud, struct http_request *req,
+                         const struct entrance *entrance)
 {
     struct str id, rest;
     if (!str_starts(req->path, S("/_lamina/")) ||
         !str_cut(str_slice(req->path, 9, req->path.n), '/', &id, &rest))
         return false;
     const struct mounted *m = mounted_find(cloud, str_c(req->arena, id));
+    if (m && m->opened && m->service->inspect && str_is(rest, "inspect")) {
+        bool local = !req->peer.n || str_starts(req->peer, S("127.")) || str_is(req->peer, "::1");
+        if (entrance == &cloud->inside || !local)
+            refuse(req, 403, "lamina: only programs of this machine may look at environments\n");
+        else
+            m->service->inspect(m->state, req);
+        return true;
+    }
     if (!m || !m->opened || !m->service->serve)
         return false;
     m->service->serve(m->state, req);
     return true;
-}
-
-static void refuse(struct http_request *req, int status, const char *why)
-{
-    static const struct http_header text[] = {
-        {S_INIT("Content-Type"), S_INIT("text/plain; charset=utf-8")}};
-    http_reply(req, status, text, 1, body_mem(str_from(why)));
 }
 
 bool dispatch_refuses(struct cloud *cloud, struct http_request *req)
@@ -496,7 +505,7 @@ void dispatch_request(struct http_request *req)
     } else if (health_wants(req->path)) {
         health_reply(cloud, req);
         return;
-    } else if (served_aside(cloud, req)) {
+    } else if (served_aside(cloud, req, entrance)) {
         return;
     }
     dispatch_frame(take_request(cloud, req), entrance->rie_function);

@@ -13,6 +13,8 @@ import tempfile
 import threading
 import time
 import types
+import urllib.error
+import urllib.request
 import uuid
 import zipfile
 from unittest import mock
@@ -268,6 +270,24 @@ class Cloud:
             FunctionName=name, WaiterConfig=SOON
         )
         return name
+
+    def configure(self, name, **settings):
+        """Settings of a function that Debian's boto3 does not know yet."""
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.credentials import Credentials
+
+        url = "%s/2015-03-31/functions/%s/configuration" % (self.url, name)
+        request = AWSRequest("PUT", url, data=json.dumps(settings).encode())
+        SigV4Auth(Credentials("test", "test"), "lambda", REGION).add_auth(request)
+        request = urllib.request.Request(
+            url, request.data, dict(request.headers), method=request.method
+        )
+        try:
+            with urllib.request.urlopen(request) as r:
+                return r.status, json.loads(r.read())
+        except urllib.error.HTTPError as e:
+            return e.code, json.loads(e.read())
 
     def lambda_role(self):
         if "_lambda_role" not in self.__dict__:

@@ -34,6 +34,7 @@ struct lambda_state {
     struct http_server *http;  /* of the Runtime API's listeners */
     struct code_keeper *codes; /* code.c */
     struct runtime_cache *runtimes;
+    struct timeline *timeline; /* what environments have done; NULL before the first */
     struct mounts *mounts; /* NULL: none */
 };
 

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "service/lambda/instance.h"
 #include "service/lambda/report.h"
+#include "service/lambda/timeline.h"
 
 #define EVENT_MAX (256 * 1024)
 
@@ -66,6 +67,7 @@ void platform_output(struct instance *in, enum platform_source source,
         read_record(record, &f);
     if (!f.time_ms)
         f.time_ms = clock_now_ms();
+    telemetry_output(in, source, f.time_ms, f.text, json_is(record, JSON_OBJECT));
     if (in_json(in) && f.level &&
         f.level < level_named(in->target->c->logging_config->application_log_level))
         return;
@@ -74,7 +76,6 @@ void platform_output(struct instance *in, enum platform_source source,
         log_event(in, f.time_ms, str_slice(rest, 0, n));
         rest = str_slice(rest, n, rest.n);
     }
-    (void)source;
 }
 
 static void log_platform(struct instance *in, const struct report_facts *facts,
@@ -100,16 +101,11 @@ static void log_platform(struct instance *in, const struct report_facts *facts,
     }
 }
 
-void platform_emit(struct instance *in, const struct platform_event *told)
+void platform_facts(const struct instance *in, struct report_facts *ret)
 {
-    struct platform_event e = *told;
-    if (!e.time_ms)
-        e.time_ms = clock_now_ms();
-    if (!e.mono_ns)
-        e.mono_ns = clock_mono_ns();
     const struct target *t = in->target;
     const struct lambda_runtime_version_config *v = t->c->runtime_version_config;
-    struct report_facts facts = {
+    *ret = (struct report_facts){
         .provisioned = in->init_type == INIT_PROVISIONED,
         .runtime = in->runtime_version,
         .runtime_arn = v ? v->runtime_version_arn : S(""),
@@ -119,8 +115,21 @@ void platform_emit(struct instance *in, const struct platform_event *told)
         .stream = in->stream,
         .memory_mb = t->c->memory_size.is,
     };
+}
+
+void platform_emit(struct instance *in, const struct platform_event *told)
+{
+    struct platform_event e = *told;
+    if (!e.time_ms)
+        e.time_ms = clock_now_ms();
+    if (!e.mono_ns)
+        e.mono_ns = clock_mono_ns();
+    struct report_facts facts;
+    platform_facts(in, &facts);
     if (e.type == PLATFORM_REPORT && in->env)
         environment_memory_peak(in->env, &facts.peak_bytes);
     if (e.type < PLATFORM_ENV_FROZEN)
         log_platform(in, &facts, &e);
+    telemetry_event(in, &facts, &e);
+    timeline_event(in, &facts, &e);
 }

@@ -56,6 +56,7 @@ struct platform_event {
     struct str error_type;
     int64_t duration_ns;
     int64_t init_ns; /* REPORT: 0 unless this invocation was cold */
+    bool failed;     /* REPORT: the function's answer was an error */
     int64_t produced_bytes;
     const struct platform_span *spans;
     size_t n_spans;

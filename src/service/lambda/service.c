@@ -10,6 +10,7 @@
 #include "service/lambda/pool.h"
 #include "service/lambda/runtime_cache.h"
 #include "service/lambda/times.h"
+#include "service/lambda/timeline.h"
 
 static const struct handler *const handlers[] = {
     lambda_function_handlers,    lambda_update_handlers,
@@ -60,6 +61,7 @@ static void lambda_close(void *user)
         http_server_free(s->http);
     code_keeper_close(s);
     targets_free(s->targets);
+    timeline_free(s->timeline);
     free(s);
     times_free(s->times);
 }
@@ -135,5 +137,6 @@ static void serve(void *user, struct http_request *req)
     .leave = lambda_leave,
     .reset = lambda_reset,
     .serve = code_serve,
+    .inspect = timeline_serve,
     .resource_policy = lambda_resource_policy,
 };
