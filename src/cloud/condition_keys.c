@@ -175,5 +175,11 @@ bool condition_value(void *user, struct arena *a, struct str key, struct policy_
                one_value(a, str_printf(a, "%s.amazonaws.com", q->call->service->model->id), ret);
     if (!str_eq_nocase(vendor, action_vendor(q->action)))
         return false;
-    return input_value(q, a, name, ret);
+    for (size_t i = 0; i < q->call->n_conditions; i++)
+        if (str_eq_nocase(key, q->call->conditions[i].name))
+            return one_value(a, q->call->conditions[i].value, ret);
+    if (input_value(q, a, name, ret))
+        return true;
+    /* CreateFunctionUrlConfig's member has a shorter name. */
+    return key_is(key, "lambda:FunctionUrlAuthType") && input_value(q, a, S("AuthType"), ret);
 }

@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "service/lambda/concurrency.h"
 #include "service/lambda/lambda.h"
+#include "service/lambda/url.h"
 
 static int load(struct call *call, struct str function, struct str name, struct function_ref *ref,
                 struct lambda_alias_configuration *ret)
@@ -152,6 +153,8 @@ static int delete_alias(struct call *call, const struct lambda_delete_alias_inpu
     r = record_delete(call, key_policy(call, ref.name, in->name));
     if (r == 0)
         r = qualifier_forget(call, ref.name, in->name);
+    if (r == 0)
+        r = url_forget(call, ref.name, in->name);
     if (r < 0)
         return r;
     struct lambda_function_record f = {0};

@@ -5,6 +5,7 @@
 #include "service/lambda/event.h"
 #include "service/lambda/event_config.h"
 #include "service/lambda/lambda.h"
+#include "service/lambda/url.h"
 #include "service/lambda/target.h"
 
 /* create_function -> role_known -> code_there, each in a later turn. */
@@ -313,6 +314,8 @@ static int delete_function(struct call *call, const struct lambda_delete_functio
         r = record_delete(call, key_reserved(call, ref.name));
     if (r == 0)
         r = event_forget_function(call, ref.name);
+    if (r == 0)
+        r = url_forget_function(call, ref.name);
     concurrency_forget(lambda_state(call)->concurrency);
     if (r == 0)
         r = function_remove(call, ref.name);

@@ -29,7 +29,7 @@ int invoke_check_payload(struct call *call, struct str payload, bool async)
                        why, (int)(payload.n < 500 ? payload.n : 500), payload.p, at + 1);
 }
 
-static int client_context(struct call *call, struct str encoded, struct str *ret)
+int invoke_client_context(struct call *call, struct str encoded, struct str *ret)
 {
     size_t at;
     const char *why;
@@ -70,17 +70,22 @@ struct str invoke_trace_id(struct call *call)
     return str_printf(a, "%.*s;Parent=%.*s;Sampled=0", STR(only), STR(random_hex(a, 16)));
 }
 
+int invoke_outcome(struct call *call, const struct invocation *inv)
+{
+    if (inv->outcome == OUTCOME_NO_RUNTIME)
+        return lambda_fail(call, LAMBDA_INVALID_RUNTIME, "%.*s", STR(inv->answer));
+    if (inv->outcome == OUTCOME_NO_SANDBOX)
+        return lambda_fail(call, LAMBDA_SERVICE, "%.*s", STR(inv->answer));
+    return 0;
+}
+
 static void invoked(struct invocation *inv)
 {
     struct call *call = inv->user;
     const struct lambda_invoke_input *in = call->in;
     struct lambda_invoke_output *out = call->out;
-    int r = 0;
-    if (inv->outcome == OUTCOME_NO_RUNTIME) {
-        r = lambda_fail(call, LAMBDA_INVALID_RUNTIME, "%.*s", STR(inv->answer));
-    } else if (inv->outcome == OUTCOME_NO_SANDBOX) {
-        r = lambda_fail(call, LAMBDA_SERVICE, "%.*s", STR(inv->answer));
-    } else {
+    int r = invoke_outcome(call, inv);
+    if (r == 0) {
         out->status_code = opt_int(200);
         out->payload = inv->answer;
         out->executed_version = str_copy(call->arena, inv->target->version);
@@ -107,9 +112,9 @@ static int invoke(struct call *call, const struct lambda_invoke_input *in,
     r = target_get(call, &wanted, &inv->target);
     if (r < 0)
         return r;
-    r = check_payload(call, in->payload, async);
+    r = invoke_check_payload(call, in->payload, async);
     if (r == 0 && !async)
-        r = client_context(call, in->client_context, &inv->client_context);
+        r = invoke_client_context(call, in->client_context, &inv->client_context);
     if (r < 0 || str_is(in->invocation_type, "DryRun")) {
         target_drop(inv->target);
         out->status_code = opt_int(204);
@@ -117,9 +122,10 @@ static int invoke(struct call *call, const struct lambda_invoke_input *in,
     }
     inv->arena = call->arena;
     inv->request_id = call->request_id;
-    inv->trace_id = call->trace_id = trace_id(call);
-    inv->wants_log = str_is(in->log_type, "Tail");
+    inv->trace_id = call->trace_id = invoke_trace_id(call);
     inv->payload = in->payload.n ? in->payload : S("{}");
+    inv->wants_log = str_is(in->log_type, "Tail");
+    inv->times.received = call->received_ns;
     inv->done = invoked;
     inv->user = call;
     if (async) {
