@@ -12,10 +12,6 @@ const { makeContext, withCallbacks } = require('./context.cjs');
 const { loadHandler } = require('./loader.cjs');
 const streams = require('./stream.cjs');
 
-if (process.env._LAMINA_SPARE_FD !== undefined) {
-  require('./spare.cjs').awaitFunction(Number(process.env._LAMINA_SPARE_FD));
-}
-
 // What happens when a function's event loop has run empty. Others, too, look at it there.
 const BEFORE_EXIT = Symbol.for('aws.lambda.beforeExit');
 const whenEmpty = (listener) => {
@@ -41,8 +37,8 @@ class Runtime {
     this.stream = null; // of its answer
   }
 
-  async start(name, major) {
-    this.handler = await loadHandler(process.env.LAMBDA_TASK_ROOT || process.cwd(), name, major);
+  async start(folder, name, major) {
+    this.handler = await loadHandler(folder, name, major);
     this.isAsync = this.handler instanceof AsyncFunction;
     if (streams.isStreaming(this.handler)) {
       this.handleOnce = this.handleOnceStreaming;
@@ -223,6 +219,32 @@ class Runtime {
   }
 }
 
+// The runtime's name says how it behaves; whoever runs another node under it wants that.
+function majorVersion() {
+  const name = /nodejs(\d+)/.exec(process.env.AWS_EXECUTION_ENV);
+  return parseInt(name ? name[1] : process.versions.node, 10);
+}
+
+function rehearse(address, folder) {
+  const runtime = new Runtime(new Client(address), () => {});
+  runtime.start(folder, 'rehearsal.handler', majorVersion());
+  return () => {
+    runtime.client.abandon();
+    setRequest(undefined, undefined);
+    whenEmpty(() => {});
+  };
+}
+
+const spare = process.env._LAMINA_SPARE_FD;
+if (spare !== undefined) {
+  await require('./rehearsal.cjs').rehearse(rehearse);
+  // Garbage of ours is not collected on a function's time: once to find what stays, once to move it.
+  globalThis.gc?.({ type: 'minor' });
+  globalThis.gc?.({ type: 'minor' });
+  await new Promise(setImmediate);
+  require('./spare.cjs').awaitFunction(Number(spare));
+}
+
 const logError = patchConsole();
 const runtime = new Runtime(new Client(process.env.AWS_LAMBDA_RUNTIME_API), logError);
 
@@ -246,10 +268,9 @@ if (flag !== '1' && flag !== 'true') {
   };
 }
 
-// The runtime's name says how it behaves; whoever runs another node under it wants that.
-const major = /nodejs(\d+)/.exec(process.env.AWS_EXECUTION_ENV)?.[1] ?? process.versions.node;
 try {
-  await runtime.start(process.env._HANDLER, parseInt(major, 10));
+  const folder = process.env.LAMBDA_TASK_ROOT || process.cwd();
+  await runtime.start(folder, process.env._HANDLER, majorVersion());
 } catch (error) {
   logError('Uncaught Exception', error);
   runtime.die(error, 129);
