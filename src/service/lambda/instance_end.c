@@ -24,11 +24,11 @@ void work_begin(struct instance *in)
     *w = (struct work){
         .arena = w->arena,
         .open = true,
-        .request_id = str_copy(&w->arena, inv->request_id),
-        .arn = str_copy(&w->arena, inv->arn),
-        .trace_id = str_copy(&w->arena, inv->trace_id),
         .times = inv->times,
     };
+    w->request_id = str_copy(&w->arena, inv->request_id); /* not above: the arena is copied there */
+    w->arn = str_copy(&w->arena, inv->arn);
+    w->trace_id = str_copy(&w->arena, inv->trace_id);
 }
 
 void work_start(struct instance *in)
