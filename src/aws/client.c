@@ -8,11 +8,21 @@
 #include "aws/transport.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "wire/eventstream.h"
 #include "wire/sts.h"
 #include "wire/walk.h"
 
 #define ANSWER_MAX (1024ll * 1024 * 1024)
 #define LOCAL_ENDPOINT "http://127.0.0.1:4566"
+
+/* An event stream while it is read. */
+struct events {
+    struct arena *arena;
+    aws_event_fn *on_event;
+    void *user;
+    struct buf rest; /* the beginning of an event */
+    struct str exception, message;
+};
 
 struct aws_client {
     struct arena *arena;
@@ -26,6 +36,7 @@ struct aws_client {
     int64_t expires_ms; /* of assumed credentials; 0: never */
     struct transport *transport;
     const volatile sig_atomic_t *cancel;
+    struct events *events; /* of the call under way; mostly NULL */
     struct wire_response last;
     struct arena last_arena; /* of last's headers */
 };
@@ -287,6 +298,37 @@ static void remember(struct aws_client *c, const struct wire_response *response)
         (struct wire_response){.status = response->status, .headers = h.items, .n_headers = h.n};
 }
 
+static int on_event(struct events *e, const struct eventstream_message *m)
+{
+    if (!str_is(eventstream_text(m, ":message-type"), "exception"))
+        return e->on_event(e->user, m);
+    struct json *body;
+    e->exception = str_copy(e->arena, eventstream_text(m, ":exception-type"));
+    e->message = str_copy(e->arena, m->payload);
+    if (json_parse(e->arena, e->message, &body, NULL) == 0 &&
+        str_has(json_get_str(body, "message")))
+        e->message = json_get_str(body, "message");
+    return -EREMOTEIO;
+}
+
+static int on_event_bytes(void *user, struct str bytes)
+{
+    struct events *e = user;
+    struct eventstream_message m;
+    size_t size;
+    int r;
+    auto_arena struct arena a;
+    arena_init(&a);
+    buf_str(&e->rest, bytes);
+    while ((r = eventstream_parse(&a, buf_view(&e->rest), &m, &size)) > 0) {
+        r = on_event(e, &m);
+        if (r < 0)
+            return r;
+        buf_drop(&e->rest, size);
+    }
+    return buf_failed(&e->rest) ? -EBADMSG : r;
+}
+
 static int attempt(struct aws_client *c, struct arena *a, const struct operation *op,
                    const struct wire_request *plain, const struct place *place, int fd,
                    void **ret_out, int64_t *ret_written, struct wire_error *wire,
@@ -308,6 +350,8 @@ static int attempt(struct aws_client *c, struct arena *a, const struct operation
         .timeout_ms = c->options.timeout_ms ? c->options.timeout_ms : 60000,
         .max_bytes = ANSWER_MAX,
         .cancel = c->cancel,
+        .on_bytes = c->events ? on_event_bytes : NULL,
+        .user = c->events,
         .out_fd = fd};
     int r =
         transport_send(c->transport, place->origin, &req, &limits, a, &response, ret_written, err);
@@ -438,6 +482,26 @@ int aws_call(struct aws_client *client, struct arena *a, const struct operation 
              void **ret_out, struct aws_error *err)
 {
     return aws_call_to_fd(client, a, op, in, -1, ret_out, err);
+}
+
+int aws_call_events(struct aws_client *client, struct arena *a, const struct operation *op,
+                    const void *in, aws_event_fn *on_event_fn, void *user, void **ret_out,
+                    struct aws_error *err)
+{
+    int r = resolve(client, err);
+    if (r < 0)
+        return r;
+    struct events e = {.arena = a, .on_event = on_event_fn, .user = user};
+    buf_init(&e.rest, EVENTSTREAM_PAYLOAD_MAX + EVENTSTREAM_HEADERS_MAX + 65536);
+    client->events = &e;
+    r = send_signed(client, a, op, in, -1, ret_out, err);
+    client->events = NULL;
+    if (e.exception.n)
+        *err = (struct aws_error){.r = r, .code = e.exception, .message = e.message};
+    else if (r == 0 && e.rest.n)
+        r = fail(err, -EBADMSG, S("the answer's event stream is incomplete"));
+    buf_done(&e.rest);
+    return r;
 }
 
 int aws_presign(struct aws_client *client, struct arena *a, const struct operation *op,

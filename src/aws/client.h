@@ -62,6 +62,14 @@ int aws_call(struct aws_client *client, struct arena *a, const struct operation 
  * byte). */
 int aws_call_to_fd(struct aws_client *client, struct arena *a, const struct operation *op,
                    const void *in, int fd, void **ret_out, struct aws_error *err);
+/* The same for an operation whose output is an event stream: on_event gets each event as it
+ * arrives, valid during the call; a negative result ends the call with it. An exception in the
+ * stream is the call's error. */
+struct eventstream_message;
+typedef int aws_event_fn(void *user, const struct eventstream_message *event);
+int aws_call_events(struct aws_client *client, struct arena *a, const struct operation *op,
+                    const void *in, aws_event_fn *on_event, void *user, void **ret_out,
+                    struct aws_error *err);
 /* The last response's header; absent when there was none. For X-Amz-... that the model lacks. */
 struct str aws_last_header(const struct aws_client *client, const char *name);
 

@@ -80,6 +80,8 @@ struct exchange {
     struct wire_headers headers;
     struct buf memory;
     int out_fd;
+    int (*on_bytes)(void *user, struct str bytes);
+    void *user;
     int64_t written;
     long status; /* as the status line said, before the body comes */
     int io_error;
@@ -138,6 +140,13 @@ static size_t on_body(char *p, size_t size, size_t count, void *user)
 {
     struct exchange *x = user;
     size_t n = size * count;
+    if (x->on_bytes && x->status >= 200 && x->status < 300) {
+        x->io_error = x->on_bytes(x->user, str_of(p, n));
+        if (x->io_error < 0)
+            return 0;
+        x->written += (int64_t)n;
+        return n;
+    }
     if (x->out_fd >= 0 && x->status >= 200 && x->status < 300) {
         x->io_error = fs_write_all(x->out_fd, p, n);
         if (x->io_error < 0)
@@ -219,6 +228,8 @@ static int failed(struct transport *t, CURLcode code, const struct exchange *x, 
     *err = (struct aws_error){.r = r};
     if (x->io_error == -EMSGSIZE)
         err->message = S("the answer is too large to be kept in memory");
+    else if (x->io_error == -EBADMSG && x->on_bytes)
+        err->message = S("the answer is no event stream, or a damaged one");
     else if (x->io_error < 0)
         err->message = str_printf(a, "reading or writing the body: %s", strerror(-x->io_error));
     else if (r == -ECONNREFUSED)
@@ -292,7 +303,11 @@ int transport_send(struct transport *t, struct str url, const struct wire_reques
         }
     }
     char detail[CURL_ERROR_SIZE] = "";
-    struct exchange x = {.arena = a, .body = &req->body, .out_fd = limits->out_fd};
+    struct exchange x = {.arena = a,
+                         .body = &req->body,
+                         .out_fd = limits->out_fd,
+                         .on_bytes = limits->on_bytes,
+                         .user = limits->user};
     buf_init(&x.memory, (size_t)limits->max_bytes);
     t->lib.easy_reset(t->easy); /* keeps the connections */
     struct str whole = str_printf(a, "%.*s%.*s%s%.*s", STR(url), STR(req->path),

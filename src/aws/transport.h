@@ -9,8 +9,11 @@ void transport_free(struct transport *t); /* accepts NULL */
 
 struct transport_limits {
     int64_t connect_timeout_ms, timeout_ms;
-    int64_t max_bytes;                   /* of an answer in memory */
-    int out_fd;                          /* bodies of successful answers go there; -1: memory */
+    int64_t max_bytes; /* of an answer in memory */
+    int out_fd;        /* bodies of successful answers go there; -1: memory */
+    /* Or here, piece by piece; a negative result ends the exchange. NULL: out_fd decides. */
+    int (*on_bytes)(void *user, struct str bytes);
+    void *user;
     const volatile sig_atomic_t *cancel; /* -ECANCELED within a second when it is set; or NULL */
 };
 /* url: scheme://host[:port]; the request's path and query follow it. 0 with *ret (in the arena), or

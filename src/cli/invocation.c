@@ -1,6 +1,8 @@
 #include "cli/invocation.h"
+#include <errno.h>
 #include "base/clock.h"
 #include "base/digest.h"
+#include "wire/eventstream.h"
 #include "wire/lambda.h"
 
 /* "Duration: 3.01 ms" behind a tab: absent without it. */
@@ -76,9 +78,76 @@ void invocation_parse_report(struct arena *a, struct str log, struct invocation_
     }
 }
 
+struct reading {
+    struct invocation *inv;
+    struct arena *arena;
+    struct buf answer;
+    struct str complete;
+};
+
+static int on_event(void *user, const struct eventstream_message *event)
+{
+    struct reading *r = user;
+    struct str type = eventstream_text(event, ":event-type");
+    if (str_is(type, "PayloadChunk") && r->inv->on_piece(r->inv->user, event->payload))
+        buf_str(&r->answer, event->payload);
+    else if (str_is(type, "InvokeComplete"))
+        r->complete = str_copy(r->arena, event->payload);
+    return 0;
+}
+
+/* What InvokeComplete says. */
+static int read_complete(struct reading *r, struct aws_error *err)
+{
+    struct json *v;
+    struct invocation *inv = r->inv;
+    if (!str_has(r->complete) || json_parse(r->arena, r->complete, &v, NULL) < 0) {
+        *err = (struct aws_error){.r = -EPROTO, .message = S("the stream ended too early")};
+        return -EPROTO;
+    }
+    inv->function_error = json_get_str(v, "ErrorCode");
+    if (str_has(inv->function_error))
+        inv->answer = json_get_str(v, "ErrorDetails");
+    struct str log = json_get_str(v, "LogResult");
+    if (str_has(log) && base64_decode(r->arena, log, &inv->log) < 0)
+        inv->log = (struct str){0};
+    return 0;
+}
+
+static int run_stream(struct aws_client *aws, struct arena *a, struct invocation *inv,
+                      struct aws_error *err)
+{
+    struct lambda_invoke_with_response_stream_input in = {
+        .function_name = inv->function,
+        .qualifier = inv->qualifier,
+        .payload = inv->payload,
+        .log_type = S("Tail"),
+    };
+    struct lambda_invoke_with_response_stream_output *out;
+    struct reading reading = {.inv = inv, .arena = a};
+    buf_init(&reading.answer, SIZE_MAX / 2);
+    int64_t from = clock_mono_ns();
+    int r = aws_call_events(aws, a, &lambda_invoke_with_response_stream_op, &in, on_event, &reading,
+                            (void **)&out, err);
+    inv->client_ms = (double)(clock_mono_ns() - from) / 1e6;
+    inv->answer = buf_copy(&reading.answer, a);
+    buf_done(&reading.answer);
+    if (r == 0)
+        r = read_complete(&reading, err);
+    if (r < 0)
+        return r;
+    inv->status = out->status_code.is;
+    inv->version = out->executed_version;
+    inv->request_id = str_copy(a, aws_last_header(aws, "x-amzn-RequestId"));
+    invocation_parse_report(a, inv->log, &inv->report);
+    return 0;
+}
+
 int invocation_run(struct aws_client *aws, struct arena *a, struct invocation *inv,
                    struct aws_error *err)
 {
+    if (inv->on_piece)
+        return run_stream(aws, a, inv, err);
     struct lambda_invoke_input in = {
         .function_name = inv->function,
         .qualifier = inv->qualifier,

@@ -20,6 +20,10 @@ struct invocation {
     struct str function, qualifier;
     struct str payload;
     bool event; /* asynchronous: only accepted */
+    /* Not NULL: the answer is streamed; each piece comes here as it arrives, and into `answer` when
+     * it returns true. */
+    bool (*on_piece)(void *user, struct str piece);
+    void *user;
     /* Results. */
     int64_t status;
     struct str answer, function_error, version, log, request_id;

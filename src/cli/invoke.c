@@ -12,7 +12,7 @@
 
 struct invoke_options {
     struct str event, payload, qualifier, stack_name;
-    bool log, async;
+    bool log, async, stream;
 };
 
 static const struct option_row rows[] = {
@@ -24,6 +24,8 @@ static const struct option_row rows[] = {
      .help = "show the invocation's log on stderr"},
     {OPTION(struct invoke_options, async), .name = "async", .type = OPTION_FLAG,
      .help = "put the event into the function's queue and do not wait"},
+    {OPTION(struct invoke_options, stream), .name = "stream", .type = OPTION_FLAG,
+     .help = "print the answer while the function makes it (InvokeWithResponseStream)"},
     {OPTION(struct invoke_options, qualifier), .name = "qualifier", .type = OPTION_TEXT,
      .metavar = "VERSION|ALIAS", .help = "version or alias to invoke"},
     {OPTION(struct invoke_options, stack_name), .name = "stack-name", .type = OPTION_TEXT,
@@ -97,6 +99,8 @@ static int show(struct verb_run *run, const struct invoke_options *o, const stru
         fwrite(inv->log.p, 1, inv->log.n, stderr);
     if (target_of(run)->json) {
         print_json(run->arena, inv);
+    } else if (o->stream && !str_has(inv->function_error)) {
+        /* it stands there already */
     } else if (!o->async) {
         fwrite(inv->answer.p, 1, inv->answer.n, stdout);
         if (!str_ends(inv->answer, S("\n")))
@@ -112,12 +116,28 @@ static int show(struct verb_run *run, const struct invoke_options *o, const stru
                      str_has(type) ? ", " : "", STR(type));
 }
 
+static bool print_piece(void *user, struct str piece)
+{
+    struct verb_run *run = user;
+    if (target_of(run)->json)
+        return true;
+    fwrite(piece.p, 1, piece.n, stdout);
+    fflush(stdout);
+    return false;
+}
+
 static int run_invoke(struct verb_run *run)
 {
     const struct invoke_options *o = run->values[0];
     struct invocation inv = {.qualifier = o->qualifier, .event = o->async};
     struct aws_client *aws;
     struct aws_error err = {0};
+    if (o->stream && o->async)
+        return verb_usage(run, "--stream and --async contradict each other");
+    if (o->stream) {
+        inv.on_piece = print_piece;
+        inv.user = run;
+    }
     int e = event_of(run, o, &inv.payload);
     if (!e)
         e = target_open(run, &aws);

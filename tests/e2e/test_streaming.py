@@ -329,3 +329,23 @@ def test_rate(cloud):
     assert len(payload) == 7 * 1024 * 1024
     assert time.monotonic() - began > 0.4
     assert burst < 30
+
+
+def test_command_line(cloud, function):
+    event = json.dumps({"stream": ["one ", "two"]})
+    r = cloud.lamina("invoke", function, "--stream", "--payload", event, "--log")
+    assert r.stdout == "one two"
+    assert "REPORT RequestId: " in r.stderr
+    r = cloud.lamina("invoke", function, "--stream", "--payload", event, "--json")
+    answer = json.loads(r.stdout)
+    assert (answer["payload"], answer["functionError"]) == ("one two", None)
+    assert answer["executedVersion"] == "$LATEST" and answer["report"]["durationMs"] > 0
+    error = {"errorMessage": "m", "errorType": "T"}
+    event = json.dumps({"stream": ["half"], "error": trailers("Runtime.Broken", error)})
+    r = cloud.lamina("invoke", function, "--stream", "--payload", event, check=False)
+    assert r.returncode == 1 and r.stdout.startswith("half")
+    assert "failed (Unhandled" in r.stderr
+    r = cloud.lamina("invoke", "no-such-function", "--stream", check=False)
+    assert r.returncode == 1 and "ResourceNotFoundException" in r.stderr
+    r = cloud.lamina("invoke", function, "--stream", "--async", check=False)
+    assert r.returncode == 2

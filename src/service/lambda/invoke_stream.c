@@ -109,6 +109,7 @@ static int invoke_with_response_stream(struct call *call,
     inv->trace_id = call->trace_id = invoke_trace_id(call);
     inv->payload = in->payload.n ? in->payload : S("{}");
     inv->sink = &sink;
+    inv->times.received = call->received_ns;
     inv->wants_log = str_is(in->log_type, "Tail");
     inv->done = done;
     inv->user = call;

@@ -239,6 +239,7 @@ static int begin(struct served *s, struct str arn, struct str path)
         return forbid(s); /* its alias is gone */
     inv->arn = arn;
     inv->arena = call->arena;
+    inv->times.received = call->received_ns;
     inv->request_id = call->request_id;
     if (str_is(s->url.config->invoke_mode, "RESPONSE_STREAM"))
         inv->sink = &sink;
