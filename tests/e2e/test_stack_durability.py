@@ -7,6 +7,7 @@ LAMINA_STACK_KILLS sets the number of rounds of each operation (4).
 import json
 import os
 import random
+import subprocess
 import time
 
 import pytest
@@ -153,3 +154,106 @@ def test_kill(tmp_path, operation, round):
         assert empty(cloud)
     finally:
         cloud.stop()
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A small file system."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    r = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "none", str(folder)],
+                       stderr=subprocess.PIPE)
+    if r.returncode:
+        pytest.skip("may not mount: " + r.stderr.decode().strip())
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+# Bytes that are left when an operation begins: tens of kilobytes come to its middle.
+FULL = [int(n) for n in os.environ.get("LAMINA_STACK_ROOM", "60000").split(",")]
+
+
+def fill(disk, leave):
+    """Takes all room but so many bytes; returns the file to be removed for more."""
+    free = os.statvfs(disk)
+    with open(disk / "filler", "wb") as f:
+        try:
+            f.write(b"x" * max(0, free.f_bavail * free.f_frsize - leave))
+        except OSError:
+            pass
+    return disk / "filler"
+
+
+LOST = "what this turn wrote is lost"
+ON = "cloudformation: going on with s "
+
+
+def until(true, within=20):
+    deadline = time.monotonic() + within
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("operation", ["create", "update", "rollback", "delete"])
+@pytest.mark.parametrize("leave", FULL)
+def test_full_disk(disk, operation, leave):
+    """No room in the middle of an operation, then room again: the stack comes to rest in a state that
+    is true, and can be deleted without a trace."""
+    cloud = Cloud(data=disk / "data").start()
+    options = {"StackName": "s", "Capabilities": ["CAPABILITY_IAM"]}
+    try:
+        if operation != "create":
+            stack_id = cloud.cfn.create_stack(TemplateBody=text(first()), **options)["StackId"]
+            assert rest(cloud, stack_id) == "CREATE_COMPLETE"
+        filler = fill(disk, leave)
+        try:
+            if operation == "create":
+                stack_id = cloud.cfn.create_stack(TemplateBody=text(first()), **options)["StackId"]
+            elif operation == "update":
+                cloud.cfn.update_stack(TemplateBody=text(second()), **options)
+            elif operation == "rollback":
+                cloud.cfn.update_stack(TemplateBody=text(third()), **options)
+            else:
+                cloud.cfn.delete_stack(StackName="s")
+            begun = True
+        except Exception as e:
+            assert "InternalFailure" in str(e)
+            begun = False
+        if begun:
+            until(lambda: LOST in cloud.log_text() or not busy(cloud, stack_id))
+        filler.unlink()
+        if begun and LOST in cloud.log_text():
+            until(lambda: ON in cloud.log_text())
+        if not begun and operation == "create":
+            assert not cloud.cfn.list_stacks()["StackSummaries"] and empty(cloud)
+            return
+        status = rest(cloud, stack_id)
+        for g in look(cloud)["groups"]:
+            if g.startswith("/aws/lambda/"):
+                cloud.logs.delete_log_group(logGroupName=g)
+        if status in ("CREATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"):
+            check(cloud, stack_id, first(), 1, "n", 3, 1)
+        elif status == "UPDATE_COMPLETE":
+            check(cloud, stack_id, second(), 7, "m", 9, 2)
+        else:
+            assert status in ("ROLLBACK_COMPLETE", "DELETE_COMPLETE", "DELETE_FAILED",
+                              "ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED")
+            assert status.endswith("_FAILED") or empty(cloud)
+        cloud.cfn.delete_stack(StackName=stack_id)
+        assert rest(cloud, stack_id) == "DELETE_COMPLETE"
+        for g in look(cloud)["groups"]:
+            if g.startswith("/aws/lambda/"):
+                cloud.logs.delete_log_group(logGroupName=g)
+        assert empty(cloud)
+    finally:
+        cloud.stop()
+
+
+def busy(cloud, stack_id):
+    """None when that cannot be said now."""
+    try:
+        (stack,) = cloud.cfn.describe_stacks(StackName=stack_id)["Stacks"]
+    except Exception:
+        return None
+    return stack["StackStatus"].endswith("_IN_PROGRESS")

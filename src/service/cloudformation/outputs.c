@@ -56,14 +56,16 @@ int worker_publish(struct worker *w, struct str *why)
     struct cloudformation_stack_record next = w->stack;
     next.outputs = outputs;
     struct str clash;
-    if (stack_exports_update(w->call, &next, &clash) < 0) {
+    r = stack_exports_update(w->call, &next, &clash);
+    if (r == -EEXIST) {
         struct cloudformation_export_record e = {0};
         stack_export_find(w->call, clash, &e);
         *why = str_printf(w->call->arena, "Export with name %.*s is already exported by stack %.*s",
                           STR(clash), STR(e.stack_id));
         return -EEXIST;
     }
-    stack_exports_remove(w->call, &w->stack, &outputs);
+    worker_wrote(w, r);
+    worker_wrote(w, stack_exports_remove(w->call, &w->stack, &outputs));
     w->stack.outputs = outputs;
     return 0;
 }
@@ -78,7 +80,7 @@ void worker_settle_imports(struct worker *w)
     struct template_error err = {0};
     struct str why;
     struct json *props;
-    stack_imports_clear(w->call, &w->stack);
+    worker_wrote(w, stack_imports_clear(w->call, &w->stack));
     for (size_t i = 0; i < view->n_resources; i++)
         if (view->resources[i].active)
             template_resolve_properties(view, a, &source, &view->resources[i], &props, &err);

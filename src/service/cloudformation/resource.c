@@ -14,14 +14,14 @@ void worker_resource_event(struct worker *w, const struct cloudformation_resourc
         .reason = reason,
         .properties = str_has(rec->shown) ? rec->shown : rec->properties,
     };
-    stack_event(w->call, &w->stack, &e);
+    worker_wrote(w, stack_event(w->call, &w->stack, &e));
     if (!save)
         return;
     struct cloudformation_resource_record r = *rec;
     r.status = status;
     r.status_reason = reason;
     r.updated_ms = opt_int(clock_now_ms());
-    stack_resource_save(w->call, stack_uuid(w->stack.stack_id), &r);
+    worker_wrote(w, stack_resource_save(w->call, stack_uuid(w->stack.stack_id), &r));
     *(struct cloudformation_resource_record *)(uintptr_t)rec = r;
 }
 
@@ -157,7 +157,7 @@ static void removed(struct worker *w, struct task *t)
         removal_event(w, t, status, (struct str){0});
     if (t->action == ACTION_DELETE) {
         if (w->phase != PHASE_DELETE && w->phase != PHASE_ROLLBACK)
-            stack_resource_delete(w->call, uuid, rec->logical_id);
+            worker_wrote(w, stack_resource_delete(w->call, uuid, rec->logical_id));
         return;
     }
     if (t->action == ACTION_DELETE_NEW) {
@@ -169,7 +169,7 @@ static void removed(struct worker *w, struct task *t)
         rec->status_reason = (struct str){0};
     }
     rec->old_physical_id = rec->old_properties = rec->old_attributes = (struct str){0};
-    stack_resource_save(w->call, uuid, rec);
+    worker_wrote(w, stack_resource_save(w->call, uuid, rec));
 }
 
 static void made(struct worker *w, struct task *t)
@@ -177,7 +177,7 @@ static void made(struct worker *w, struct task *t)
     struct cloudformation_resource_record *rec = t->record;
     rec->settled = worker_operation(w);
     if (t->change == CHANGE_NONE && t->action == ACTION_UPDATE) {
-        stack_resource_save(w->call, stack_uuid(w->stack.stack_id), rec);
+        worker_wrote(w, stack_resource_save(w->call, stack_uuid(w->stack.stack_id), rec));
         return;
     }
     if (t->action == ACTION_REVERT) {

@@ -117,6 +117,13 @@ int stack_resources_load(struct call *call, struct str uuid, struct stack_resour
     return 0;
 }
 
+int stack_resource_load(struct call *call, struct str uuid, struct str logical_id,
+                        struct cloudformation_resource_record *ret)
+{
+    return record_get(call, stack_key(call, "resource", uuid, logical_id),
+                      &cloudformation_resource_record_shape, ret);
+}
+
 int stack_resource_save(struct call *call, struct str uuid,
                         const struct cloudformation_resource_record *resource)
 {

@@ -35,6 +35,8 @@ struct stack_resources {
 };
 int stack_resources_load(struct call *call, struct str uuid,
                          struct stack_resources *ret); /* in order of creation */
+int stack_resource_load(struct call *call, struct str uuid, struct str logical_id,
+                        struct cloudformation_resource_record *ret); /* -ENOENT */
 int stack_resource_save(struct call *call, struct str uuid,
                         const struct cloudformation_resource_record *resource);
 int stack_resource_delete(struct call *call, struct str uuid, struct str logical_id);

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/log.h"
 #include "service/cloudformation/worker.h"
 #include "template/resource_types.h"
 
@@ -138,11 +139,51 @@ static void refused(struct task *task, struct call *answer)
         random_uuid(task->arena).p, handler_code(code));
 }
 
+/* The worker has been abandoned, the operation not: what it has made must be known to whoever
+ * resumes the stack. */
+static void answered_late(struct task *task, struct call *answer)
+{
+    struct worker *w = task->worker;
+    const struct step *step = &task->steps[task->at];
+    struct str uuid = stack_uuid(w->stack.stack_id);
+    bool makes = task->action == ACTION_CREATE || task->action == ACTION_UPDATE;
+    if (answer->result == 0 && step->result)
+        step->result(task, answer);
+    if (answer->result == 0 && makes && str_has(task->physical_id)) {
+        struct cloudformation_resource_record rec = {0};
+        int r = stack_resource_load(w->call, uuid, task->record->logical_id, &rec);
+        if (r == -ENOENT) {
+            rec = *task->record;
+            rec.status = CLOUDFORMATION_RESOURCE_STATUS_CREATE_IN_PROGRESS;
+        } else if (task->action == ACTION_UPDATE && !str_has(rec.old_physical_id) &&
+                   !str_eq(rec.physical_id, task->physical_id)) { /* a replacement */
+            rec.old_physical_id = rec.physical_id;
+            rec.old_properties = rec.properties;
+            rec.old_attributes = rec.attributes;
+            rec.old_shown = rec.shown;
+            rec.touched = S("updated");
+            rec.status = CLOUDFORMATION_RESOURCE_STATUS_UPDATE_IN_PROGRESS;
+        }
+        rec.physical_id = task->physical_id;
+        if (r == 0 || r == -ENOENT)
+            r = stack_resource_save(w->call, uuid, &rec);
+        if (r < 0)
+            log_error("cloudformation: %.*s of stack %.*s is not recorded: %s",
+                      STR(task->physical_id), STR(w->stack.stack_name), strerror(-r));
+    }
+    worker_let_go(w);
+}
+
 static void answered(struct call *answer, void *user)
 {
     struct task *task = user;
     const struct step *step = &task->steps[task->at];
     int r = 0;
+    task->worker->pending--;
+    if (task->worker->abandoned) {
+        answered_late(task, answer);
+        return;
+    }
     if (answer->result < 0) {
         struct str code = answer->error ? str_from(answer->error->code) : (struct str){0};
         if (!step->ignore || !str_is(code, step->ignore)) {
@@ -176,7 +217,8 @@ static void next_step(struct task *task)
         task->action != ACTION_DELETE_OLD && task->action != ACTION_DELETE_NEW) {
         bool fresh = !str_eq(task->record->physical_id, task->physical_id);
         task->record->physical_id = task->physical_id;
-        stack_resource_save(task->call, stack_uuid(w->stack.stack_id), task->record);
+        worker_wrote(w,
+                     stack_resource_save(task->call, stack_uuid(w->stack.stack_id), task->record));
         if (fresh)
             worker_resource_event(w, task->record,
                                   task->action == ACTION_CREATE
@@ -189,6 +231,7 @@ static void next_step(struct task *task)
         return;
     }
     const struct step *step = &task->steps[task->at];
+    w->pending++;
     call_send_as(task->call, &w->who, step->op, step->in, answered, task);
 }
 
@@ -229,7 +272,8 @@ static int plan_update(struct task *task)
     /* A second replacement before the operation has succeeded must not lose the first old one. */
     if (!str_has(rec->old_physical_id)) {
         rec->old_physical_id = rec->physical_id;
-        stack_resource_save(task->call, stack_uuid(task->worker->stack.stack_id), rec);
+        worker_wrote(task->worker, stack_resource_save(
+                                       task->call, stack_uuid(task->worker->stack.stack_id), rec));
     }
     return plan_create(task);
 }

@@ -7,7 +7,16 @@
 static void begin(struct worker *w, enum phase phase);
 
 static struct worker *at_work; /* linked by next */
+static size_t n_abandoned;
 static void phase_end(struct worker *w);
+
+void worker_wrote(struct worker *w, int r)
+{
+    if (r >= 0 || w->lost)
+        return;
+    log_warn("cloudformation: stack %.*s: %s", STR(w->stack.stack_name), strerror(-r));
+    w->lost = r != -EMSGSIZE; /* the store is as it was; all other errors lose the turn */
+}
 
 /* ---- records and events ---- */
 
@@ -15,7 +24,7 @@ static void stack_status(struct worker *w, struct str status, struct str reason)
 {
     w->stack.status = status;
     w->stack.status_reason = reason;
-    stack_save(w->call, &w->stack);
+    worker_wrote(w, stack_save(w->call, &w->stack));
     struct cloudformation_event_record e = {
         .event_id = random_uuid(w->call->arena),
         .logical_id = w->stack.stack_name,
@@ -24,7 +33,7 @@ static void stack_status(struct worker *w, struct str status, struct str reason)
         .status = status,
         .reason = reason,
     };
-    stack_event(w->call, &w->stack, &e);
+    worker_wrote(w, stack_event(w->call, &w->stack, &e));
 }
 
 /* ---- the engine ---- */
@@ -40,7 +49,7 @@ static bool ready(const struct task *t)
 /* A removal that failed must not keep the others from being tried; a creation stops at once. */
 static bool goes_on(const struct worker *w)
 {
-    if (w->deleting && w->phase != PHASE_DELETE)
+    if (w->lost || (w->deleting && w->phase != PHASE_DELETE))
         return false;
     return !w->failed || (w->phase != PHASE_CREATE && w->phase != PHASE_UPDATE);
 }
@@ -60,7 +69,7 @@ void worker_advance(struct worker *w)
             }
     }
     w->advancing = false;
-    if (!w->running)
+    if (!w->running && !w->lost)
         phase_end(w);
 }
 
@@ -110,22 +119,61 @@ static void timer_closed(uv_handle_t *handle)
     free(handle);
 }
 
+static void stop_timer(struct worker *w)
+{
+    if (!w->timer)
+        return;
+    uv_timer_stop(w->timer);
+    uv_close((uv_handle_t *)w->timer, timer_closed);
+    w->timer = NULL;
+}
+
+static void worker_free(struct worker *w)
+{
+    struct call *call = w->call;
+    free(w);
+    call_close(call);
+}
+
 static void finish(struct worker *w, struct str status, struct str reason)
 {
     stack_status(w, status, reason);
-    stack_mark_busy(w->call, &w->stack, false);
-    if (w->timer) {
-        uv_timer_stop(w->timer);
-        uv_close((uv_handle_t *)w->timer, timer_closed);
-    }
+    worker_wrote(w, stack_mark_busy(w->call, &w->stack, false));
+    if (w->lost) /* the turn's end will say so */
+        return;
+    stop_timer(w);
     struct worker **link = &at_work;
     while (*link && *link != w)
         link = &(*link)->next;
     if (*link)
         *link = w->next;
-    struct call *call = w->call;
-    free(w);
-    call_close(call);
+    worker_free(w);
+}
+
+void worker_abandon_all(void)
+{
+    while (at_work) {
+        struct worker *w = at_work;
+        at_work = w->next;
+        stop_timer(w);
+        w->abandoned = true;
+        n_abandoned++;
+        if (w->pending == 0)
+            worker_let_go(w);
+    }
+}
+
+bool worker_abandoned_left(void)
+{
+    return n_abandoned > 0;
+}
+
+void worker_let_go(struct worker *w)
+{
+    if (w->pending > 0)
+        return;
+    n_abandoned--;
+    worker_free(w);
 }
 
 /* The operation is over: what was kept for the way back goes. */
@@ -144,7 +192,7 @@ static void forget_update(struct worker *w)
         }
         rec->touched = rec->old_physical_id = rec->old_properties = rec->old_attributes =
             rec->old_shown = (struct str){0};
-        stack_resource_save(w->call, uuid, rec);
+        worker_wrote(w, stack_resource_save(w->call, uuid, rec));
     }
     w->stack.previous = NULL;
 }
@@ -224,14 +272,14 @@ static void delete_ended(struct worker *w)
                failure_reason(w, (struct str){0}, " "));
         return;
     }
-    stack_imports_clear(w->call, &w->stack);
-    stack_exports_remove(w->call, &w->stack, NULL);
+    worker_wrote(w, stack_imports_clear(w->call, &w->stack));
+    worker_wrote(w, stack_exports_remove(w->call, &w->stack, NULL));
     if (w->phase == PHASE_ROLLBACK) {
         finish(w, CLOUDFORMATION_STACK_STATUS_ROLLBACK_COMPLETE, (struct str){0});
         return;
     }
     w->stack.deleted_ms = opt_int(clock_now_ms());
-    stack_name_release(w->call, &w->stack);
+    worker_wrote(w, stack_name_release(w->call, &w->stack));
     finish(w, CLOUDFORMATION_STACK_STATUS_DELETE_COMPLETE, (struct str){0});
 }
 
@@ -356,13 +404,39 @@ int worker_start(struct cloud *cloud, struct str account, struct str region, str
     return 0;
 }
 
+/* Between a turn that was taken back and its resumption: whoever resumes finds it to be deleted. */
+static int delete_unattended(struct call *call, struct str uuid, struct str role_arn,
+                             struct str token)
+{
+    struct cloudformation_stack_record stack = {0};
+    int r = stack_load(call, uuid, &stack);
+    if (r < 0)
+        return r;
+    stack.caller = stack_caller(call, call->who);
+    if (str_has(role_arn))
+        stack.role_arn = role_arn;
+    stack.client_token = token;
+    stack.status = CLOUDFORMATION_STACK_STATUS_DELETE_IN_PROGRESS;
+    stack.status_reason = S("User Initiated");
+    struct cloudformation_event_record e = {
+        .event_id = random_uuid(call->arena),
+        .logical_id = stack.stack_name,
+        .physical_id = stack.stack_id,
+        .type = S("AWS::CloudFormation::Stack"),
+        .status = stack.status,
+        .reason = stack.status_reason,
+    };
+    r = stack_save(call, &stack);
+    return r < 0 ? r : stack_event(call, &stack, &e);
+}
+
 int worker_delete(struct call *call, struct str uuid, struct str role_arn, struct str token)
 {
     struct worker *w = at_work;
     while (w && !str_eq(stack_uuid(w->stack.stack_id), uuid))
         w = w->next;
     if (!w)
-        return -ENOENT;
+        return delete_unattended(call, uuid, role_arn, token);
     struct arena *a = w->call->arena;
     struct principal who = *call->who; /* which goes with its call */
     struct str *parts[] = {&who.account,   &who.arn,     &who.user_id,
@@ -400,6 +474,14 @@ static enum phase phase_of(struct str status)
     return PHASE_DELETE;
 }
 
+static bool is_at_work(struct str uuid)
+{
+    for (const struct worker *w = at_work; w; w = w->next)
+        if (str_eq(stack_uuid(w->stack.stack_id), uuid))
+            return true;
+    return false;
+}
+
 int worker_resume_all(struct cloud *cloud, struct store *store)
 {
     struct arena *a = arena_new();
@@ -411,6 +493,8 @@ int worker_resume_all(struct cloud *cloud, struct store *store)
         struct str account = store_key_part(a, rows[i].key, 1);
         struct str region = store_key_part(a, rows[i].key, 2);
         struct str uuid = store_key_part(a, rows[i].key, 3);
+        if (is_at_work(uuid))
+            continue;
         struct call *look = call_open(cloud, account, region, &self);
         struct cloudformation_stack_record stack = {0};
         if (stack_load(look, uuid, &stack) == 0) {

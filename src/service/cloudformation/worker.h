@@ -14,7 +14,10 @@
  *   DELETE ------------------------------------------> DELETE_COMPLETE | DELETE_FAILED
  *
  * Arrows are taken by phase_end() in worker.c. A worker that the daemon's end interrupts is started
- * again by worker_resume(): every step's effect and its record are in one transaction. */
+ * again by worker_resume_all(): every step's effect and its record are in one transaction. When a
+ * turn's commit fails, what workers have in memory may not be true any more: worker_abandon_all()
+ * lets them go. What they have sent is awaited (a function made by then is noted in its record),
+ * then the store's truth is resumed. */
 #pragma once
 #include "service/cloudformation/provider.h"
 #include "template/process.h"
@@ -45,6 +48,9 @@ struct worker {
     struct str failed_verb; /* "create", "update" */
     bool deleting;          /* DeleteStack came while it was being made */
     struct worker *next;    /* of all that are at work */
+    size_t pending;         /* calls that have not been answered */
+    bool lost;              /* a write has failed: the turn will be taken back */
+    bool abandoned;         /* it has been: only its pending calls keep it */
     uv_timer_t *timer;      /* for steps that ask again */
     size_t retrying;
 };
@@ -54,10 +60,17 @@ struct worker {
 int worker_start(struct cloud *cloud, struct str account, struct str region, struct str stack_uuid,
                  enum phase phase);
 /* DeleteStack while the stack is being made or rolled back: what is running ends, then all goes.
- * -ENOENT: nobody works on it. */
+ */
 int worker_delete(struct call *call, struct str stack_uuid, struct str role_arn, struct str token);
-/* All stacks that were busy when the daemon ended. */
+/* All stacks that the store says are busy, and nobody works on. */
 int worker_resume_all(struct cloud *cloud, struct store *store);
+/* The store has taken a turn back. */
+void worker_abandon_all(void);
+bool worker_abandoned_left(void); /* some still wait for answers */
+/* A call of an abandoned worker has been answered. */
+void worker_let_go(struct worker *worker);
+/* What a write of the worker has returned. */
+void worker_wrote(struct worker *worker, int r);
 
 /* task.c */
 void task_start(struct task *task); /* calls worker_task_ended(), later */
