@@ -21,11 +21,16 @@ const whenEmpty = (listener) => {
 const AsyncFunction = (async () => {}).constructor;
 
 function toText(result) {
+  let text;
   try {
-    return JSON.stringify(result === undefined ? null : result);
+    text = JSON.stringify(result === undefined ? null : result);
   } catch {
     throw new Error('Unable to stringify response body');
   }
+  if (text === undefined) {
+    throw new TypeError('Wrong arguments'); // of a function or a symbol, in AWS's words
+  }
+  return text;
 }
 
 // The name is seen in stack traces: "at Runtime.handler".
@@ -199,10 +204,10 @@ class Runtime {
       fail(new errors.NodeJsExit());
     });
     try {
-      const context = makeContext(headers, this.major >= 24);
-      if (this.major < 24) {
-        Object.defineProperties(context, Object.getOwnPropertyDescriptors(settings));
-      }
+      const context = Object.assign(
+        this.major < 24 ? settings : {},
+        makeContext(headers, this.major >= 24)
+      );
       const promise = this.handler(JSON.parse(body), stream, context);
       if (!promise || typeof promise.then !== 'function') {
         fail('Streaming does not support non-async handlers.');

@@ -95,7 +95,8 @@ async function loadHandler(root, name, major) {
     if (e instanceof SyntaxError) {
       throw new UserCodeSyntaxError(e);
     }
-    if (e?.code === 'MODULE_NOT_FOUND') {
+    // As on AWS, where `throw null` is a TypeError of this line.
+    if (e.code === 'MODULE_NOT_FOUND') {
       throw new ImportModuleError(e);
     }
     throw e;

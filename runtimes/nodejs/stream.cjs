@@ -56,15 +56,15 @@ class ResponseStream extends Writable {
 
   // Instead of an end: the error of a handler that failed.
   fail(error, callback) {
+    if (this.writableEnded || this.destroyed) {
+      callback(); // too late to tell anybody
+      return;
+    }
     const payload = toPayload(error);
     const body = Buffer.from(JSON.stringify(payload)).toString('base64');
     this.#trailers =
       `Lambda-Runtime-Function-Error-Type: ${headerText(payload.errorType)}\r\n` +
       `Lambda-Runtime-Function-Error-Body: ${body}\r\n`;
-    if (this.writableEnded || this.destroyed) {
-      callback();
-      return;
-    }
     this.done.then(callback, callback);
     super.end();
   }

@@ -125,6 +125,11 @@ def test_what_cannot_be_json_is_an_error(code, kind):
     assert r.answers[0].json["errorMessage"] == "Unable to stringify response body"
 
 
+def test_what_is_nothing_in_json_is_an_error(code):
+    error = answer_of(code("exports.handler = async () => () => 1;")).json
+    assert (error["errorType"], error["errorMessage"]) == ("TypeError", "Wrong arguments")
+
+
 # ---- handlers of node18 to node22 ----------------------------------------------------------------
 
 
@@ -651,6 +656,12 @@ def test_misuse_of_a_stream(code, text, message):
     for a in r.answers:
         error = json.loads(base64.b64decode(a.trailers["Lambda-Runtime-Function-Error-Body"]))
         assert error["errorMessage"].startswith(message)
+
+
+def test_a_failure_after_the_end_of_a_stream_is_only_logged(code):
+    r = run(code(streaming("stream.end('a'); throw new Error('after');")), events=[b"{}", b"{}"])
+    assert [(a.body, a.trailers) for a in r.answers] == [(b"a", {})] * 2
+    assert [level for _, level, _ in log_of(r)] == ["ERROR", "ERROR"]
 
 
 def test_a_stream_and_what_it_returns(code):
