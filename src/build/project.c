@@ -344,13 +344,18 @@ static void write_record(struct arena *a, const struct project_options *o, const
     fs_write(path.p, buf_view(&b), 0644);
 }
 
-int project_build(struct arena *a, struct json *root, const struct project_options *o,
-                  project_progress *progress, void *user, struct project *ret)
+int project_artifacts(struct arena *a, struct json *root, const struct project_options *o,
+                      struct project *ret)
 {
     *ret = (struct project){0};
     int r = project_images(a, root, o->template_path, &ret->error);
-    if (r == 0)
-        r = collect(a, root, o, ret);
+    return r == 0 ? collect(a, root, o, ret) : r;
+}
+
+int project_build(struct arena *a, struct json *root, const struct project_options *o,
+                  project_progress *progress, void *user, struct project *ret)
+{
+    int r = project_artifacts(a, root, o, ret);
     if (r < 0)
         return r;
     if (!str_has(o->only))

@@ -49,6 +49,10 @@ typedef void project_progress(const struct artifact *artifact, void *user);
 int project_build(struct arena *a, struct json *root, const struct project_options *options,
                   project_progress *progress, void *user, struct project *ret);
 
+/* What project_build() would build, with digests; nothing is built. -EINVAL with ret->error. */
+int project_artifacts(struct arena *a, struct json *root, const struct project_options *options,
+                      struct project *ret);
+
 /* Images named by a path become file:// URIs; -EINVAL with *why for those that would have to be
  * built. project_build() does it, too. */
 int project_images(struct arena *a, struct json *root, struct str template_path, struct str *why);
