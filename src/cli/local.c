@@ -4,9 +4,13 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include "base/cleanup.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "build/project.h"
 #include "cli/source.h"
 #include "cli/target.h"
 #include "wire/cloudformation.h"
@@ -131,6 +135,59 @@ void local_invoke_function(struct local *l, const struct lambda_invoke_input *in
 
 /* ---- how the template gets there ---- */
 
+static bool is_api(struct str type)
+{
+    return str_is(type, "AWS::Serverless::HttpApi") || str_is(type, "AWS::Serverless::Api");
+}
+
+/* Only what functions need: who calls them is the action's business. */
+static void strip(struct json *root)
+{
+    struct json *resources = json_get(root, "Resources"), *globals = json_get(root, "Globals");
+    json_remove(root, S("Outputs"));
+    json_remove(globals, S("HttpApi"));
+    json_remove(globals, S("Api"));
+    for (struct json *r = resources ? resources->first : NULL, *next; r; r = next) {
+        next = r->next;
+        if (is_api(json_get_str(r, "Type")))
+            json_remove(resources, r->key);
+        else if (str_is(json_get_str(r, "Type"), "AWS::Serverless::Function"))
+            json_remove(json_get(r, "Properties"), S("Events"));
+    }
+}
+
+/* 0, or an exit code after a message. The template that is deployed stands in a folder of ours, so
+ * its code's paths become absolute. */
+static int write_template(struct local *l)
+{
+    struct arena *a = l->arena;
+    struct json *root = json_copy(a, l->root);
+    struct local_code *codes;
+    size_t n;
+    struct str why;
+    if (project_local_code(a, root, l->template_path, &codes, &n, &why) < 0)
+        return verb_fail(l->run, "%.*s", STR(why));
+    for (size_t i = 0; i < n; i++)
+        codes[i].value->text = codes[i].path;
+    strip(root);
+    const char *tmp = getenv("TMPDIR");
+    char *dir = str_c(a, str_printf(a, "%s/lamina-local-XXXXXX", tmp && *tmp ? tmp : "/tmp"));
+    if (!mkdtemp(dir))
+        return verb_fail(l->run, "%s: %s", dir, strerror(errno));
+    l->scratch = str_from(dir);
+    struct str path = fs_join(a, l->scratch, S("template.json"));
+    int r = fs_write(path.p, json_text(a, root, 2), 0600);
+    return r < 0 ? verb_fail(l->run, "%.*s: %s", STR(path), strerror(-r)) : 0;
+}
+
+static void show_said(struct local *l)
+{
+    char part[4096];
+    ssize_t n;
+    for (off_t at = 0; (n = pread(l->said, part, sizeof(part), at)) > 0; at += n)
+        fwrite(part, 1, (size_t)n, stderr);
+}
+
 static void deployed(uv_process_t *process, int64_t status, int signal_number)
 {
     struct local *l = process->data;
@@ -138,10 +195,12 @@ static void deployed(uv_process_t *process, int64_t status, int signal_number)
     uv_close((uv_handle_t *)process, NULL);
     if (l->daemon.leaving)
         return;
-    if (status != 0 || signal_number != 0)
-        local_leave(l, 1); /* it has said why */
-    else
+    if (status != 0 || signal_number != 0) {
+        show_said(l);
+        local_leave(l, 1);
+    } else {
         ask_resources(l);
+    }
 }
 
 static void push(struct local *l, char ***list, size_t *n, size_t *cap, struct str word)
@@ -162,7 +221,7 @@ static char **deploy_words(struct local *l)
     size_t n = 0, cap = 0;
     for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
         push(l, &list, &n, &cap, str_from(fixed[i]));
-    push(l, &list, &n, &cap, l->template_path);
+    push(l, &list, &n, &cap, fs_join(l->arena, l->scratch, S("template.json")));
     push(l, &list, &n, &cap, S("--endpoint"));
     push(l, &list, &n, &cap, l->endpoint);
     push(l, &list, &n, &cap, S("--region"));
@@ -182,7 +241,9 @@ static int start_deploy(struct local *l)
     if (!program)
         return -errno;
     uv_stdio_container_t stdio[3] = {
-        {.flags = UV_IGNORE}, {.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD, .data.fd = 2}};
+        {.flags = UV_IGNORE}, {.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD}};
+    l->said = memfd_create("lamina-deploy", MFD_CLOEXEC);
+    stdio[2].data.fd = l->said;
     uv_process_options_t options = {
         .file = program,
         .args = deploy_words(l),
@@ -229,6 +290,7 @@ int local_run(struct verb_run *run, void (*ready)(struct local *l), void *user)
     struct local *l = ARENA_NEW(run->arena, struct local);
     struct str text;
     l->run = run;
+    l->said = -1;
     l->o = run->values[0];
     l->arena = run->arena;
     l->ready = ready;
@@ -241,10 +303,17 @@ int local_run(struct verb_run *run, void (*ready)(struct local *l), void *user)
         e = start_cloud(l);
     if (e)
         return e;
-    int r = start_deploy(l);
+    e = write_template(l);
+    int r = e ? 0 : start_deploy(l);
     if (r < 0)
-        local_leave(l, verb_fail(run, "`lamina deploy` cannot be started: %s", strerror(-r)));
+        e = verb_fail(run, "`lamina deploy` cannot be started: %s", strerror(-r));
+    if (e)
+        local_leave(l, e);
     daemon_run(&l->daemon);
+    if (l->scratch.n)
+        fs_remove_tree(l->scratch.p);
+    if (l->said >= 0)
+        close(l->said);
     return l->code;
 }
 

@@ -7,6 +7,7 @@
  *
  * An action is a row of the table in local.c: its name and its function, which calls local_run()
  * with what is to be done once the functions are there. Everything runs on the loop of l->daemon.
+ * The template is deployed without what calls its functions (Events, APIs) and without its outputs.
  * The user's own cloud, `lamina up` or AWS, is not touched. */
 #pragma once
 #include "cli/daemon.h"
@@ -47,6 +48,8 @@ struct local {
     struct call *call; /* whose children ask the cloud */
     uv_process_t deployer;
     bool deploying;
+    struct str scratch; /* a folder of our own: the template as it is deployed */
+    int said;           /* what deploy has said, for when it fails */
     /* for the action */
     void *user;
 };

@@ -244,6 +244,27 @@ static const struct property_type permission_properties[] = {
 
 static const char *const permission_attributes[] = {"Id", NULL};
 
+static const struct property_type url_cors[] = {
+    {"AllowCredentials", PROPERTY_BOOLEAN},
+    {"AllowHeaders", PROPERTY_LIST, .item = PROPERTY_STRING},
+    {"AllowMethods", PROPERTY_LIST, .item = PROPERTY_STRING},
+    {"AllowOrigins", PROPERTY_LIST, .item = PROPERTY_STRING},
+    {"ExposeHeaders", PROPERTY_LIST, .item = PROPERTY_STRING},
+    {"MaxAge", PROPERTY_INTEGER},
+    {0},
+};
+
+static const struct property_type url_properties[] = {
+    {"AuthType", PROPERTY_STRING, .required = true},
+    {"Cors", PROPERTY_OBJECT, .object = url_cors},
+    {"InvokeMode", PROPERTY_STRING},
+    {"Qualifier", PROPERTY_STRING, .update = UPDATE_REPLACEMENT},
+    {"TargetFunctionArn", PROPERTY_STRING, .required = true, .update = UPDATE_REPLACEMENT},
+    {0},
+};
+
+static const char *const url_attributes[] = {"FunctionArn", "FunctionUrl", NULL};
+
 static const struct property_type version_function_scaling_config[] = {
     {"MaxExecutionEnvironments", PROPERTY_INTEGER},
     {"MinExecutionEnvironments", PROPERTY_INTEGER},
@@ -284,6 +305,7 @@ const struct resource_type lambda_resource_types[] = {
     {"AWS::Lambda::LayerVersionPermission", layer_version_permission_properties,
      layer_version_permission_attributes, false},
     {"AWS::Lambda::Permission", permission_properties, permission_attributes, false},
+    {"AWS::Lambda::Url", url_properties, url_attributes, false},
     {"AWS::Lambda::Version", version_properties, version_attributes, false},
     {0},
 };

@@ -447,6 +447,7 @@ const struct provider lambda_providers[] = {
      event_config_remove},
     {"AWS::Lambda::LayerVersion", layer_create, NULL, layer_remove},
     {"AWS::Lambda::Permission", permission_create, NULL, permission_remove},
+    {"AWS::Lambda::Url", url_create, url_update, url_remove},
     {"AWS::Lambda::LayerVersionPermission", layer_permission_create, NULL, layer_permission_remove},
     {0},
 };

@@ -13,3 +13,8 @@ void lambda_qualify(struct task *task, struct str version);
 int event_config_create(struct task *task);
 int event_config_update(struct task *task);
 int event_config_remove(struct task *task);
+
+/* AWS::Lambda::Url: provider_lambda_url.c */
+int url_create(struct task *t);
+int url_update(struct task *t);
+int url_remove(struct task *t);
