@@ -191,8 +191,17 @@ struct str random_uuid(struct arena *a)
     random_bytes(b, sizeof(b));
     b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
     b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    struct str h = hex_encode(a, b, sizeof(b));
-    return str_printf(a, "%.8s-%.4s-%.4s-%.4s-%.12s", h.p, h.p + 8, h.p + 12, h.p + 16, h.p + 20);
+    static const uint8_t groups[] = {4, 2, 2, 2, 6};
+    char *out = arena_alloc(a, 37), *to = out;
+    const uint8_t *from = b;
+    for (size_t i = 0; i < sizeof(groups); i++) {
+        if (i)
+            *to++ = '-';
+        hex_write(from, 2 * (size_t)groups[i], to);
+        from += groups[i];
+        to += 2 * groups[i];
+    }
+    return (struct str){out, 36};
 }
 
 struct str random_text(struct arena *a, const char *alphabet, size_t n)

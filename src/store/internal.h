@@ -22,6 +22,14 @@ enum statement {
     STATEMENT_N
 };
 
+#define RECENT_ROWS 64
+struct recent_row {
+    char *bytes; /* key and value; NULL: none is kept here */
+    uint64_t hash;
+    size_t key_n, value_n;
+    bool there; /* false: it is known that the key is not stored */
+};
+
 struct store {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENT_N];
@@ -32,12 +40,19 @@ struct store {
     int failed;          /* the turn is lost: -errno until store_commit() says so */
     unsigned marks;      /* set */
     unsigned savepoints; /* of these marks, the oldest n have a savepoint in the database */
-    struct map touched;  /* ids of blobs made or deleted in this turn: value is unused */
+    struct recent_row recent[RECENT_ROWS];
+    struct map touched; /* ids of blobs made or deleted in this turn: value is unused */
 };
 
 int store_write_begin(struct store *s); /* before every write */
 int store_error_of(struct store *s, int sqlite_code);
 struct str blob_key(struct arena *a, struct str id);
+
+/* recent.c. The value is good until the next call. */
+bool recent_find(struct store *s, struct str key, bool *ret_there, struct str *ret_value);
+void recent_keep(struct store *s, struct str key, bool there, struct str value);
+void recent_forget(struct store *s, struct str key);
+void recent_forget_all(struct store *s);
 
 /* After a turn, kept or lost: files whose key does not exist are removed. */
 void blobs_settle(struct store *s);

@@ -1,35 +1,47 @@
 /* key - keys of several parts, in the order of their parts. */
 #include <errno.h>
-#include "base/buf.h"
 #include "store/store.h"
 
 /* 0x00 ends a part; inside of one 0x00 is 0x01 0x01 and 0x01 is 0x01 0x02, which sort as they did.
  */
-static void add_part(struct buf *b, struct str part)
+static size_t part_size(struct str part)
+{
+    size_t n = part.n;
+    for (size_t i = 0; i < part.n; i++)
+        n += (uint8_t)part.p[i] <= 1;
+    return n;
+}
+
+static char *add_part(char *to, struct str part)
 {
     for (size_t i = 0; i < part.n; i++) {
         char c = part.p[i];
-        if ((uint8_t)c > 1) {
-            buf_byte(b, c);
-        } else {
-            buf_byte(b, 1);
-            buf_byte(b, (char)(c + 1));
+        if ((uint8_t)c <= 1) {
+            *to++ = 1;
+            c++;
         }
+        *to++ = c;
     }
+    return to;
 }
 
-static struct str join(struct arena *a, size_t n, va_list ap, bool open)
+static struct str join(struct arena *a, size_t n, va_list parts, bool open)
 {
-    auto_buf struct buf b;
-    buf_init(&b, SIZE_MAX / 2);
+    va_list sizes;
+    size_t size = open ? n : n - 1;
+    va_copy(sizes, parts);
+    for (size_t i = 0; i < n; i++)
+        size += part_size(va_arg(sizes, struct str));
+    va_end(sizes);
+    char *key = arena_alloc(a, size + 1), *to = key;
     for (size_t i = 0; i < n; i++) {
         if (i)
-            buf_byte(&b, 0);
-        add_part(&b, va_arg(ap, struct str));
+            *to++ = 0;
+        to = add_part(to, va_arg(parts, struct str));
     }
     if (open)
-        buf_byte(&b, 0);
-    return buf_copy(&b, a);
+        *to = 0;
+    return str_of(key, size);
 }
 
 struct str store_key(struct arena *a, size_t n, ...)
@@ -71,7 +83,12 @@ struct str store_key_part(struct arena *a, struct str key, size_t i)
 
 struct str store_ordered(struct arena *a, int64_t v)
 {
-    return str_printf(a, "%016llx", (unsigned long long)((uint64_t)v ^ (UINT64_C(1) << 63)));
+    static const char digits[] = "0123456789abcdef";
+    uint64_t bits = (uint64_t)v ^ (UINT64_C(1) << 63);
+    char *text = arena_alloc(a, 17);
+    for (int i = 15; i >= 0; i--, bits >>= 4)
+        text[i] = digits[bits & 15];
+    return str_of(text, 16);
 }
 
 int store_ordered_parse(struct str s, int64_t *ret)

@@ -279,6 +279,7 @@ void store_close(struct store *s)
         close(s->lock_fd);
     }
     map_done(&s->touched);
+    recent_forget_all(s);
     free(s->dir);
     free(s->tmp);
     free(s->blobs);

@@ -53,6 +53,7 @@ static int lose(struct store *s, int error)
     if (s->failed)
         return s->failed;
     log_debug("store: the turn is lost: %s", sqlite3_errmsg(s->db));
+    recent_forget_all(s);
     if (s->in_turn && !sqlite3_get_autocommit(s->db))
         step_done(s, STATEMENT_ROLLBACK);
     s->in_turn = false;
@@ -81,24 +82,36 @@ int store_write_begin(struct store *s)
     return 0;
 }
 
-static struct str column(sqlite3_stmt *st, int i, struct arena *a)
+/* Good until the statement goes on. */
+static struct str column(sqlite3_stmt *st, int i)
 {
     const void *p = sqlite3_column_blob(st, i);
     int n = sqlite3_column_bytes(st, i);
-    return str_copy(a, str_of(p ? p : "", (size_t)n));
+    return str_of(p ? p : "", (size_t)n);
 }
 
 int store_get(struct store *s, struct str key, struct arena *a, struct str *ret)
 {
+    bool there;
+    struct str value;
+    if (recent_find(s, key, &there, &value)) {
+        if (there && a)
+            *ret = str_copy(a, value);
+        return there ? 0 : -ENOENT;
+    }
     sqlite3_stmt *st = s->statements[STATEMENT_GET];
     bind_key(st, 1, key);
     int rc = sqlite3_step(st), r = -ENOENT;
     if (rc == SQLITE_ROW) {
+        value = column(st, 0);
+        recent_keep(s, key, true, value);
         if (a)
-            *ret = column(st, 0, a);
+            *ret = str_copy(a, value);
         r = 0;
     } else if (rc != SQLITE_DONE) {
         r = store_error_of(s, rc);
+    } else {
+        recent_keep(s, key, false, S(""));
     }
     sqlite3_reset(st);
     sqlite3_clear_bindings(st);
@@ -122,6 +135,7 @@ int store_put(struct store *s, struct str key, struct str value)
     int r = store_write_begin(s);
     if (r < 0)
         return r;
+    recent_forget(s, key);
     sqlite3_stmt *st = s->statements[STATEMENT_PUT];
     bind_key(st, 1, key);
     bind_key(st, 2, value);
@@ -134,6 +148,7 @@ int store_delete(struct store *s, struct str key)
     int r = store_write_begin(s);
     if (r < 0)
         return r;
+    recent_forget(s, key);
     bind_key(s->statements[STATEMENT_DELETE], 1, key);
     r = step_done(s, STATEMENT_DELETE);
     return r < 0 ? lose(s, r) : 0;
@@ -156,6 +171,7 @@ int store_delete_prefix(struct store *s, struct str prefix)
     int r = store_write_begin(s);
     if (r < 0)
         return r;
+    recent_forget_all(s);
     auto_arena struct arena a;
     arena_init(&a);
     bind_key(s->statements[STATEMENT_DELETE_RANGE], 1, prefix);
@@ -176,8 +192,8 @@ static int scan(struct store *s, enum statement which, struct str from, struct s
     sqlite3_bind_int64(st, 3, limit > INT64_MAX ? INT64_MAX : (int64_t)limit);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct store_row *row = arena_push(a, (void **)&rows, &n, &cap, sizeof(*row));
-        row->key = column(st, 0, a);
-        row->value = column(st, 1, a);
+        row->key = str_copy(a, column(st, 0));
+        row->value = str_copy(a, column(st, 1));
     }
     sqlite3_reset(st);
     sqlite3_clear_bindings(st);
@@ -232,6 +248,8 @@ int store_undo_to(struct store *s, struct store_mark mark)
     int r = s->failed;
     s->marks = mark.depth;
     /* Savepoints of one name nest: each of these two takes the newest. */
+    if (s->savepoints > mark.depth)
+        recent_forget_all(s);
     while (s->savepoints > mark.depth && r == 0) {
         int rc = sqlite3_exec(s->db, "ROLLBACK TO mark; RELEASE mark", NULL, NULL, NULL);
         if (rc != SQLITE_OK)

@@ -347,6 +347,99 @@ static void test_kill(void **state)
     }
 }
 
+static const char *got(struct store *s, const char *key)
+{
+    struct str value;
+    int r = store_get(s, str_from(key), &arena, &value);
+    return r == -ENOENT ? "none" : r < 0 ? "error" : str_c(&arena, value);
+}
+
+/* What was read before is kept in memory: it must follow whatever is written and taken back. */
+static void test_read_again(void **state)
+{
+    struct store *s = open_dir();
+    assert_string_equal(got(s, "a"), "none");
+    put(s, "a", "1");
+    assert_string_equal(got(s, "a"), "1");
+    assert_int_equal(store_commit(s), 0);
+    assert_string_equal(got(s, "a"), "1");
+    assert_string_equal(got(s, "b"), "none");
+
+    struct store_mark mark = store_mark(s);
+    put(s, "a", "2");
+    put(s, "b", "2");
+    assert_string_equal(got(s, "a"), "2");
+    assert_string_equal(got(s, "b"), "2");
+    assert_int_equal(store_undo_to(s, mark), 0);
+    assert_string_equal(got(s, "a"), "1");
+    assert_string_equal(got(s, "b"), "none");
+
+    assert_int_equal(store_delete(s, S("a")), 0);
+    assert_string_equal(got(s, "a"), "none");
+    put(s, "a", "3");
+    assert_string_equal(got(s, "a"), "3");
+    assert_int_equal(store_delete_prefix(s, S("a")), 0);
+    assert_string_equal(got(s, "a"), "none");
+    assert_int_equal(store_commit(s), 0);
+
+    /* Many, so that they take each other's place; and one too long to be kept. */
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 1000; i++) {
+            char key[16], value[16];
+            snprintf(key, sizeof(key), "n%d", i);
+            snprintf(value, sizeof(value), "%d", i + round);
+            put(s, key, value);
+            assert_string_equal(got(s, key), value);
+        }
+    }
+    char *big = arena_alloc(&arena, 5001);
+    memset(big, 'x', 5000);
+    put(s, "big", big);
+    assert_string_equal(got(s, "big"), big);
+    assert_string_equal(got(s, "big"), big);
+    assert_int_equal(store_commit(s), 0);
+    store_close(s);
+}
+
+/* A turn that a full disk has undone is undone for those who read before, too. */
+static void test_read_again_after_loss(void **state)
+{
+    struct store *s;
+    assert_int_equal(store_open(&(struct store_options){.dir = dir, .max_pages = 30}, &s, NULL), 0);
+    put(s, "a", "old");
+    assert_int_equal(store_commit(s), 0);
+    put(s, "a", "new");
+    assert_string_equal(got(s, "a"), "new");
+    char *big = arena_alloc(&arena, 1 << 20);
+    assert_int_equal(store_put(s, S("big"), str_of(big, 1 << 20)), -ENOSPC);
+    assert_int_equal(store_commit(s), -ENOSPC);
+    assert_string_equal(got(s, "a"), "old");
+    store_close(s);
+}
+
+/* Reading, and looking at what is not there, leaves nothing to be written. */
+static void test_idle_turn(void **state)
+{
+    struct store *s = open_dir();
+    struct stat before, after;
+    const char *wal = str_printf(&arena, "%s/lamina.db-wal", dir).p;
+    put(s, "a", "1");
+    assert_int_equal(store_commit(s), 0);
+    assert_int_equal(stat(wal, &before), 0);
+    for (int i = 0; i < 10; i++) {
+        struct store_mark mark = store_mark(s);
+        got(s, "a");
+        got(s, "none");
+        scan(s, "", NULL, 9);
+        assert_int_equal(store_release(s, mark), 0);
+        assert_int_equal(store_commit(s), 0);
+    }
+    assert_int_equal(stat(wal, &after), 0);
+    assert_int_equal(after.st_size, before.st_size);
+    assert_true(memcmp(&after.st_mtim, &before.st_mtim, sizeof(after.st_mtim)) == 0);
+    store_close(s);
+}
+
 static void test_ephemeral(void **state)
 {
     struct store *s;
@@ -365,9 +458,11 @@ static void test_ephemeral(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        CASE(test_values),    CASE(test_scan),          CASE(test_keys),      CASE(test_marks),
-        CASE(test_one_owner), CASE(test_blobs),         CASE(test_disk_full), CASE(test_kill),
-        CASE(test_ephemeral), CASE(test_newer_version),
+        CASE(test_values),        CASE(test_scan),       CASE(test_keys),
+        CASE(test_marks),         CASE(test_one_owner),  CASE(test_blobs),
+        CASE(test_disk_full),     CASE(test_kill),       CASE(test_ephemeral),
+        CASE(test_newer_version), CASE(test_read_again), CASE(test_read_again_after_loss),
+        CASE(test_idle_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
