@@ -284,7 +284,8 @@ class _LibraryFirst:
 
 
 def _set_path():
-    """sys.path as on AWS: the function, its layers, the library, and ourselves last."""
+    """sys.path as on AWS: the function, its layers, the library; ourselves last, or, before 3.11,
+    after the layers."""
     version = "python%d.%d" % sys.version_info[:2]
     task = os.environ.get("LAMBDA_TASK_ROOT", "/var/task")
     layers = ["/opt/python/lib/" + version + "/site-packages", "/opt/python"]
@@ -295,7 +296,10 @@ def _set_path():
         rest = own + rest
     if sys.flags.no_site:
         rest += _site_folders(version)
-    sys.path[:] = [task] + layers + rest + [HERE]
+    if sys.version_info >= (3, 11):
+        sys.path[:] = [task] + layers + rest + [HERE]
+    else:
+        sys.path[:] = [task] + layers + [HERE] + rest
     sys.meta_path.insert(0, _LibraryFirst([p for p in rest if p.startswith(sys.base_prefix)]))
 
     for folder in layers:

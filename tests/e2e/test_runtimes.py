@@ -311,15 +311,16 @@ def test_python(python_cloud, runtime):
         "/var/task",
         "/opt/python/lib/python%s/site-packages" % version,
         "/opt/python",
-    ] and path[-1] == "/var/runtime"
+    ]
+    assert path.index("/var/runtime") == (len(path) - 1 if numbers >= (3, 11) else 3)
     assert ("\u20ac".encode() in r.body) == (numbers >= (3, 12))
     assert r.log.startswith("INIT_START Runtime Version: python:" + version)
 
     r = python_cloud.invoke(name, "fail")
     assert (r.error, r.payload["errorMessage"]) == ("Unhandled", "axb")
-    # Since 3.11 the part of the line that failed is pointed at, when it is not the whole.
-    line = '  File "/var/task/app.py", line 4, in handler\n    raise ValueError('
-    assert r.payload["stackTrace"][0].startswith(line)
+    # Nothing points at the part of the line that failed: AWS drops what 3.11 knows of it.
+    line = '  File "/var/task/app.py", line 4, in handler\n    raise ValueError(\'x\'.join('
+    assert r.payload["stackTrace"] == [line + "['a', 'b']))\n"]
 
 
 # ---- programs of one's own ------------------------------------------------------------------------
