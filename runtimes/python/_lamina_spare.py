@@ -1,8 +1,7 @@
 """_lamina_spare - an interpreter that was started before its function was known.
 
-See runtimes/README.md for what it waits for. What is loaded here is what the runtime loads in
-any case, and what is imported after the wait must find the same world as in any other start:
-nothing here may keep a clock, a random number, or the environment of before.
+See runtimes/README.md for what it waits for. What comes after the wait must find the same world
+as in any other start: nothing here may keep a clock, a random number, or the environment of before.
 """
 
 import gc
@@ -16,25 +15,19 @@ def wait():
     is_zygote = posix.environ.pop(b"_LAMINA_ZYGOTE", None) is not None
     if posix.fstat(fd).st_mode & 0o170000 != 0o140000:
         return  # a variable of somebody else's
-    _load()
+    import _lamina_rehearsal
+
+    _lamina_rehearsal.rehearse()
     if is_zygote:
-        items = _serve()
+        items = _serve(_lamina_rehearsal.rehearse)
     else:
         items = _read(fd)
     _use(items)
+    del sys.modules["_lamina_rehearsal"]
     del sys.modules[__name__]
 
 
-def _load():
-    import importlib
-
-    import _lamina_runtime
-
-    # Of the runtime's own names, the handler's import needs these two.
-    return importlib, _lamina_runtime
-
-
-def _serve():
+def _serve(rehearse):
     folder = "/var/spare"
     sys.path.append(folder)
     import _lamina_zygote
@@ -44,7 +37,7 @@ def _serve():
     del sys.modules["_lamina_zygote"]
     gc.collect()
     gc.freeze()  # or the first collection would copy every page that it looks at
-    return _lamina_zygote.serve()
+    return _lamina_zygote.serve(rehearse)
 
 
 def _read(fd):

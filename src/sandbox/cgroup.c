@@ -291,6 +291,43 @@ static void open_file(const struct cgroup_hierarchy *h, struct cgroup *c, enum c
     c->files[which] = open(path, flags | O_CLOEXEC);
 }
 
+static int limit_write(int fd, int64_t value)
+{
+    char text[32];
+    int n = snprintf(text, sizeof(text), "%lld", (long long)value);
+    return fd < 0 || pwrite(fd, text, (size_t)n, 0) >= 0 ? 0 : -errno;
+}
+
+static void open_limit(const struct cgroup_hierarchy *h, struct cgroup *c,
+                       enum cgroup_limit_file which, const char *name)
+{
+    char path[PATH_MAX + 300];
+    snprintf(path, sizeof(path), "%s/e%u/%s", h->dir, c->seq, name);
+    c->limits[which] = open(path, O_WRONLY | O_CLOEXEC);
+}
+
+/* What depends on no plan is written at once. Swap accounting is missing from kernels without swap,
+ * where there is nothing to forbid. */
+static void open_limits(const struct cgroups *g, struct cgroup *c)
+{
+    const struct cgroup_hierarchy *memory = find(g, CGROUP_MEMORY), *pids = find(g, CGROUP_PIDS);
+    char dir[PATH_MAX];
+    if (memory)
+        open_limit(memory, c, CGROUP_LIMIT_MEMORY,
+                   memory->v2 ? "memory.max" : "memory.limit_in_bytes");
+    if (memory && memory->v2) {
+        group_dir(memory, c->seq, dir);
+        file_write(dir, "memory.swap.max", "0");
+        file_write(dir, "memory.oom.group", "0");
+    } else if (memory) {
+        open_limit(memory, c, CGROUP_LIMIT_SWAP, "memory.memsw.limit_in_bytes");
+    }
+    if (pids) {
+        open_limit(pids, c, CGROUP_LIMIT_PIDS, "pids.max");
+        limit_write(c->limits[CGROUP_LIMIT_PIDS], CGROUP_PIDS_USUAL + 1);
+    }
+}
+
 static void open_files(const struct cgroups *g, struct cgroup *c)
 {
     const struct cgroup_hierarchy *v2 = find_v2(g), *memory = find(g, CGROUP_MEMORY);
@@ -303,6 +340,7 @@ static void open_files(const struct cgroups *g, struct cgroup *c)
     open_file(find(g, CGROUP_CPUACCT), c, CGROUP_FILE_CPU_STAT, "cpuacct.usage", O_RDONLY);
     if (cpu)
         open_file(cpu, c, CGROUP_FILE_CPU, cpu->v2 ? "cpu.max" : "cpu.cfs_quota_us", O_WRONLY);
+    open_limits(g, c);
     if (memory) {
         bool is_v2 = memory->v2;
         open_file(memory, c, CGROUP_FILE_PEAK, is_v2 ? "memory.peak" : "memory.max_usage_in_bytes",
@@ -324,6 +362,8 @@ int cgroup_make(struct cgroups *g, struct cgroup *ret)
         c.procs[i] = -1;
     for (size_t i = 0; i < CGROUP_FILES; i++)
         c.files[i] = -1;
+    for (size_t i = 0; i < CGROUP_LIMITS; i++)
+        c.limits[i] = -1;
 
     for (size_t i = 0; i < g->n; i++) {
         const struct cgroup_hierarchy *h = &g->items[i];
@@ -363,6 +403,8 @@ void cgroup_close_fds(struct cgroup *c)
         close_fd(&c->procs[i]);
     for (size_t i = 0; i < CGROUP_FILES; i++)
         close_fd(&c->files[i]);
+    for (size_t i = 0; i < CGROUP_LIMITS; i++)
+        close_fd(&c->limits[i]);
     close_fd(&c->dir_v2);
 }
 
@@ -374,38 +416,20 @@ int cgroup_join(const struct cgroup *c)
     return 0;
 }
 
-static int limit_memory(const struct cgroup_hierarchy *h, const char *dir, int64_t bytes)
-{
-    char text[32];
-    snprintf(text, sizeof(text), "%lld", (long long)bytes);
-    int r = file_write(dir, h->v2 ? "memory.max" : "memory.limit_in_bytes", text);
-    /* No swap. Both fail on kernels without swap accounting, where there is nothing to forbid. */
-    if (h->v2) {
-        file_write(dir, "memory.swap.max", "0");
-        file_write(dir, "memory.oom.group", "0");
-    } else {
-        file_write(dir, "memory.memsw.limit_in_bytes", text);
-    }
-    return r;
-}
-
-int cgroup_limit(const struct cgroups *g, const struct cgroup *c, int memory_mb, int extra_mb,
-                 int64_t shared, int processes)
+int cgroup_limit(const struct cgroup *c, int memory_mb, int extra_mb, int64_t shared, int processes)
 {
     int64_t bytes = ((int64_t)(memory_mb + extra_mb) << 20) - shared;
-    for (size_t i = 0; i < g->n; i++) {
-        char dir[PATH_MAX], text[32];
-        int r = 0;
-        group_dir(&g->items[i], c->seq, dir);
-        if (memory_mb && (g->items[i].controllers & CGROUP_MEMORY))
-            r = limit_memory(&g->items[i], dir, bytes);
-        snprintf(text, sizeof(text), "%d", processes + 1); /* init is one of them */
-        if (r == 0 && (g->items[i].controllers & CGROUP_PIDS))
-            r = file_write(dir, "pids.max", text);
+    if (processes != CGROUP_PIDS_USUAL) {
+        int r = limit_write(c->limits[CGROUP_LIMIT_PIDS], processes + 1); /* init is one of them */
         if (r < 0)
             return r;
     }
-    return 0;
+    if (!memory_mb)
+        return 0;
+    int r = limit_write(c->limits[CGROUP_LIMIT_MEMORY], bytes);
+    if (r == 0)
+        limit_write(c->limits[CGROUP_LIMIT_SWAP], bytes); /* no swap */
+    return r;
 }
 
 void cgroup_kill(const struct cgroups *g, const struct cgroup *c)

@@ -23,6 +23,14 @@ enum cgroup_file {
     CGROUP_FILES
 };
 
+enum cgroup_limit_file {
+    CGROUP_LIMIT_MEMORY, /* v1 memory.limit_in_bytes, v2 memory.max */
+    CGROUP_LIMIT_SWAP,   /* v1 memory.memsw.limit_in_bytes; v2 has it written once */
+    CGROUP_LIMIT_PIDS,   /* pids.max */
+    CGROUP_LIMITS
+};
+#define CGROUP_PIDS_USUAL 1024 /* written once, ahead */
+
 struct cgroup_hierarchy {
     char *dir;  /* <mount>/lamina/<spawner> */
     char *root; /* <mount>/lamina */
@@ -48,6 +56,7 @@ struct cgroup {
     unsigned seq;
     int procs[CGROUP_HIERARCHIES]; /* v1: cgroup.procs, writing "0" joins; v2: -1 */
     int dir_v2;                    /* for CLONE_INTO_CGROUP; -1 without v2 */
+    int limits[CGROUP_LIMITS];     /* the spawner's own; -1: not to be had */
     int files[CGROUP_FILES];       /* -1: not to be had */
 };
 
@@ -63,7 +72,7 @@ void cgroup_close_fds(struct cgroup *c);
 int cgroup_join(const struct cgroup *c); /* the calling process, into the v1 hierarchies */
 /* memory_mb is what processes may have, extra_mb what their tmpfs may hold besides: see pressure.c.
  * shared: bytes of the former that they have, but that are counted elsewhere. */
-int cgroup_limit(const struct cgroups *g, const struct cgroup *c, int memory_mb, int extra_mb,
-                 int64_t shared, int processes);
+int cgroup_limit(const struct cgroup *c, int memory_mb, int extra_mb, int64_t shared,
+                 int processes);
 void cgroup_kill(const struct cgroups *g, const struct cgroup *c);  /* thaws and kills all in it */
 int cgroup_remove(const struct cgroups *g, const struct cgroup *c); /* -EBUSY: try later */

@@ -131,50 +131,57 @@ static char *list_add(char ***list, size_t *n, size_t *cap, const char *s)
     return (char *)s;
 }
 
-static int listen_port(const struct plan_item *item, const char *text, int *fds, size_t *n,
-                       char *why)
-{
-    const char *kind = plan_text_after(item, text, text);
-    if (*n == SANDBOX_PORTS || !kind)
-        return why_printf(why, -EINVAL, "listen at port %s", text);
-    int fd = net_listen((uint16_t)atoi(text), strcmp(kind, "udp") == 0);
-    if (fd < 0)
-        return why_printf(why, fd, "listen at port %s", text);
-    fds[(*n)++] = fd;
-    return 0;
-}
-
-static int read_command(struct init *in, struct plan_cursor plan, int *ports, size_t *n_ports,
-                        char *why)
+static int read_command(struct init *in, struct plan_cursor plan, char *why)
 {
     struct plan_item item;
     const char *text;
     size_t n_argv = 0, cap_argv = 0, n_envp = 0, cap_envp = 0;
-    int r = 0;
 
-    while (r == 0 && plan_next(&plan, &item, &text)) {
+    while (plan_next(&plan, &item, &text)) {
         if (item.kind == PLAN_ARG)
             list_add(&in->plan.argv, &n_argv, &cap_argv, text);
         else if (item.kind == PLAN_ENV)
             list_add(&in->plan.envp, &n_envp, &cap_envp, text);
         else if (item.kind == PLAN_CWD)
             in->plan.cwd = text;
-        else if (item.kind == PLAN_PORT)
-            r = listen_port(&item, text, ports, n_ports, why);
     }
     if (!in->plan.envp)
         in->plan.envp = mem_zalloc(sizeof(char *));
-    if (r == 0 && (!in->plan.argv || !in->plan.cwd))
-        r = why_printf(why, -EBADMSG, "read the plan");
-    return r;
+    if (!in->plan.argv || !in->plan.cwd)
+        return why_printf(why, -EBADMSG, "read the plan");
+    return 0;
+}
+
+/* The environment is ready; its command may wait. */
+static int tell_ready(struct init *in, const int *ports, size_t n_ports)
+{
+    in->event = (struct event){.kind = EVENT_READY, .exec_ns = clock_mono_ns()};
+    return message_send(in->sock, &in->event, sizeof(in->event), ports, n_ports);
+}
+
+static void tell_exited(struct init *in, int wait_status, int64_t max_rss)
+{
+    in->event =
+        (struct event){.kind = EVENT_EXITED, .wait_status = wait_status, .max_rss = max_rss};
+    message_send(in->sock, &in->event, sizeof(in->event), NULL, 0);
 }
 
 static int start_command(struct init *in, const int *ports, size_t n_ports, char *why)
 {
+    if (in->spare.sock) {
+        /* Ready first: whoever wakes the spare may have to wait until it sleeps again, and the
+         * daemon has something to prepare meanwhile. */
+        tell_ready(in, ports, n_ports);
+        in->command = spare_feed(&in->spare, &in->plan);
+        if (in->command > 0)
+            return 0;
+        in->command = command_start(&in->plan, why);
+        if (in->command < 0)
+            tell_exited(in, 127 << 8, 0);
+        return 0;
+    }
     int64_t began = clock_mono_ns();
-    pid_t pid = spare_feed(&in->spare, &in->plan);
-    if (pid == 0)
-        pid = command_start(&in->plan, why);
+    pid_t pid = command_start(&in->plan, why);
     if (pid < 0)
         return pid;
     in->command = pid;
@@ -182,34 +189,31 @@ static int start_command(struct init *in, const int *ports, size_t n_ports, char
     return message_send(in->sock, &in->event, sizeof(in->event), ports, n_ports);
 }
 
-/* The environment is ready, and its command waits. */
-static int tell_held(struct init *in, const int *ports, size_t n_ports)
-{
-    in->event = (struct event){.kind = EVENT_READY, .exec_ns = clock_mono_ns()};
-    return message_send(in->sock, &in->event, sizeof(in->event), ports, n_ports);
-}
-
 static int specialise(struct init *in, const char *bytes, size_t size, int *fds, size_t n_fds,
                       char *why)
 {
-    struct plan_cursor plan, kind, mounts;
-    int ports[SANDBOX_PORTS];
-    size_t n_ports = 0;
+    struct plan_cursor plan, kind, rest;
+    struct spare *spare = &in->spare;
 
     int r = plan_begin(bytes, size, &in->head, &plan);
     if (r < 0)
         return why_printf(why, r, "read the plan");
-    mounts = plan;
-    if (in->spare.sock) { /* what the kind needs is mounted, where its output goes is known */
-        plan_kind(plan, &kind, &mounts);
+    if (spare->sock) { /* what its kind needs is there, where its output goes is known */
+        plan_kind(plan, &kind, &rest);
         close(in->plan.output);
-        in->plan.output = in->spare.output;
+        in->plan.output = spare->output;
+        r = root_attach(rest, fds + 2, n_fds - 2, why);
+        if (r == 0 && in->head.tmp_mb != SPARE_TMP_MB)
+            r = root_resize_tmp(in->head.tmp_mb, why);
+    } else {
+        r = root_attach(plan, fds + 2, n_fds - 2, why);
+        if (r == 0)
+            r = root_finish(in->head.tmp_mb, why);
+        if (r == 0)
+            r = net_listen_all(plan, spare->ports, &spare->n_ports, why);
     }
-    r = root_attach(mounts, fds + 2, n_fds - 2, why);
     if (r == 0)
-        r = root_finish(&in->head, why);
-    if (r == 0)
-        r = read_command(in, plan, ports, &n_ports, why);
+        r = read_command(in, plan, why);
     if (r == 0) {
         r = keep_few_capabilities();
         if (r < 0)
@@ -222,9 +226,11 @@ static int specialise(struct init *in, const char *bytes, size_t size, int *fds,
     in->plan.max_processes = in->head.max_processes;
     in->plan.max_files = in->head.max_files;
     if (r == 0)
-        r = in->head.held ? tell_held(in, ports, n_ports) : start_command(in, ports, n_ports, why);
-    for (size_t i = 0; i < n_ports; i++)
-        close(ports[i]); /* the daemon's alone: when it closes them, connections are refused */
+        r = in->head.held ? tell_ready(in, spare->ports, spare->n_ports)
+                          : start_command(in, spare->ports, spare->n_ports, why);
+    for (size_t i = 0; i < spare->n_ports; i++)
+        close(
+            spare->ports[i]); /* the daemon's alone: when it closes them, connections are refused */
     return r;
 }
 
@@ -304,9 +310,7 @@ static void reap(struct init *in)
             continue;
         }
         in->command = 0;
-        in->event = (struct event){
-            .kind = EVENT_EXITED, .wait_status = status, .max_rss = (int64_t)usage.ru_maxrss << 10};
-        message_send(in->sock, &in->event, sizeof(in->event), NULL, 0);
+        tell_exited(in, status, (int64_t)usage.ru_maxrss << 10);
     }
 }
 
@@ -319,7 +323,7 @@ static void restart(struct init *in)
     do
         kill(-1, SIGKILL);
     while (waitpid(-1, NULL, 0) > 0);
-    int r = in->head.held ? tell_held(in, NULL, 0) : start_command(in, NULL, 0, why);
+    int r = in->head.held ? tell_ready(in, NULL, 0) : start_command(in, NULL, 0, why);
     if (r < 0)
         send_failed(in, r, why);
 }

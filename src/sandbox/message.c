@@ -70,6 +70,11 @@ static void kind_write(const struct sandbox_plan *plan, struct buf *ret)
         item_write(ret, PLAN_BIND, plan->binds[i].from, plan->binds[i].to);
     for (size_t i = 0; i < plan->n_links; i++)
         item_write(ret, PLAN_LINK, plan->links[i].target, plan->links[i].path);
+    for (size_t i = 0; i < plan->n_ports; i++) {
+        char number[8];
+        snprintf(number, sizeof(number), "%u", plan->ports[i].port);
+        item_write(ret, PLAN_PORT, number, plan->ports[i].datagram ? "udp" : "tcp");
+    }
     for (const char *const *s = plan->argv; *s; s++)
         item_write(ret, PLAN_ARG, *s, NULL);
     if (spare)
@@ -98,11 +103,6 @@ int plan_write(const struct sandbox_plan *plan, struct buf *ret)
         item_write(ret, PLAN_BIND, plan->layer_dirs[0], "/opt");
     else if (plan->n_layers > 1)
         layers_write(ret, plan->layer_dirs, plan->n_layers);
-    for (size_t i = 0; i < plan->n_ports; i++) {
-        char number[8];
-        snprintf(number, sizeof(number), "%u", plan->ports[i].port);
-        item_write(ret, PLAN_PORT, number, plan->ports[i].datagram ? "udp" : "tcp");
-    }
     item_write(ret, PLAN_CWD, plan->cwd ? plan->cwd : "/var/task", NULL);
     for (const char *const *e = plan->envp; *e; e++)
         item_write(ret, PLAN_ENV, *e, NULL);

@@ -23,7 +23,7 @@ enum plan_kind {
     PLAN_CWD,
     PLAN_ROOT, /* comes before everything else */
     /* A plan with spares begins with what its kind is made of: PLAN_SPARE, its variables, the
-     * binds and links of the runtime, the arguments, PLAN_KIND_END. */
+     * binds and links of the runtime, the ports, the arguments, PLAN_KIND_END. */
     PLAN_SPARE, /* "fork" or "exec", then the zygote's folder or "" */
     PLAN_SPARE_ENV,
     PLAN_KIND_END

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include "base/cleanup.h"
 #include "sandbox/net.h"
+#include "sandbox/root.h"
 #include "sandbox/sandbox.h"
 
 static void set_address(struct ifreq *ifr, const char *text)
@@ -49,4 +50,24 @@ int net_listen(uint16_t port, bool datagram)
     if (!datagram && listen(fd, 512) < 0)
         return -errno;
     return TAKE_FD(fd);
+}
+
+int net_listen_all(struct plan_cursor plan, int fds[SANDBOX_PORTS], size_t *ret_n, char *why)
+{
+    struct plan_item item;
+    const char *text;
+    size_t n = 0;
+    while (plan_next(&plan, &item, &text)) {
+        if (item.kind != PLAN_PORT)
+            continue;
+        const char *kind = plan_text_after(&item, text, text);
+        int fd = n == SANDBOX_PORTS || !kind
+                     ? -EINVAL
+                     : net_listen((uint16_t)atoi(text), strcmp(kind, "udp") == 0);
+        if (fd < 0)
+            return why_printf(why, fd, "listen at port %s", text);
+        fds[n++] = fd;
+        *ret_n = n;
+    }
+    return 0;
 }

@@ -25,6 +25,7 @@
 #include "sandbox/root.h"
 
 #define REFILL_AFTER_MS 20 /* the command that was started last needs the processors now */
+#define TIDY_AFTER_MS 5
 #define RETRY_MS 5
 #define AGE_MS 10000 /* kinds are looked at */
 #define SHELLS 2
@@ -40,6 +41,7 @@ struct process {
     struct list shells, kinds;
     int spares;           /* shells that wait and are of no kind */
     int64_t refill_at_ms; /* 0: no need */
+    int64_t tidy_at_ms;   /* 0: no need */
     bool stopping;
 };
 
@@ -303,22 +305,22 @@ static int carry_out(struct process *p, struct order *o, char *why)
     s->used = true; /* whatever happens: nobody else shall have it */
     r = open_mounts(p, o, plan, why);
     if (r == 0) {
-        int64_t shared = s->kind ? s->kind->baseline : 0;
-        r = cgroup_limit(&p->machine.cgroups, &s->cgroup, head.memory_mb, head.tmp_mb, shared,
-                         head.max_processes);
-        if (r < 0)
-            why_printf(why, r, "set the limits");
-    }
-    if (r == 0) {
         r = shell_send_made(&p->machine, s, o->fds[0]);
         if (r == 0)
             r = message_send(s->sock, o->bytes, o->size, o->fds, o->n_fds);
         if (r < 0)
             why_printf(why, r, "hand over the plan");
     }
+    /* While init is at its mounts: they take longer. */
+    if (r == 0) {
+        int64_t shared = s->kind ? s->kind->baseline : 0;
+        r = cgroup_limit(&s->cgroup, head.memory_mb, head.tmp_mb, shared, head.max_processes);
+        if (r < 0)
+            why_printf(why, r, "set the limits");
+    }
     if (r < 0)
         kill(s->pid, SIGKILL);
-    shell_close_unneeded(s);
+    p->tidy_at_ms = now_ms() + TIDY_AFTER_MS; /* closing takes longer than all of the above */
     return r;
 }
 
@@ -396,6 +398,14 @@ static void on_signal(struct process *p)
         on_death(p, pid);
 }
 
+static void tidy(struct process *p)
+{
+    p->tidy_at_ms = 0;
+    LIST_EACH(&p->shells, struct shell, link, s)
+        if (s->used)
+            shell_close_unneeded(s);
+}
+
 static bool any_dead(struct process *p)
 {
     LIST_EACH(&p->shells, struct shell, link, s)
@@ -422,7 +432,10 @@ static int64_t due_ms(struct process *p)
 
 static int next_timeout(struct process *p)
 {
-    int timeout = any_dead(p) ? RETRY_MS : list_empty(&p->kinds) ? -1 : AGE_MS;
+    int timeout = p->tidy_at_ms           ? TIDY_AFTER_MS
+                  : any_dead(p)           ? RETRY_MS
+                  : list_empty(&p->kinds) ? -1
+                                          : AGE_MS;
     int64_t due = p->machine.abilities.error ? -1 : due_ms(p);
     if (due < 0)
         return timeout;
@@ -466,6 +479,8 @@ static void serve(struct process *p)
             dispatch(p, e.data.ptr);
             continue; /* work first, spares when there is none */
         }
+        if (p->tidy_at_ms && now_ms() >= p->tidy_at_ms)
+            tidy(p);
         retry_removals(p);
         if (now_ms() >= p->refill_at_ms && !p->machine.abilities.error)
             make_some(p);

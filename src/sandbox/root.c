@@ -502,15 +502,24 @@ int root_attach_one(int mount, const char *to)
     return r;
 }
 
-int root_finish(const struct plan_head *head, char *why)
+int root_finish(int tmp_mb, char *why)
 {
     char options[64];
-    snprintf(options, sizeof(options), "mode=1777,size=%dm", head->tmp_mb);
+    snprintf(options, sizeof(options), "mode=1777,size=%dm", tmp_mb);
     int r = mount_or_errno("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, options);
     if (r < 0)
         return why_printf(why, r, "mount /tmp");
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
     if (mount_setattr(AT_FDCWD, "/", 0, &attr, sizeof(attr)) < 0)
         return why_printf(why, -errno, "make the root read-only");
+    return 0;
+}
+
+int root_resize_tmp(int tmp_mb, char *why)
+{
+    char options[64];
+    snprintf(options, sizeof(options), "size=%dm", tmp_mb);
+    if (mount(NULL, "/tmp", NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, options) < 0)
+        return why_printf(why, -errno, "resize /tmp");
     return 0;
 }

@@ -17,7 +17,8 @@ int root_enter(bool with_proc, char *why);
 int root_attach(struct plan_cursor plan, int *mounts, size_t n, char *why);
 int root_attach_one(int mount, const char *to); /* takes the mount */
 /* The last step: sets up /tmp, makes the root read-only. */
-int root_finish(const struct plan_head *head, char *why);
+int root_finish(int tmp_mb, char *why);
+int root_resize_tmp(int tmp_mb, char *why); /* after the last step: /tmp is empty still */
 
 /* In the spawner: a detached read-only copy of a host folder or file, for a plan's bind. */
 int mount_open(const char *from, int *ret);

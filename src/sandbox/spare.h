@@ -7,7 +7,10 @@ struct spare {
     int sock;   /* to the spare; 0: there is none */
     int output; /* write end of what the spare writes to: the environment's output from then on */
     pid_t pid;  /* 0: a zygote's child, which says who it is when it is there */
+    int ports[SANDBOX_PORTS];
+    size_t n_ports;
 };
+#define SPARE_TMP_MB 512 /* the usual size of /tmp: others are set when it is used */
 
 /* Is it the message that makes a spare of this environment? */
 bool spare_is_adoption(const char *bytes, size_t n);

@@ -75,8 +75,7 @@ static int own_root(const struct kind *k, const char *dir, char *why)
         r = root_attach(plan, mounts, n, why);
     if (r == 0)
         r = root_attach_one(library, "/var/spare");
-    head.tmp_mb = 1;
-    return r < 0 ? r : root_finish(&head, why);
+    return r < 0 ? r : root_finish(1, why);
 }
 
 static _Noreturn void zygote_main(const struct kind *k, int sock)

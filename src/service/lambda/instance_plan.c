@@ -146,7 +146,7 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
     };
     in->envp = plan.envp;
     plan.held = in->extensions.n_files > 0; /* they come before the runtime */
-    plan.spare = start_path_spare(lambda, a, t, &wish, &command, plan.envp);
+    plan.spare = start_path_spare(lambda, a, in->target, &wish, &command, plan.envp);
     r = environment_start(spawner, &plan, events, in, &in->env);
     if (r < 0)
         return refuse(in, OUTCOME_NO_SANDBOX,

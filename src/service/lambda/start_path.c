@@ -3,6 +3,9 @@
  * A spare has been started with the variables of the platform and without code and layers. So a
  * function whose variables or files such a start would have looked at is executed. */
 #include "service/lambda/start_path.h"
+#include <limits.h>
+#include <stdio.h>
+#include "base/cleanup.h"
 #include "base/fs.h"
 #include "service/lambda/runtime_cache.h"
 
@@ -57,7 +60,7 @@ static bool has_libraries(struct arena *a, const char *dir, const char *below)
     return false;
 }
 
-static bool brings_libraries(struct arena *a, const struct runtime_wish *wish)
+static bool looks_for_libraries(struct arena *a, const struct runtime_wish *wish)
 {
     if (has_libraries(a, wish->task_dir, "") || has_libraries(a, wish->task_dir, "/lib"))
         return true;
@@ -65,6 +68,14 @@ static bool brings_libraries(struct arena *a, const struct runtime_wish *wish)
         if (has_libraries(a, wish->layer_dirs[i], "/lib"))
             return true;
     return false;
+}
+
+/* Packages and layers do not change below a target. */
+static bool brings_libraries(struct arena *a, struct target *t, const struct runtime_wish *wish)
+{
+    if (t->libraries == LIBRARIES_UNKNOWN)
+        t->libraries = looks_for_libraries(a, wish) ? LIBRARIES_OWN : LIBRARIES_NONE;
+    return t->libraries == LIBRARIES_OWN;
 }
 
 static const char *const *variables_of_kind(struct arena *a, const char *const *envp)
@@ -81,15 +92,23 @@ static const char *const *variables_of_kind(struct arena *a, const char *const *
     return ret;
 }
 
-static const char *zygote_dir(struct arena *a)
+static const char *zygote_dir(void)
 {
-    struct str module = runtime_library(a, "python-zygote/_lamina_zygote.abi3.so");
-    return module.n ? str_c(a, fs_dirname(a, module)) : NULL;
+    static char dir[PATH_MAX];
+    static bool known;
+    if (!known) {
+        auto_arena struct arena a;
+        arena_init(&a);
+        struct str module = runtime_library(&a, "python-zygote/_lamina_zygote.abi3.so");
+        if (module.n)
+            snprintf(dir, sizeof(dir), "%.*s", STR(fs_dirname(&a, module)));
+        known = true;
+    }
+    return dir[0] ? dir : NULL;
 }
 
 const struct sandbox_spare *start_path_spare(struct lambda_state *lambda, struct arena *a,
-                                             const struct target *t,
-                                             const struct runtime_wish *wish,
+                                             struct target *t, const struct runtime_wish *wish,
                                              const struct runtime_command *command,
                                              const char *const *envp)
 {
@@ -100,10 +119,10 @@ const struct sandbox_spare *start_path_spare(struct lambda_state *lambda, struct
     /* A copy with byte code is on its way: spares shall be made of that. */
     if (command->byte_code && !runtime_cache_settled(lambda->runtimes, command->link_target))
         return NULL;
-    if (changes_start(t) || brings_libraries(a, wish))
+    if (changes_start(t) || brings_libraries(a, t, wish))
         return NULL;
     struct sandbox_spare *ret = ARENA_NEW(a, struct sandbox_spare);
     ret->envp = variables_of_kind(a, envp);
-    ret->zygote_dir = python ? zygote_dir(a) : NULL;
+    ret->zygote_dir = python ? zygote_dir() : NULL;
     return ret;
 }

@@ -6,7 +6,6 @@
 
 /* NULL: it must be executed. envp: all that the function gets. */
 const struct sandbox_spare *start_path_spare(struct lambda_state *lambda, struct arena *a,
-                                             const struct target *t,
-                                             const struct runtime_wish *wish,
+                                             struct target *t, const struct runtime_wish *wish,
                                              const struct runtime_command *command,
                                              const char *const *envp);

@@ -14,6 +14,7 @@ struct target {
     struct lambda_version_record record;
     const struct lambda_function_configuration *c; /* of the record */
     struct str id;                                 /* account/region/name/version/build */
+    enum { LIBRARIES_UNKNOWN, LIBRARIES_NONE, LIBRARIES_OWN } libraries; /* start_path.c */
 };
 
 void target_hold(struct target *t);
