@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "service/lambda/invoke.h"
 #include "service/lambda/pool.h"
+#include "service/lambda/recursion.h"
 #include "wire/eventstream.h"
 #include "wire/walk.h"
 
@@ -115,6 +116,12 @@ static int invoke_with_response_stream(struct call *call,
     inv->user = call;
     call->gone_user = inv;
     call->on_drain = call->on_gone = on_drain; /* nobody is never full */
+    r = recursion_check(call, ref.name, &inv->trace_id);
+    if (r < 0) {
+        target_drop(inv->target);
+        return r;
+    }
+    call->trace_id = inv->trace_id;
     r = pool_invoke(lambda_state(call)->pool, inv);
     if (r < 0) {
         target_drop(inv->target);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "service/lambda/code_keeper.h"
 #include "service/lambda/group.h"
+#include "service/lambda/timeline.h"
 #include "service/lambda/mounts.h"
 
 #define SWEEP_MAX_MS 10000
@@ -167,6 +168,12 @@ static struct instance *take_idle(struct group *g, enum init_type type)
     return in;
 }
 
+static int refuse(struct pool *p, const struct invocation *inv, enum throttle t)
+{
+    timeline_throttled(p->lambda, inv->target);
+    return -(int)t;
+}
+
 int pool_invoke(struct pool *p, struct invocation *inv)
 {
     mounts_refresh(p->lambda->mounts);
@@ -174,13 +181,13 @@ int pool_invoke(struct pool *p, struct invocation *inv)
     bool provisioned = !list_empty(&g->idle[INIT_PROVISIONED]);
     enum throttle t = concurrency_begin(g->use, provisioned, !inv->async);
     if (t != THROTTLE_NONE)
-        return -(int)t;
+        return refuse(p, inv, t);
     struct instance *in = take_idle(g, provisioned ? INIT_PROVISIONED : INIT_ON_DEMAND);
     if (!in) {
         t = concurrency_grow(g->use);
         if (t != THROTTLE_NONE) {
             concurrency_end(g->use, false);
-            return -(int)t;
+            return refuse(p, inv, t);
         }
         in = group_add(g, INIT_ON_DEMAND);
     }
