@@ -40,6 +40,8 @@ void daemon_note_remove(struct arena *a, struct str dir);
 /* -ENOENT: none runs there; a note whose process is gone counts as none. */
 int daemon_note_read(struct arena *a, struct str dir, struct daemon_note *ret);
 
+/* GET of a path below /_lamina/ of a cloud on this machine. -errno as daemon_health(). */
+int daemon_get(struct arena *a, struct str endpoint, struct str path, struct str *ret_body);
 /* GET /_lamina/health of a cloud on this machine. -errno: nobody answers (-ECONNREFUSED,
  * -ETIMEDOUT); -EPROTO: something else does. */
 int daemon_health(struct arena *a, struct str endpoint, struct str *ret_json);

@@ -11,7 +11,7 @@
 #include "base/fs.h"
 #include "cli/daemon.h"
 
-#define ANSWER_MAX (256 * 1024)
+#define ANSWER_MAX (16 << 20)
 #define PATIENCE_S 5
 
 struct str daemon_data_dir(struct arena *a)
@@ -102,7 +102,7 @@ static int connect_to(const char *host, const char *port)
     return r;
 }
 
-int daemon_health(struct arena *a, struct str endpoint, struct str *ret_json)
+int daemon_get(struct arena *a, struct str endpoint, struct str path, struct str *ret_body)
 {
     char *host, *port;
     struct str authority;
@@ -113,7 +113,7 @@ int daemon_health(struct arena *a, struct str endpoint, struct str *ret_json)
     if (fd < 0)
         return fd;
     struct str request =
-        str_printf(a, "GET /_lamina/health HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\n\r\n",
+        str_printf(a, "GET %.*s HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\n\r\n", STR(path),
                    STR(authority));
     r = fs_write_all(fd, request.p, request.n);
     if (r < 0)
@@ -130,6 +130,11 @@ int daemon_health(struct arena *a, struct str endpoint, struct str *ret_json)
     ssize_t end = str_find(answer, S("\r\n\r\n"));
     if (!str_starts(answer, S("HTTP/1.1 200")) || end < 0)
         return -EPROTO;
-    *ret_json = str_slice(answer, (size_t)end + 4, answer.n);
+    *ret_body = str_slice(answer, (size_t)end + 4, answer.n);
     return 0;
+}
+
+int daemon_health(struct arena *a, struct str endpoint, struct str *ret_json)
+{
+    return daemon_get(a, endpoint, S("/_lamina/health"), ret_json);
 }

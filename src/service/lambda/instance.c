@@ -63,7 +63,9 @@ void instance_free(struct instance *in)
     if (in->env)
         platform_emit(in, &(struct platform_event){
                               .type = PLATFORM_ENV_ENDED,
-                              .text = in->state == INSTANCE_LOST ? S("lost") : S("idle"),
+                              .text = in->state == INSTANCE_LOST ? S("lost")
+                                      : in->end_reason           ? str_from(in->end_reason)
+                                                                 : S("stopped"),
                           });
     timeline_leave(in);
     environment_free(TAKE(in->env));

@@ -181,7 +181,8 @@ struct instance {
 
     uv_timer_t timer;
     struct telemetry telemetry;
-    struct track *track; /* timeline.c */
+    struct track *track;    /* timeline.c */
+    const char *end_reason; /* why the pool gave it up; static */
     struct list outputs; /* output.h: of the runtime and of extensions */
     struct buf tail;     /* the end of the current invocation's log */
     int handles;         /* open libuv handles; freed with the last one */

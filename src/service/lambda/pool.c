@@ -95,6 +95,7 @@ static void unlink_instance(struct instance *in)
 
 void group_give_up(struct instance *in, enum shutdown_reason why)
 {
+    in->end_reason = in->group->stale ? "updated" : in->outdated ? "files changed" : "idle";
     unlink_instance(in);
     if (in->state == INSTANCE_IDLE)
         instance_retire(in, why);

@@ -17,7 +17,8 @@ enum entry_kind { ENTRY_INIT, ENTRY_INVOKE, ENTRY_FROZEN };
 struct entry {
     enum entry_kind kind;
     enum report_status status;
-    bool open, again; /* again: an init that was repeated in an invocation */
+    bool open, failed; /* failed: the function's answer was an error */
+    bool again;        /* again: an init that was repeated in an invocation */
     int64_t start_ms, start_ns, duration_ns, billed_ms, init_ns;
     char error_type[40], request_id[40];
 };
@@ -239,6 +240,7 @@ static void count_report(struct track *k, const struct report_facts *facts,
     close_entry(entry, e, e->duration_ns);
     if (entry) {
         entry->billed_ms = billed_ms;
+        entry->failed = e->failed;
         entry->init_ns = e->init_ns;
     }
     k->invocations++;
@@ -401,6 +403,8 @@ static struct json *show_entry(struct arena *a, const struct entry *e, int64_t n
         json_set(a, o, S("repeated"), json_new_bool(a, true));
     if (e->kind != ENTRY_FROZEN && !e->open)
         set_text(a, o, "status", str_from(report_status_name(e->status)));
+    if (e->failed)
+        json_set(a, o, S("failed"), json_new_bool(a, true));
     if (e->error_type[0])
         set_text(a, o, "errorType", str_from(e->error_type));
     if (e->kind == ENTRY_INVOKE) {
@@ -417,7 +421,7 @@ static const char *state_of(const struct track *k)
         return "ended";
     const struct entry *e = k->n ? &k->entries[k->n - 1] : NULL;
     if (!e || !e->open)
-        return k->in->inv ? "starting" : "idle";
+        return k->in->inv ? "starting" : k->in->state == INSTANCE_STOPPED ? "stopped" : "idle";
     return e->kind == ENTRY_INIT ? "init" : e->kind == ENTRY_INVOKE ? "busy" : "frozen";
 }
 
