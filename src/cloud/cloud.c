@@ -119,7 +119,7 @@ static void on_head(struct http_request *req)
     if (dispatch_refuses(cloud, req)) /* a page of another site fills no disk */
         return;
     struct str url_id, url_path;
-    if (str_has(entrance->rie_function) || req->content_length == 0 ||
+    if (str_has(entrance->rie_function) || entrance->on_request || req->content_length == 0 ||
         route_url(http_header_get(req, "Host"), req->path, &url_id, &url_path))
         return;
     struct wire_header *headers = ARENA_ARRAY(req->arena, struct wire_header, req->n_headers + 1);
@@ -135,13 +135,10 @@ static void on_head(struct http_request *req)
         req->max_body = BODY_MAX_S3;
 }
 
-static int listen_at(struct cloud *cloud, int port, struct str rie_function,
+static int listen_at(struct entrance *entrance, const char *host, int port,
                      struct http_listener **ret, struct cloud_error *err)
 {
-    struct entrance *entrance = ARENA_NEW(&cloud->arena, struct entrance);
-    entrance->cloud = cloud;
-    entrance->rie_function = rie_function;
-    const char *host = cloud->options.host ? cloud->options.host : "127.0.0.1";
+    struct cloud *cloud = entrance->cloud;
     struct http_listener_options options = {
         .fd = -1,
         .host = host,
@@ -181,9 +178,31 @@ int cloud_serve(struct cloud *cloud, int fd, struct http_listener **ret)
     return http_listen(cloud->http, &options, ret);
 }
 
+int cloud_listen(struct cloud *cloud, const char *host, int port,
+                 void (*on_request)(void *user, struct http_request *req), void *user,
+                 int *ret_port, struct cloud_error *err)
+{
+    struct entrance *entrance = ARENA_NEW(&cloud->arena, struct entrance);
+    struct http_listener *listener;
+    *entrance = (struct entrance){.cloud = cloud, .on_request = on_request, .user = user};
+    int r = listen_at(entrance, host, port, &listener, err);
+    if (r == 0)
+        *ret_port = http_listener_port(listener);
+    return r;
+}
+
+static struct entrance *entrance_new(struct cloud *cloud, struct str rie_function)
+{
+    struct entrance *entrance = ARENA_NEW(&cloud->arena, struct entrance);
+    *entrance = (struct entrance){.cloud = cloud, .rie_function = rie_function};
+    return entrance;
+}
+
 static int listen_all(struct cloud *cloud, struct cloud_error *err)
 {
-    int r = listen_at(cloud, cloud->options.port, (struct str){0}, &cloud->listener, err);
+    const char *host = cloud->options.host ? cloud->options.host : "127.0.0.1";
+    int r = listen_at(entrance_new(cloud, (struct str){0}), host, cloud->options.port,
+                      &cloud->listener, err);
     if (r < 0)
         return r;
     cloud->rie_listeners = ARENA_ARRAY(&cloud->arena, struct http_listener *, cloud->options.n_rie);
@@ -193,11 +212,10 @@ static int listen_all(struct cloud *cloud, struct cloud_error *err)
         if (str_to_int64(p->value, &port) < 0 || port < 1 || port > 65535)
             return fail(err, -EINVAL, "--rie %.*s: \"%.*s\" is no port", STR(p->name),
                         STR(p->value));
-        r = listen_at(cloud, (int)port, p->name, &cloud->rie_listeners[i], err);
+        r = listen_at(entrance_new(cloud, p->name), host, (int)port, &cloud->rie_listeners[i], err);
         if (r < 0)
             return r;
     }
-    const char *host = cloud->options.host ? cloud->options.host : "127.0.0.1";
     if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
         host = "127.0.0.1";
     bool v6 = strchr(host, ':') != NULL;

@@ -41,6 +41,15 @@ struct cloud_error {
 int cloud_open(const struct cloud_options *options, uv_loop_t *loop, struct cloud **ret,
                struct cloud_error *err);
 struct str cloud_address(struct cloud *cloud); /* http://127.0.0.1:4566 */
+/* One more listener, for requests that are not AWS's (`lamina local start-api`): on_request answers
+ * them by http_reply(), or hands them to a function URL by cloud_answer_url(). Hosts and origins of
+ * elsewhere have been refused. Ends with the cloud. */
+struct http_request;
+int cloud_listen(struct cloud *cloud, const char *host, int port,
+                 void (*on_request)(void *user, struct http_request *req), void *user,
+                 int *ret_port, struct cloud_error *err);
+void cloud_answer_url(struct cloud *cloud, struct http_request *req, struct str url_id,
+                      struct str path);
 /* Stops serving, lets pending answers leave for at most grace_ms, then calls done. */
 void cloud_stop(struct cloud *cloud, int64_t grace_ms, void (*done)(void *user), void *user);
 /* After the loop has ended, or instead of running it. Accepts NULL. */

@@ -469,10 +469,17 @@ static struct frame *take_request(struct cloud *cloud, struct http_request *req)
     return f;
 }
 
+void cloud_answer_url(struct cloud *cloud, struct http_request *req, struct str url_id,
+                      struct str path)
+{
+    dispatch_url(take_request(cloud, req), url_id, path);
+}
+
 void dispatch_body_refused(struct http_request *req, int status)
 {
     const struct entrance *entrance = req->listener_user;
-    if (status < 500 || str_has(entrance->rie_function) || str_starts(req->path, S("/_lamina/")))
+    if (status < 500 || entrance->on_request || str_has(entrance->rie_function) ||
+        str_starts(req->path, S("/_lamina/")))
         return;
     struct frame *f = take_request(entrance->cloud, req);
     struct wire_error err = {0};
@@ -492,6 +499,10 @@ void dispatch_request(struct http_request *req)
     const struct entrance *entrance = req->listener_user;
     struct cloud *cloud = entrance->cloud;
     struct str url_id, url_path;
+    if (entrance->on_request) {
+        entrance->on_request(entrance->user, req);
+        return;
+    }
     if (!str_has(entrance->rie_function) &&
         route_url(http_header_get(req, "Host"), req->path, &url_id, &url_path)) {
         dispatch_url(take_request(cloud, req), url_id, url_path);

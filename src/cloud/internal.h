@@ -24,6 +24,9 @@ struct mounted {
 struct entrance {
     struct cloud *cloud;
     struct str rie_function; /* absent: all services */
+    /* cloud_listen(): none of them. */
+    void (*on_request)(void *user, struct http_request *req);
+    void *user;
 };
 
 struct cloud {

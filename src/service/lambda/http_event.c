@@ -148,6 +148,16 @@ static bool is_text(struct str content_type, struct str content_encoding)
     return str_ends(type, S("+json")) || str_ends(type, S("+xml"));
 }
 
+static void put_body(struct arena *a, struct json *e, const struct http_event_request *req)
+{
+    bool text = is_text(wire_find_header(req->headers, req->n_headers, "Content-Type"),
+                        wire_find_header(req->headers, req->n_headers, "Content-Encoding")) &&
+                utf8_valid(req->body);
+    if (req->body.n)
+        put(a, e, "body", text ? req->body : base64_encode(a, req->body));
+    json_set(a, e, S("isBase64Encoded"), json_new_bool(a, req->body.n && !text));
+}
+
 struct str http_event(struct arena *a, const struct http_event_request *req)
 {
     struct json *e = json_new(a, JSON_OBJECT);
@@ -170,12 +180,93 @@ struct str http_event(struct arena *a, const struct http_event_request *req)
                      json_new_str(a, req->path_parameters[i].value));
         json_set(a, e, S("pathParameters"), o);
     }
-    bool text = is_text(wire_find_header(req->headers, req->n_headers, "Content-Type"),
-                        wire_find_header(req->headers, req->n_headers, "Content-Encoding")) &&
-                utf8_valid(req->body);
-    if (req->body.n)
-        put(a, e, "body", text ? req->body : base64_encode(a, req->body));
-    json_set(a, e, S("isBase64Encoded"), json_new_bool(a, req->body.n && !text));
+    put_body(a, e, req);
+    return json_text(a, e, -1);
+}
+
+/* ---- format 1.0 ---- */
+
+/* The last value of a name, and all of them. */
+static void put_both(struct arena *a, struct json *one, struct json *all, struct str name,
+                     struct str value)
+{
+    struct json *list = json_find(all, name);
+    if (!list)
+        list = json_set(a, all, name, json_new(a, JSON_ARRAY));
+    json_add(list, json_new_str(a, value));
+    json_set(a, one, name, json_new_str(a, value));
+}
+
+static void rest_query(struct arena *a, struct json *e, struct str query)
+{
+    struct json *one = json_new(a, JSON_OBJECT), *all = json_new(a, JSON_OBJECT);
+    struct str pair, key, value;
+    while (query.n) {
+        str_cut(query, '&', &pair, &query);
+        if (!pair.n)
+            continue;
+        str_cut(pair, '=', &key, &value);
+        put_both(a, one, all, wire_percent_decode(a, key, true),
+                 str_has(value) ? wire_percent_decode(a, value, true) : S(""));
+    }
+    json_set(a, e, S("queryStringParameters"), one->n ? one : json_new(a, JSON_NULL));
+    json_set(a, e, S("multiValueQueryStringParameters"), all->n ? all : json_new(a, JSON_NULL));
+}
+
+static void rest_headers(struct arena *a, struct json *e, const struct http_event_request *req)
+{
+    struct json *one = json_new(a, JSON_OBJECT), *all = json_new(a, JSON_OBJECT);
+    for (size_t i = 0; i < req->n_headers; i++)
+        if (!is_replaced(str_lower(a, req->headers[i].name)) &&
+            !str_eq_nocase(req->headers[i].name, S("connection")))
+            put_both(a, one, all, req->headers[i].name, req->headers[i].value);
+    put_both(a, one, all, S("X-Forwarded-For"), req->source_ip);
+    put_both(a, one, all, S("X-Forwarded-Proto"), req->scheme);
+    put_both(a, one, all, S("X-Forwarded-Port"), req->port);
+    json_set(a, e, S("headers"), one);
+    json_set(a, e, S("multiValueHeaders"), all);
+}
+
+static struct json *rest_context(struct arena *a, const struct http_event_request *req,
+                                 struct str resource, struct str stage)
+{
+    struct json *o = json_new(a, JSON_OBJECT), *identity = json_new(a, JSON_OBJECT);
+    put(a, o, "accountId", req->account_id);
+    put(a, o, "apiId", req->api_id);
+    put(a, o, "domainName", req->domain_name);
+    put(a, o, "extendedRequestId", req->request_id);
+    put(a, o, "httpMethod", req->method);
+    put(a, identity, "sourceIp", req->source_ip);
+    put(a, identity, "userAgent", wire_find_header(req->headers, req->n_headers, "User-Agent"));
+    json_set(a, o, S("identity"), identity);
+    put(a, o, "path", req->path);
+    put(a, o, "protocol", S("HTTP/1.1"));
+    put(a, o, "requestId", req->request_id);
+    put(a, o, "requestTime", access_log_time(a, req->now_ms));
+    json_set(a, o, S("requestTimeEpoch"), json_new_int(a, req->now_ms));
+    put(a, o, "resourcePath", resource);
+    put(a, o, "stage", stage);
+    return o;
+}
+
+struct str http_event_rest(struct arena *a, const struct http_event_request *req,
+                           struct str resource, struct str stage)
+{
+    struct json *e = json_new(a, JSON_OBJECT), *parameters = json_new(a, JSON_OBJECT);
+    put(a, e, "resource", resource);
+    put(a, e, "path", wire_percent_decode(a, req->path, false));
+    put(a, e, "httpMethod", req->method);
+    rest_headers(a, e, req);
+    rest_query(a, e, req->query);
+    for (size_t i = 0; i < req->n_path_parameters; i++)
+        json_set(a, parameters, req->path_parameters[i].name,
+                 json_new_str(a, req->path_parameters[i].value));
+    json_set(a, e, S("pathParameters"), parameters->n ? parameters : json_new(a, JSON_NULL));
+    json_set(a, e, S("stageVariables"), json_new(a, JSON_NULL));
+    json_set(a, e, S("requestContext"), rest_context(a, req, resource, stage));
+    if (!req->body.n)
+        json_set(a, e, S("body"), json_new(a, JSON_NULL));
+    put_body(a, e, req);
     return json_text(a, e, -1);
 }
 
@@ -258,6 +349,23 @@ int http_answer_of(struct arena *a, struct str result, struct http_answer *ret)
     default_type(a, &answer, "application/json");
     *ret = answer;
     return 0;
+}
+
+int http_answer_rest(struct arena *a, struct str result, struct http_answer *ret)
+{
+    struct json *v;
+    if (json_parse(a, result, &v, NULL) < 0 || !json_is(v, JSON_OBJECT) ||
+        !json_get(v, "statusCode"))
+        return -EBADMSG;
+    const struct json *body = json_get(v, "body"), *all = json_get(v, "multiValueHeaders");
+    if (body && !json_is(body, JSON_STRING) && !json_is(body, JSON_NULL))
+        return -EBADMSG;
+    int r = http_answer_of(a, result, ret);
+    JSON_EACH(all, name)
+        JSON_EACH(name, value)
+            if (r == 0 && is_name(name->key) && !is_framing(name->key))
+                wire_headers_add(a, &ret->headers, name->key, text_of(a, value));
+    return r;
 }
 
 int http_prelude(struct arena *a, struct str bytes, struct http_answer *ret, size_t *ret_size)

@@ -1,5 +1,6 @@
 /* http_event - HTTP requests as events of functions, and their results as HTTP answers: payload
- * format 2.0 of function URLs and HTTP APIs. Pure. May use wire/ and base/. */
+ * format 2.0 of function URLs and HTTP APIs, and 1.0 of REST APIs. Pure. May use wire/ and base/.
+ */
 #pragma once
 #include "base/arena.h"
 #include "wire/request.h"
@@ -28,6 +29,9 @@ struct http_event_request {
 };
 
 struct str http_event(struct arena *a, const struct http_event_request *req);
+/* Format 1.0. resource: the route's path with its parameters' names; stage: the API's. */
+struct str http_event_rest(struct arena *a, const struct http_event_request *req,
+                           struct str resource, struct str stage);
 
 struct http_answer {
     int status;
@@ -37,6 +41,8 @@ struct http_answer {
 /* What a function has returned: an object with statusCode is the answer, anything else its body.
  * -EBADMSG: it is no JSON, or an object that describes no answer. */
 int http_answer_of(struct arena *a, struct str result, struct http_answer *ret);
+/* Format 1.0: an object with statusCode and nothing else. */
+int http_answer_rest(struct arena *a, struct str result, struct http_answer *ret);
 
 /* The head of a streamed answer (application/vnd.awslambda.http-integration-response): JSON, then
  * eight NULs, then the body. 1: *ret is filled but for its body, which begins at *ret_size. 0: more
