@@ -17,7 +17,8 @@ def wait():
         return  # a variable of somebody else's
     import _lamina_rehearsal
 
-    _lamina_rehearsal.rehearse()
+    for _ in range(_lamina_rehearsal.TIMES if is_zygote else 1):
+        _lamina_rehearsal.rehearse()
     if is_zygote:
         items = _serve(_lamina_rehearsal.rehearse)
     else:
