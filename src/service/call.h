@@ -62,6 +62,10 @@ struct call {
      * be taken over (blob_adopt()). NULL: the body is in memory. */
     const char *body_path;
 
+    /* Values of condition keys that only the service knows (lambda:FunctionUrlAuthType). */
+    const struct wire_pair *conditions;
+    size_t n_conditions;
+
     const void *in;
     void *out;              /* zeroed, of the operation's output shape; NULL when it has none */
 

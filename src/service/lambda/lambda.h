@@ -18,15 +18,15 @@ struct concurrency;
 struct http_server;
 struct pool;
 struct targets;
-extern const struct service lambda_service;
 struct times;
+extern const struct service lambda_service;
 
 /* call->state */
 struct lambda_state {
     struct cloud *cloud;
     struct store *store;
     uv_loop_t *loop;
-    struct targets *targets;   /* target.c */
+    struct targets *targets; /* target.c */
     struct concurrency *concurrency;
     struct pool *pool;         /* pool.c */
     struct list retiring;      /* instances on their way out: shutdown.c */
@@ -34,11 +34,11 @@ struct lambda_state {
     struct http_server *http;  /* of the Runtime API's listeners */
     struct code_keeper *codes; /* code.c */
     struct runtime_cache *runtimes;
+    struct mounts *mounts;     /* NULL: none */
     struct timeline *timeline; /* what environments have done; NULL before the first */
-    struct mounts *mounts; /* NULL: none */
+    struct times *times;       /* times.c; mostly NULL */
 };
 
-    struct times *times; /* times.c; mostly NULL */
 static inline struct lambda_state *lambda_state(const struct call *call)
 {
     return call->state;
@@ -139,6 +139,7 @@ struct code {
     struct str sha256_base64;
     int64_t zipped_bytes, unpacked_bytes;
     char *tmp_zip; /* still to be adopted by code_hold(); NULL when the store has it */
+    const struct lambda_image_record *image; /* of a container image; NULL for zips */
 };
 struct code_source {
     struct str zip_file;
@@ -175,8 +176,9 @@ int lambda_resource_policy(struct call *call, struct str action, struct str reso
 extern const struct handler lambda_function_handlers[], lambda_update_handlers[],
     lambda_version_handlers[], lambda_alias_handlers[], lambda_layer_handlers[],
     lambda_layer_permission_handlers[], lambda_permission_handlers[], lambda_tag_handlers[],
-    lambda_invoke_handlers[], lambda_concurrency_handlers[], lambda_provisioned_handlers[],
-    lambda_event_config_handlers[], lambda_recursion_handlers[];
+    lambda_invoke_handlers[], lambda_invoke_stream_handlers[], lambda_url_handlers[],
+    lambda_concurrency_handlers[], lambda_provisioned_handlers[], lambda_event_config_handlers[],
+    lambda_recursion_handlers[];
 
 /* code.c: downloads of packages, by the links that code_location() makes. */
 #define LAMBDA_CODE_PATH "/_lamina/lambda/code/"

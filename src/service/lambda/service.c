@@ -9,6 +9,7 @@
 #include "service/lambda/mounts.h"
 #include "service/lambda/pool.h"
 #include "service/lambda/runtime_cache.h"
+#include "service/lambda/url.h"
 #include "service/lambda/times.h"
 #include "service/lambda/timeline.h"
 
@@ -17,7 +18,8 @@ static const struct handler *const handlers[] = {
     lambda_version_handlers,     lambda_alias_handlers,
     lambda_layer_handlers,       lambda_layer_permission_handlers,
     lambda_permission_handlers,  lambda_tag_handlers,
-    lambda_invoke_handlers,      lambda_concurrency_handlers,
+    lambda_invoke_handlers,      lambda_invoke_stream_handlers,
+    lambda_url_handlers,         lambda_concurrency_handlers,
     lambda_provisioned_handlers, lambda_event_config_handlers,
     lambda_recursion_handlers,   NULL,
 };
@@ -62,8 +64,8 @@ static void lambda_close(void *user)
     code_keeper_close(s);
     targets_free(s->targets);
     timeline_free(s->timeline);
-    free(s);
     times_free(s->times);
+    free(s);
 }
 
 static int lambda_open(struct cloud *cloud, struct store *store, uv_loop_t *loop, void **ret_state)
@@ -83,9 +85,9 @@ static int lambda_open(struct cloud *cloud, struct store *store, uv_loop_t *loop
         .max_connections = 100000, .idle_ms = INT_MAX, .stall_ms = INT_MAX};
     s->http = http_server_new(loop, &http);
     s->runtimes = runtime_cache_new(s);
+    s->times = times_new();
     s->concurrency = concurrency_new(s);
     s->pool = pool_new(s);
-    s->times = times_new();
     s->mounts = mounts_new(s);
     s->queue = event_queue_new(s);
     *ret_state = s;
@@ -109,7 +111,11 @@ int lambda_resource_policy(struct call *call, struct str action, struct str reso
     }
     if (!function_name_parse(resource, &f))
         return 0;
-    if (!f.qualifier.n && call->op == &lambda_invoke_op && call->in) {
+    if (!f.qualifier.n && call->op == &lambda_invoke_with_response_stream_op && call->in) {
+        const struct lambda_invoke_with_response_stream_input *in = call->in;
+        f.qualifier = in->qualifier;
+        resource = function_arn(call, f.name, f.qualifier);
+    } else if (!f.qualifier.n && call->op == &lambda_invoke_op && call->in) {
         /* Each qualifier has a policy of its own. */
         const struct lambda_invoke_input *in = call->in;
         f.qualifier = in->qualifier;
@@ -122,8 +128,6 @@ int lambda_resource_policy(struct call *call, struct str action, struct str reso
     return call_policy_says(call, record.policy, action, resource);
 }
 
-const struct service lambda_service = {
-    .model = &lambda_model,
 static void serve(void *user, struct http_request *req)
 {
     const struct lambda_state *s = user;
@@ -131,12 +135,15 @@ static void serve(void *user, struct http_request *req)
         code_serve(user, req);
 }
 
+const struct service lambda_service = {
+    .model = &lambda_model,
     .handlers = handlers,
     .open = lambda_open,
     .close = lambda_close,
     .leave = lambda_leave,
     .reset = lambda_reset,
-    .serve = code_serve,
+    .serve = serve,
+    .answer = url_answer,
     .inspect = timeline_serve,
     .resource_policy = lambda_resource_policy,
 };
