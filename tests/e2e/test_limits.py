@@ -40,7 +40,7 @@ def test_share_of_a_processor(cloud, fn):
     share = cloud.invoke(fn, BUSY % 1.2).payload
     assert 0.01 < share < 0.0724 * 1.4
     large = cloud.function(SOURCE, MemorySize=1769, Timeout=30)
-    assert cloud.invoke(large, BUSY % 0.3).payload > 0.2  # others are at work here, too
+    assert cloud.invoke(large, BUSY % 0.5).payload > 0.0724 * 1.4  # others are at work here, too
 
 
 def test_an_init_is_not_slowed_down(cloud):
