@@ -544,7 +544,7 @@ static int one_layer(struct unpack *u, struct image *image, const struct image_l
                           STR(layer->member));
     if (r < 0)
         return image_fail_system(u->report, r, layer->member);
-    auto_close int fd = part.fd;
+    auto_close int fd __attribute__((unused)) = part.fd;
     arena_init(&u->arena);
     map_init(&u->made);
     u->last_dir = -1;
