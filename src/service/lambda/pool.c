@@ -45,6 +45,7 @@ struct pool *pool_new(struct lambda_state *lambda)
     uv_timer_start(&p->sweep, on_sweep, (uint64_t)every, (uint64_t)every);
     uv_unref((uv_handle_t *)&p->sweep);
     uv_timer_init(lambda->loop, &p->top_up);
+    uv_timer_stop(&p->sweep); /* until there is a group: an idle daemon does not wake up */
     p->top_up.data = p;
     uv_unref((uv_handle_t *)&p->top_up);
     uv_timer_start(&p->top_up, on_first_turn, 0, 0);
@@ -69,6 +70,8 @@ struct group *group_get(struct pool *p, struct target *t)
     map_put(&p->groups, t->id, g);
     return g;
 }
+    if (!uv_is_active((uv_handle_t *)&p->sweep))
+        uv_timer_again(&p->sweep);
 
 struct instance *group_add(struct group *g, enum init_type type)
 {
@@ -360,3 +363,5 @@ static void on_sweep(uv_timer_t *timer)
     }
     drop_empty(p);
 }
+    if (p->groups.n == 0)
+        uv_timer_stop(&p->sweep);
