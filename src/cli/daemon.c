@@ -11,9 +11,9 @@
 #define GRACE_MS 400
 #define REVIVAL_MAX_MS 10000
 
-void daemon_prepare(struct daemon *d, const char *cache_dir)
+void daemon_prepare(struct daemon *d, const char *cache_dir, int spares)
 {
-    struct spawner_options options = {.spares = SPARES_ADAPTIVE, .cache_dir = cache_dir};
+    struct spawner_options options = {.spares = spares, .cache_dir = cache_dir};
     int r = spawner_start(&options, &d->spawner);
     if (r < 0) {
         log_warn("functions cannot be run here: %s (see `lamina doctor`)", strerror(-r));

@@ -19,9 +19,9 @@ struct daemon {
     bool leaving;
 };
 
-/* Forks the spawner: before anything else makes threads or a loop. cache_dir: see sandbox.h. A
- * machine that cannot run functions still gets its cloud: *d has no spawner then. */
-void daemon_prepare(struct daemon *d, const char *cache_dir);
+/* Forks the spawner: before anything else makes threads or a loop. cache_dir, spares: see
+ * sandbox.h. A machine that cannot run functions still gets its cloud: *d has no spawner then. */
+void daemon_prepare(struct daemon *d, const char *cache_dir, int spares);
 /* The loop, its signals and the cloud: it answers when this returns. -errno with *err. */
 int daemon_start(struct daemon *d, struct cloud_options *options, struct cloud_error *err);
 void daemon_run(struct daemon *d);   /* until daemon_leave(); then everything is closed */

@@ -1,6 +1,7 @@
 /* local - `lamina local`: see local.h. Here: the verb, the cloud, and how the template gets there.
  */
 #include "cli/local.h"
+#include "sandbox/sandbox.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -275,7 +276,7 @@ static int start_cloud(struct local *l)
     options.runtimes = runtimes;
     if (log_threshold == LOG_INFO)
         log_threshold = LOG_WARN; /* the terminal is the functions' */
-    daemon_prepare(&l->daemon, NULL);
+    daemon_prepare(&l->daemon, NULL, SPARES_ADAPTIVE);
     l->daemon.on_signal = on_signal;
     l->daemon.user = l;
     if (daemon_start(&l->daemon, &options, &err) < 0)

@@ -108,7 +108,7 @@ static int run_run(struct verb_run *run)
     options.runtimes = runtimes;
     if (log_threshold == LOG_INFO)
         log_threshold = LOG_WARN; /* the terminal is the command's */
-    daemon_prepare(&guest.daemon, NULL);
+    daemon_prepare(&guest.daemon, NULL, 0); /* there is one cold start */
     guest.daemon.on_signal = on_signal;
     guest.daemon.user = &guest;
     if (daemon_start(&guest.daemon, &options, &err) < 0)

@@ -10,10 +10,11 @@
 #include "base/log.h"
 #include "cli/daemon.h"
 #include "cli/verb.h"
+#include "sandbox/sandbox.h"
 #include "service/call.h"
 
 struct up_options {
-    int64_t port, concurrency, idle_timeout;
+    int64_t port, concurrency, idle_timeout, spares;
     struct str data, host, iam, time_scale;
     bool ephemeral, detach, allow_remote, durable;
     struct option_list rie, runtime, mount;
@@ -54,6 +55,11 @@ static const struct option_row rows[] = {
     {OPTION(struct up_options, idle_timeout), .name = "idle-timeout", .type = OPTION_DURATION,
      .metavar = "TIME", .unit = "s", .default_value = "10m", .min = 1, .max = 7 * 86400000LL,
      .help = "environments that nobody has used for so long are ended"},
+    {OPTION(struct up_options, spares), .name = "spares", .type = OPTION_INT, .metavar = "N",
+     .min = 0, .max = 1000,
+     .help = "environments with a running interpreter to keep ready for each runtime in use "
+             "(default: as many as lately started at once, at most 8; none before a runtime is "
+             "used)"},
     {OPTION(struct up_options, time_scale), .name = "time-scale", .type = OPTION_TEXT,
      .metavar = "FACTOR", .default_value = "1", .environment = "LAMINA_TIME_SCALE",
      .help = "of the waiting times and ages of asynchronous events: 0.01 makes a minute 0.6 s"},
@@ -156,7 +162,10 @@ static int serve(struct verb_run *run, struct cloud_options *options, int out)
     struct daemon d = {0};
     struct cloud_error err = {{0}};
     int64_t began_ns = clock_mono_ns();
-    daemon_prepare(&d, str_c(a, work_dir(a, options, "layers")));
+    const struct up_options *o = run->values[0];
+    bool fixed = options_given(&run->parsed, run->sets, run->n_sets, "spares");
+    daemon_prepare(&d, str_c(a, work_dir(a, options, "layers")),
+                   fixed ? (int)o->spares : SPARES_ADAPTIVE);
     int r = daemon_start(&d, options, &err);
     if (r < 0 && out != STDOUT_FILENO) { /* detached: the one who waits tells it to the user */
         struct str why = str_printf(a, "!%s", err.message);
