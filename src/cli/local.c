@@ -38,11 +38,33 @@ const struct option_row local_rows[] = {
     {0},
 };
 
+const struct option_row local_more_rows[] = {
+    {OPTION(struct local_more, event), .name = "event", .letter = 'e', .type = OPTION_TEXT,
+     .metavar = "FILE", .help = "invoke: the event, JSON; - reads it from stdin; {} otherwise"},
+    {OPTION(struct local_more, no_event), .name = "no-event", .type = OPTION_FLAG,
+     .help = "invoke: the event is {}, as without --event"},
+    {OPTION(struct local_more, env_vars), .name = "env-vars", .letter = 'n', .type = OPTION_TEXT,
+     .metavar = "FILE",
+     .help = "values of variables that the template declares, JSON: "
+             "{\"FunctionId\": {\"NAME\": \"value\"}, \"Parameters\": {...}}"},
+    {0},
+};
+
+const struct local_more *local_more_of(const struct verb_run *run)
+{
+    for (size_t i = 0; i < run->n_sets; i++)
+        if (run->sets[i].rows == local_more_rows)
+            return run->sets[i].values;
+    return NULL;
+}
+
 static const struct {
     const char *name;
     int (*run)(struct verb_run *run);
 } actions[] = {
     {"start-api", local_start_api},
+    {"start-lambda", local_start_lambda},
+    {"invoke", local_invoke},
 };
 
 /* ---- leaving ---- */
@@ -171,6 +193,9 @@ static int write_template(struct local *l)
     for (size_t i = 0; i < n; i++)
         codes[i].value->text = codes[i].path;
     strip(root);
+    int e = local_rewrite(l, root);
+    if (e)
+        return e;
     const char *tmp = getenv("TMPDIR");
     char *dir = str_c(a, str_printf(a, "%s/lamina-local-XXXXXX", tmp && *tmp ? tmp : "/tmp"));
     if (!mkdtemp(dir))
@@ -274,6 +299,7 @@ static int start_cloud(struct local *l)
         if (!str_cut(l->o->runtime.items[i], '=', &runtimes[i].name, &runtimes[i].value))
             return verb_usage(l->run, "--runtime wants NAME=PATH");
     options.runtimes = runtimes;
+    local_mounts(l, &options);
     if (log_threshold == LOG_INFO)
         log_threshold = LOG_WARN; /* the terminal is the functions' */
     daemon_prepare(&l->daemon, NULL, SPARES_ADAPTIVE);
@@ -293,6 +319,7 @@ int local_run(struct verb_run *run, void (*ready)(struct local *l), void *user)
     l->run = run;
     l->said = -1;
     l->o = run->values[0];
+    l->more = local_more_of(run);
     l->arena = run->arena;
     l->ready = ready;
     l->user = user;
@@ -320,25 +347,46 @@ int local_run(struct verb_run *run, void (*ready)(struct local *l), void *user)
 
 /* ---- the verb ---- */
 
+/* samconfig.toml has a section for each action: local_invoke, local_start_lambda, local_start_api.
+ * The action is not parsed yet: it is the first word that is one. */
+static int local_preset(struct verb_run *run)
+{
+    const struct verb *verb = run->verb;
+    struct verb action = *verb;
+    for (int i = 0; i < run->argc; i++)
+        for (size_t k = 0; k < ARRAY_LEN(actions) && action.name == verb->name; k++)
+            if (!strcmp(run->argv[i], actions[k].name))
+                action.name = str_printf(run->arena, "local %s", actions[k].name).p;
+    run->verb = &action;
+    int e = target_preset(run);
+    run->verb = verb;
+    return e;
+}
+
 static int run_local(struct verb_run *run)
 {
+    if (run->parsed.n_operands > 1 && !str_is(run->parsed.operands[0], "invoke"))
+        return verb_usage(run, "unexpected word \"%.*s\"", STR(run->parsed.operands[1]));
     for (size_t i = 0; i < ARRAY_LEN(actions); i++)
         if (str_is(run->parsed.operands[0], actions[i].name))
             return actions[i].run(run);
-    return verb_usage(run, "unknown action \"%.*s\"; there is: start-api",
+    return verb_usage(run, "unknown action \"%.*s\"; there are: invoke, start-lambda, start-api",
                       STR(run->parsed.operands[0]));
 }
 
 const struct verb local_verb = {
     .name = "local",
     .run = run_local,
-    .sets = {{local_rows, sizeof(struct local_options)}, TARGET_SET},
-    .preset = target_preset,
-    .operands = "start-api",
+    .sets = {{local_rows, sizeof(struct local_options)}, TARGET_SET,
+             {local_more_rows, sizeof(struct local_more)}},
+    .preset = local_preset,
+    .operands = "invoke [FUNCTION]|start-lambda|start-api",
     .min_operands = 1,
-    .max_operands = 1,
+    .max_operands = 2,
     .summary = "run a template's functions in a cloud of their own",
-    .details = "start-api serves their HTTP events (HttpApi, Api, FunctionUrlConfig) at "
+    .details = "invoke sends one event to a function and prints its answer.\n"
+               "start-lambda serves Invoke for them at http://127.0.0.1:3001.\n"
+               "start-api serves their HTTP events (HttpApi, Api, FunctionUrlConfig) at "
                "http://127.0.0.1:3000.\n"
                "The template is deployed into an ephemeral cloud inside of the command; nothing is "
                "left afterwards.\n\n"

@@ -25,6 +25,14 @@ struct local_options {
 };
 extern const struct option_row local_rows[];
 
+/* Options of some actions only. */
+struct local_more {
+    struct str event, env_vars;
+    bool no_event;
+};
+extern const struct option_row local_more_rows[];
+const struct local_more *local_more_of(const struct verb_run *run);
+
 /* A function of the template, by both its names. */
 struct local_function {
     struct str logical_id; /* in the template, before the transform */
@@ -34,6 +42,7 @@ struct local_function {
 struct local {
     struct verb_run *run;
     const struct local_options *o;
+    const struct local_more *more;
     struct daemon daemon;
     struct arena *arena; /* lives as long as the command */
     struct str region, endpoint;
@@ -68,5 +77,13 @@ const struct local_function *local_function_find(const struct local *l, struct s
 void local_invoke_function(struct local *l, const struct lambda_invoke_input *in,
                            call_done_fn *done, void *user);
 
+/* local_template.c: takes out of the template, a copy, what there is not here, puts values of
+ * --env-vars in, and names functions by their logical ids. 0, or an exit code after a message. */
+int local_rewrite(struct local *l, struct json *root);
+/* Functions run from the folders of their code. */
+void local_mounts(struct local *l, struct cloud_options *options);
+
 /* The actions. */
+int local_invoke(struct verb_run *run);       /* local_invoke.c */
+int local_start_lambda(struct verb_run *run); /* local_lambda.c */
 int local_start_api(struct verb_run *run); /* local_api.c */

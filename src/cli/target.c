@@ -216,7 +216,7 @@ int target_preset(struct verb_run *run)
     struct json_error err = {0};
     if (toml_parse(a, text, &root, &err) < 0)
         return verb_fail(run, "%s:%d:%d: %s", file, err.line, err.column, err.message);
-    if (!json_get(root, "version"))
+    if (!json_get(root, "version") && root->n > 0)
         fprintf(stderr, "lamina: %s: %s: no version, 0.1 is taken\n", run->verb->name, file);
     const struct json *section = json_find(root, env);
     if (!section && !str_is(env, "default"))
