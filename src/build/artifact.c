@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include "base/arena.h"
 #include "base/fs.h"
+#include "build/esbuild.h"
 #include "build/layer.h"
 #include "build/process.h"
 #include "build/tree.h"
@@ -25,6 +26,11 @@ static struct str requirements_of(struct arena *a, struct str source)
     return fs_exists(path.p) ? path : (struct str){0};
 }
 
+static const struct json *build_properties(const struct artifact *art)
+{
+    return json_get(json_get(art->resource, "Metadata"), "BuildProperties");
+}
+
 int artifact_digest(struct arena *a, struct artifact *art)
 {
     struct str salt = str_printf(a, "lamina " LAMINA_VERSION " %.*s %.*s %d", STR(art->method),
@@ -32,6 +38,10 @@ int artifact_digest(struct arena *a, struct artifact *art)
     /* make's target is named after the resource: two of them are never the same */
     if (str_is(art->method, "makefile"))
         salt = str_printf(a, "%.*s %.*s", STR(salt), STR(art->logical_id));
+    if (str_is(art->method, "esbuild"))
+        salt = str_printf(
+            a, "%.*s %.*s", STR(salt),
+            STR(build_properties(art) ? json_text(a, build_properties(art), -1) : S("")));
     struct str requirements = requirements_of(a, art->source), *locals = NULL;
     size_t n = 0;
     if (str_has(requirements) && str_starts(art->method, S("python")))
@@ -92,32 +102,53 @@ static int build_python(struct arena *a, const struct artifact *art, const char 
     return art->layer ? 0 : copy_source(a, art, dir, why);
 }
 
+static int install_node_modules(struct arena *a, const struct artifact *art, const char *dir,
+                                struct str *why)
+{
+    struct str package = str_printf(a, "%s/package.json", dir), text;
+    struct json *json;
+    if (fs_read(package.p, 1024 * 1024, a, &text) < 0)
+        return 0;
+    if (json_parse(a, text, &json, NULL) < 0)
+        return fail(a, why, "%.*s/package.json is not JSON", STR(art->source));
+    if (!json_get(json, "dependencies"))
+        return 0;
+    bool locked = fs_exists(str_printf(a, "%s/package-lock.json", dir).p);
+    const char *argv[] = {"npm",       locked ? "ci" : "install", "--omit=dev", "--no-audit",
+                          "--no-fund", "--no-progress",           NULL};
+    struct process_result out;
+    fs_remove_tree(str_printf(a, "%s/node_modules", dir).p);
+    if (process_run(a, argv, dir, NULL, &out) < 0)
+        return fail(a, why, "npm is needed to install the dependencies of %.*s and is not in PATH",
+                    STR(art->source));
+    return out.exit_code
+               ? fail(a, why, "npm failed with exit code %d:\n%.*s", out.exit_code, STR(out.output))
+               : 0;
+}
+
 static int build_node(struct arena *a, const struct artifact *art, const char *dir, struct str *why)
 {
     struct str target = art->layer ? str_printf(a, "%s/nodejs", dir) : str_from(dir);
     if (fs_mkdirs(target.p, 0755) < 0)
         return fail(a, why, "%.*s cannot be made", STR(target));
     int r = copy_source(a, art, target.p, why);
-    struct str package = str_printf(a, "%.*s/package.json", STR(target)), text;
-    struct json *json;
-    if (r < 0 || fs_read(package.p, 1024 * 1024, a, &text) < 0)
-        return r;
-    if (json_parse(a, text, &json, NULL) < 0)
-        return fail(a, why, "%.*s/package.json is not JSON", STR(art->source));
-    if (!json_get(json, "dependencies"))
-        return 0;
-    bool locked = fs_exists(str_printf(a, "%.*s/package-lock.json", STR(target)).p);
-    const char *argv[] = {"npm",       locked ? "ci" : "install", "--omit=dev", "--no-audit",
-                          "--no-fund", "--no-progress",           NULL};
-    struct process_result out;
-    fs_remove_tree(str_printf(a, "%.*s/node_modules", STR(target)).p);
-    r = process_run(a, argv, target.p, NULL, &out);
-    if (r < 0)
-        return fail(a, why, "npm is needed to install the dependencies of %.*s and is not in PATH",
-                    STR(art->source));
-    return out.exit_code
-               ? fail(a, why, "npm failed with exit code %d:\n%.*s", out.exit_code, STR(out.output))
-               : 0;
+    return r < 0 ? r : install_node_modules(a, art, target.p, why);
+}
+
+static int build_esbuild(struct arena *a, const struct artifact *art, const char *dir,
+                         struct str *why)
+{
+    struct str scratch = str_printf(a, "%s.scratch", dir);
+    fs_remove_tree(scratch.p);
+    int r = fs_mkdirs(scratch.p, 0755);
+    if (r == 0)
+        r = copy_source(a, art, scratch.p, why);
+    if (r == 0)
+        r = install_node_modules(a, art, scratch.p, why);
+    if (r == 0)
+        r = esbuild_bundle(a, build_properties(art), scratch.p, dir, why);
+    fs_remove_tree(scratch.p);
+    return r;
 }
 
 /* SAM's contract: `make build-LogicalId` with ARTIFACTS_DIR, run in a copy of the sources. */
@@ -156,9 +187,11 @@ static int build(struct arena *a, const struct artifact *art, const char *dir, s
         return build_node(a, art, dir, why);
     if (str_is(art->method, "makefile"))
         return build_make(a, art, dir, why);
+    if (str_is(art->method, "esbuild"))
+        return build_esbuild(a, art, dir, why);
     if (str_is(art->method, "copy"))
         return copy_source(a, art, dir, why);
-    return fail(a, why, "build method %.*s is not supported (python3.x, nodejs, makefile)",
+    return fail(a, why, "build method %.*s is not supported (python3.x, nodejs, esbuild, makefile)",
                 STR(art->method));
 }
 

@@ -113,6 +113,8 @@ const struct verb build_verb = {
         "version.\n"
         "Node.js: sources, and the dependencies of package.json. Others, or with Metadata: "
         "BuildMethod:\n"
-        "makefile, by make build-LOGICAL_ID. Layers are built when they have a BuildMethod.\n\n"
+        "makefile, by make build-LOGICAL_ID; esbuild, with its BuildProperties, where there is "
+        "one. Layers\n"
+        "are built when they have a BuildMethod.\n\n"
         "    lamina build --cached --parallel",
 };
