@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/table.h"
 #include "build/process.h"
@@ -76,9 +77,23 @@ static void machine(struct doctor *d)
     limits(d, &can);
 }
 
+static void nodes(struct doctor *d)
+{
+    for (int major = 18; major <= 24; major += 2) {
+        auto_buf struct buf searched;
+        buf_init(&searched, 8192);
+        struct str at = node_find(d->a, major, &searched);
+        find(d, str_has(at) ? GOOD : FAIR, str_printf(d->a, "nodejs%d.x", major).p,
+             str_has(at) ? at : S("not found"),
+             str_has(at) ? ""
+                         : "its functions fail at invoke; lamina up --runtime NAME=PATH names one "
+                           "elsewhere");
+    }
+}
+
 static void runtimes(struct doctor *d)
 {
-    for (int minor = 8; minor <= 13; minor++) {
+    for (int minor = 8; minor <= 14; minor++) {
         struct str name = str_printf(d->a, "python3.%d", minor);
         struct str at = python_find(d->a, name);
         find(d, str_has(at) ? GOOD : FAIR, name.p, str_has(at) ? at : S("not found"),
@@ -86,6 +101,7 @@ static void runtimes(struct doctor *d)
                          : "its functions fail at invoke; lamina up --runtime NAME=PATH names one "
                            "elsewhere");
     }
+    nodes(d);
     find(d, GOOD, "provided.al2023", S("runs the package's own bootstrap"), "");
     struct str library = runtime_library(d->a, "python");
     if (!str_has(library))

@@ -13,7 +13,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from cloud import REGION, ROOT, error_of, unique, zipped
+from cloud import REGION, ROOT, error_of, lamina, unique, zipped
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MAJORS = (18, 20, 22, 24)
@@ -210,6 +210,17 @@ def test_node_in_json_logs(cloud):
     records = [json.loads(line) for line in r.log.splitlines()]
     (record,) = [x for x in records if "level" in x]
     assert (record["level"], record["requestId"], record["message"]) == ("WARN", r.id, {"a": 1})
+
+
+def test_a_new_project_in_javascript(cloud, tmp_path):
+    name = unique("stack")
+    lamina("init", name, "--runtime", NODE, cwd=tmp_path)
+    folder = tmp_path / name
+    assert not (folder / "hello" / "app.py").exists()
+    lamina("build", cwd=folder)
+    cloud.lamina("deploy", cwd=folder)
+    cloud.lamina("test", cwd=folder)
+    cloud.lamina("delete", "--no-prompts", cwd=folder)
 
 
 @pytest.fixture
