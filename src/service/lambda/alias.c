@@ -34,6 +34,24 @@ static int check_target(struct call *call, struct str function, struct str versi
     return r == -ENOENT ? function_not_found(call, function, version) : r;
 }
 
+/* Environments are kept ready for an alias: only published versions have them, and a version has
+ * them once. */
+static int check_provisioned(struct call *call, struct str function,
+                             const struct lambda_alias_configuration *alias)
+{
+    if (!store_has(call->store, key_provisioned(call, function, alias->name)))
+        return 0;
+    if (str_is(alias->function_version, "$LATEST"))
+        return lambda_fail(call, LAMBDA_INVALID_PARAMETER_VALUE,
+                           "Provisioned Concurrency Configs cannot be applied to unpublished "
+                           "function versions.");
+    if (store_has(call->store, key_provisioned(call, function, alias->function_version)))
+        return lambda_fail(call, LAMBDA_RESOURCE_CONFLICT,
+                           "Alias can't be used for Provisioned Concurrency configuration on an "
+                           "already Provisioned version");
+    return 0;
+}
+
 static int set_routing(struct call *call, struct str function,
                        const struct lambda_alias_routing_configuration *asked,
                        struct lambda_alias_configuration *alias)
@@ -127,6 +145,11 @@ static int update_alias(struct call *call, const struct lambda_update_alias_inpu
         if (r < 0)
             return r;
         out->function_version = in->function_version;
+        r = check_provisioned(call, ref.name, out);
+        if (r == 0 && !in->routing_config && out->routing_config)
+            r = set_routing(call, ref.name, out->routing_config, out);
+        if (r < 0)
+            return r;
     }
     if (str_has(in->description))
         out->description = in->description;

@@ -241,9 +241,19 @@ static void remove_event(struct attempt *at)
     over(at);
 }
 
+/* The function has been deleted, and its events with it. */
+static bool is_forgotten(const struct attempt *at)
+{
+    return !store_has(at->call->store, at->key);
+}
+
 static void put_off(struct attempt *at, int64_t delay_ms)
 {
     struct lambda_event_record *e = &at->record;
+    if (is_forgotten(at)) {
+        over(at);
+        return;
+    }
     e->due_ms = opt_int(clock_now_ms() + (int64_t)((double)delay_ms * at->queue->scale));
     if (record_delete(at->call, at->key) == 0)
         put_event(at->call, at->line, e);
@@ -304,7 +314,7 @@ static void conclude(struct attempt *at, const char *condition, bool invoked)
             e->trace_id = at->inv.trace_id;
         e->failures = opt_int(0);
     }
-    if (!to.n || !e->payload.n) {
+    if (!to.n || !e->payload.n || is_forgotten(at)) {
         remove_event(at);
         return;
     }
@@ -400,6 +410,7 @@ static enum begun try_target(struct attempt *at)
     at->inv.arn = e->invoked_arn;
     at->inv.payload = e->payload;
     at->inv.async = true;
+    at->inv.times.received = clock_mono_ns();
     at->inv.done = invoked;
     at->inv.user = at;
     if (pool_invoke(lambda->pool, &at->inv) < 0) {

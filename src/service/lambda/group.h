@@ -15,6 +15,7 @@ struct group {
     int64_t wanted, wanted_next;
     int64_t ready;     /* initialised, idle or not */
     int64_t preparing; /* in their INIT */
+    int lost;          /* sandboxes that could not be made, one after the other */
     bool failed;       /* an init failed: no more are made until somebody asks again */
 };
 

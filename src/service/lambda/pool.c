@@ -11,6 +11,8 @@
 
 #define SWEEP_MAX_MS 10000
 #define SWEEP_MIN_MS 20
+#define LOST_MAX 5
+#define LOST_WAIT_MS 500
 
 static void group_free(struct group *g)
 {
@@ -258,10 +260,15 @@ void pool_instance_prepared(struct instance *in, bool ok)
 {
     struct group *g = in->group;
     if (!ok) {
-        g->failed = true;
+        bool own_fault = in->state == INSTANCE_STOPPED;
         drop_instance(in);
+        /* A sandbox that could not be made may be there in a moment: a spawner has died, say. */
+        g->failed = own_fault || ++g->lost > LOST_MAX;
+        if (!g->failed)
+            uv_timer_start(&g->pool->top_up, on_top_up, LOST_WAIT_MS, 0);
         return;
     }
+    g->lost = 0;
     g->preparing--;
     g->ready++;
     in->prepared = true;
