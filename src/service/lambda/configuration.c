@@ -209,6 +209,18 @@ static int check_package_type(struct call *call, bool image, const struct settin
     return 0;
 }
 
+static int check_logging(struct call *call, const struct lambda_logging_config *old,
+                         const struct lambda_logging_config *asked)
+{
+    if (!asked || (!asked->application_log_level.n && !asked->system_log_level.n))
+        return 0;
+    struct str format = asked->log_format.n ? asked->log_format : old ? old->log_format : S("Text");
+    if (str_is(format, "JSON"))
+        return 0;
+    return INVALID("LogLevel is not supported when LogFormat is set to \"Text\". Remove LogLevel "
+                   "from your request or change the LogFormat to \"Json\" and try again.");
+}
+
 static struct lambda_logging_config *logging_of(struct call *call, struct str function,
                                                 const struct lambda_logging_config *old,
                                                 const struct lambda_logging_config *asked)
@@ -323,6 +335,8 @@ int configuration_create(struct call *call, const struct lambda_create_function_
         return INVALID("Handler is mandatory for functions created with deployment packages.");
     struct settings s = SETTINGS(in);
     r = check_settings(call, &s);
+    if (r == 0)
+        r = check_logging(call, NULL, s.logging);
     if (r < 0)
         return r;
 
@@ -362,6 +376,8 @@ int configuration_update(struct call *call,
     int r = check_package_type(call, image_is(v->configuration), &s);
     if (r == 0)
         r = check_settings(call, &s);
+    if (r == 0)
+        r = check_logging(call, v->configuration->logging_config, s.logging);
     if (r < 0)
         return r;
     apply(call, &s, v->configuration);

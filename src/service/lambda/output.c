@@ -133,18 +133,31 @@ static void no_head(struct output *o)
     take(o, str_of(bytes + 1, n - 1));
 }
 
+/* The beginning of a head, and no more of it: somebody did print these bytes. A frame is written in
+ * one piece. */
+static void release_head(struct output *o)
+{
+    char bytes[FRAME_HEAD];
+    size_t n = o->n_head;
+    bool framed = o->framed;
+    memcpy(bytes, o->head, n);
+    o->n_head = 0;
+    o->framed = false;
+    take(o, str_of(bytes, n));
+    o->framed = framed;
+}
+
 void output_flush(struct output *o)
 {
-    if (!o->in_frame && !o->n_head) /* the rest of a frame is on its way */
-        tell_text(o);
+    if (o->in_frame) /* its rest is on its way */
+        return;
+    release_head(o);
+    tell_text(o);
 }
 
 void output_end(struct output *o)
 {
-    if (o->n_head) { /* somebody did print these */
-        buf_add(&o->text, o->head, o->n_head);
-        o->n_head = 0;
-    }
+    release_head(o);
     tell_text(o);
     o->in_frame = false;
 }
