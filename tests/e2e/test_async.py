@@ -340,9 +340,12 @@ def chained(cloud, name, header):
     def add(request, **kwargs):
         request.headers["X-Amzn-Trace-Id"] = header
 
-    client = cloud.client("lambda", retries={"total_max_attempts": 1})
-    client.meta.events.register("before-sign.lambda.Invoke", add)
-    return client.invoke(FunctionName=name, Payload=b"{}")
+    events = cloud.lambda_.meta.events
+    events.register("before-sign.lambda.Invoke", add)
+    try:
+        return cloud.lambda_.invoke(FunctionName=name, Payload=b"{}")
+    finally:
+        events.unregister("before-sign.lambda.Invoke", add)
 
 
 def recursion_config(cloud, name, put=None):
