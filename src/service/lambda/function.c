@@ -5,6 +5,7 @@
 #include "service/lambda/event.h"
 #include "service/lambda/event_config.h"
 #include "service/lambda/lambda.h"
+#include "service/lambda/start_path.h"
 #include "service/lambda/url.h"
 #include "service/lambda/target.h"
 
@@ -50,6 +51,8 @@ static int store_function(struct call *call, struct creation *k, const struct co
     }
     configuration_out(call, &shown, S(""), out);
     configuration_show(out, SHOW_PENDING);
+    start_path_expect(lambda_state(call), v->configuration->runtime,
+                      (int)v->configuration->memory_size.is);
     return 0;
 }
 

@@ -119,7 +119,6 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
             str_printf(a, "The role %.*s cannot be assumed by Lambda any more", STR(t->c->role)));
     struct sandbox_bind bind = {command.prefix, command.prefix};
     struct sandbox_link link = {command.link_target, command.link_path};
-    static const struct sandbox_port ports[] = {{9001, false}, {4566, false}, {2000, true}};
     if (image)
         extensions_look(&in->extensions, a, &(const char *){str_printf(a, "%s/opt", task).p}, 1);
     else
@@ -139,8 +138,8 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
         .n_binds = command.prefix ? 1 : 0,
         .links = &link,
         .n_links = command.link_path ? 1 : 0,
-        .ports = ports,
-        .n_ports = 3,
+        .ports = start_path_ports,
+        .n_ports = sizeof(start_path_ports) / sizeof(*start_path_ports),
         .memory_mb = (int)t->c->memory_size.is,
         .tmp_mb = t->c->ephemeral_storage ? (int)t->c->ephemeral_storage->size.is : 0,
     };

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "service/lambda/start_path.h"
 
 /* One interpreter's copy:  COMPILING --exit status 0--> READY
  *                              +-------anything else--> FAILED: the original is used */
@@ -12,7 +13,9 @@ struct copy {
     struct runtime_cache *cache; /* NULL: it has gone, nobody waits */
     const char *folder;
     uv_process_t process;
-    bool open; /* the handle */
+    bool open;          /* the handle */
+    struct str runtime; /* start_path_expect() is to be called with it */
+    int memory_mb;
 };
 
 struct runtime_cache {
@@ -61,6 +64,8 @@ static void on_exit_of_compiler(uv_process_t *process, int64_t status, int signa
     if (copy->state == COPY_FAILED)
         log_warn("lambda: the runtime's byte code could not be made in %s", copy->folder);
     uv_close((uv_handle_t *)process, closed);
+    if (copy->cache && copy->runtime.n)
+        start_path_expect(copy->cache->lambda, copy->runtime, copy->memory_mb);
 }
 
 static void compile(struct runtime_cache *c, struct copy *copy, const char *interpreter,
@@ -95,6 +100,17 @@ const char *runtime_cache_get(struct runtime_cache *c, const char *interpreter, 
         compile(c, copy, interpreter, library);
     }
     return copy->state == COPY_READY ? copy->folder : library;
+}
+
+bool runtime_cache_remind(struct runtime_cache *c, const char *interpreter, struct str runtime,
+                          int memory_mb)
+{
+    struct copy *copy = map_find(&c->copies, str_from(interpreter));
+    if (!copy || copy->state != COPY_COMPILING)
+        return false;
+    copy->runtime = str_copy(&c->arena, runtime);
+    copy->memory_mb = memory_mb;
+    return true;
 }
 
 bool runtime_cache_settled(struct runtime_cache *c, const char *interpreter)

@@ -15,3 +15,6 @@ const char *runtime_cache_get(struct runtime_cache *c, const char *interpreter,
                               const char *library);
 /* Whether runtime_cache_get() will go on answering the same. */
 bool runtime_cache_settled(struct runtime_cache *c, const char *interpreter);
+/* False: it is settled. Otherwise start_path_expect() is called when it is. */
+bool runtime_cache_remind(struct runtime_cache *c, const char *interpreter, struct str runtime,
+                          int memory_mb);

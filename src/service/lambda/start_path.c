@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include "service/lambda/runtime_cache.h"
+#include "service/lambda/variables.h"
 
 /* Read by interpreters, the C library and the loader before the first line of code; set by the
  * platform, or else the function gets no spare. */
@@ -125,4 +126,57 @@ const struct sandbox_spare *start_path_spare(struct lambda_state *lambda, struct
     ret->envp = variables_of_kind(a, envp);
     ret->zygote_dir = python ? zygote_dir() : NULL;
     return ret;
+}
+
+const struct sandbox_port start_path_ports[3] = {{9001, false}, {4566, false}, {2000, true}};
+
+/* A function as its runtime sees it; what else there is to it does not matter to a kind. */
+static void plain_target(struct arena *a, struct str runtime, int memory_mb, struct target *ret)
+{
+    struct lambda_function_configuration *c = ARENA_NEW(a, struct lambda_function_configuration);
+    c->runtime = runtime;
+    c->memory_size = opt_int(memory_mb);
+    c->logging_config = ARENA_NEW(a, struct lambda_logging_config);
+    *ret = (struct target){.c = c, .libraries = LIBRARIES_NONE};
+}
+
+void start_path_expect(struct lambda_state *lambda, struct str runtime, int memory_mb)
+{
+    struct spawner *spawner = cloud_spawner(lambda->cloud);
+    auto_arena struct arena a;
+    struct runtime_wish wish = {.runtime = runtime, .memory_mb = memory_mb, .task_dir = "/"};
+    struct runtime_command command = {0};
+    struct target t;
+    struct str why;
+    bool no_bootstrap;
+
+    if (!spawner || (!str_starts(runtime, S("python")) && !str_starts(runtime, S("nodejs"))))
+        return;
+    arena_init(&a);
+    if (runtime_find(lambda->cloud, &a, &wish, &command, &why, &no_bootstrap) < 0)
+        return; /* its invocation tells why */
+    if (command.byte_code) {
+        command.runtime_dir =
+            runtime_cache_get(lambda->runtimes, command.link_target, command.runtime_dir);
+        if (runtime_cache_remind(lambda->runtimes, command.link_target, runtime, memory_mb))
+            return;
+    }
+    plain_target(&a, runtime, memory_mb, &t);
+    static const struct session_credentials none;
+    struct sandbox_bind bind = {command.prefix, command.prefix};
+    struct sandbox_link link = {command.link_target, command.link_path};
+    struct sandbox_plan plan = {
+        .argv = command.argv,
+        .envp = variables_make(&a, &t, &none, S(""), S(""), false),
+        .runtime_dir = command.runtime_dir,
+        .binds = &bind,
+        .n_binds = command.prefix ? 1 : 0,
+        .links = &link,
+        .n_links = command.link_path ? 1 : 0,
+        .ports = start_path_ports,
+        .n_ports = sizeof(start_path_ports) / sizeof(*start_path_ports),
+    };
+    plan.spare = start_path_spare(lambda, &a, &t, &wish, &command, plan.envp);
+    if (plan.spare)
+        spawner_want_spare(spawner, &plan);
 }

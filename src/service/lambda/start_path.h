@@ -9,3 +9,10 @@ const struct sandbox_spare *start_path_spare(struct lambda_state *lambda, struct
                                              struct target *t, const struct runtime_wish *wish,
                                              const struct runtime_command *command,
                                              const char *const *envp);
+
+/* A function of that runtime is there and may be called: its first start shall find a spare, too.
+ */
+void start_path_expect(struct lambda_state *lambda, struct str runtime, int memory_mb);
+
+/* In every environment; part of what plans of one kind have in common. */
+extern const struct sandbox_port start_path_ports[3];
