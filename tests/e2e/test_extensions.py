@@ -498,8 +498,14 @@ def test_one_that_does_not_end_is_killed_after_two_seconds(new_cloud):
     assert time.monotonic() - began >= 1.5
 
 
-def test_the_daemon_does_not_wait_for_extensions(new_cloud):
-    cloud = new_cloud()
-    name = function(cloud, {"hangs": PLAIN.replace("sys.exit(0)", "time.sleep(1000)")})
-    cloud.invoke(name)
-    cloud.stop()  # within a second, and leaves no process behind
+def test_the_daemon_does_not_wait_for_long(new_cloud, tmp_path):
+    cloud = new_cloud(data=tmp_path)
+    names = [function(cloud, {"good": PLAIN, "hangs": PLAIN.replace("sys.exit(0)", "time.sleep(1000)")})
+             for _ in range(3)]
+    [cloud.invoke(name) for name in names]
+    cloud.stop(within=1.5)  # and leaves no process behind
+    # Extensions have been told nevertheless, and what they said is in the log.
+    cloud = new_cloud(data=tmp_path)
+    for name in names:
+        log = cloud.log_events(name)
+        assert "good got SHUTDOWN spindown\n" in log and "hangs got SHUTDOWN spindown\n" in log, log

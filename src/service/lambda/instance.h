@@ -120,7 +120,7 @@ struct work {
     int64_t deadline_ms;
     int64_t first_byte_ns; /* of an answer in pieces */
     int64_t produced_bytes;
-    bool failed; /* the answer is an error */
+    bool failed;               /* the answer is an error */
     enum report_status status; /* of an answer that the platform made an error of */
     struct str error_type;
 };
@@ -157,6 +157,7 @@ struct instance {
     bool init_again;                  /* this init runs inside an invocation */
     bool preparing;                   /* this init has no invocation that waits for it */
     bool retire;                      /* when its work is over */
+    bool hurried;                     /* the daemon ends */
     int64_t init_began_ns, init_ns;   /* init_ns: what the next REPORT shows, then 0 */
     int64_t idle_since_ms;
 
@@ -183,9 +184,9 @@ struct instance {
     struct telemetry telemetry;
     struct track *track;    /* timeline.c */
     const char *end_reason; /* why the pool gave it up; static */
-    struct list outputs; /* output.h: of the runtime and of extensions */
-    struct buf tail;     /* the end of the current invocation's log */
-    int handles;         /* open libuv handles; freed with the last one */
+    struct list outputs;    /* output.h: of the runtime and of extensions */
+    struct buf tail;        /* the end of the current invocation's log */
+    int handles;            /* open libuv handles; freed with the last one */
 };
 
 struct instance *instance_new(struct lambda_state *lambda, struct group *group,
@@ -227,7 +228,9 @@ void instance_extension_registered(struct instance *in);
 void instance_extension_next(struct instance *in, struct extension *e);
 void instance_extension_error(struct instance *in); /* init/error, exit/error */
 
-/* shutdown.c: at the daemon's end, those that the pool does not know any more. */
+/* shutdown.c: at the daemon's end each is told to leave, and then those that need time are waited
+ * for, not for long. */
+void instance_leave(struct instance *in);
 void instances_leave(struct lambda_state *lambda);
 
 /* runtime_api.c */

@@ -45,9 +45,9 @@ struct pool *pool_new(struct lambda_state *lambda)
     uv_timer_init(lambda->loop, &p->sweep);
     p->sweep.data = p;
     uv_timer_start(&p->sweep, on_sweep, (uint64_t)every, (uint64_t)every);
+    uv_timer_stop(&p->sweep); /* until there is a group: an idle daemon does not wake up */
     uv_unref((uv_handle_t *)&p->sweep);
     uv_timer_init(lambda->loop, &p->top_up);
-    uv_timer_stop(&p->sweep); /* until there is a group: an idle daemon does not wake up */
     p->top_up.data = p;
     uv_unref((uv_handle_t *)&p->top_up);
     uv_timer_start(&p->top_up, on_first_turn, 0, 0);
@@ -70,10 +70,10 @@ struct group *group_get(struct pool *p, struct target *t)
     list_init(&g->idle[INIT_ON_DEMAND]);
     list_init(&g->idle[INIT_PROVISIONED]);
     map_put(&p->groups, t->id, g);
-    return g;
-}
     if (!uv_is_active((uv_handle_t *)&p->sweep))
         uv_timer_again(&p->sweep);
+    return g;
+}
 
 struct instance *group_add(struct group *g, enum init_type type)
 {
@@ -102,10 +102,7 @@ void group_give_up(struct instance *in, enum shutdown_reason why)
 {
     in->end_reason = in->group->stale ? "updated" : in->outdated ? "files changed" : "idle";
     unlink_instance(in);
-    if (in->state == INSTANCE_IDLE)
-        instance_retire(in, why);
-    else
-        instance_free(in);
+    instance_retire(in, why);
 }
 
 static void drop_instance(struct instance *in)
@@ -144,7 +141,8 @@ void pool_leave(struct pool *p)
         LIST_EACH(&g->all, struct instance, link, in) {
             if (in->inv) /* nobody will be told its outcome */
                 target_drop(in->inv->target);
-            drop_instance(in);
+            unlink_instance(in);
+            instance_leave(in);
         }
     }
 }
@@ -369,6 +367,6 @@ static void on_sweep(uv_timer_t *timer)
                 group_give_up(in, SHUTDOWN_SPINDOWN);
     }
     drop_empty(p);
-}
     if (p->groups.n == 0)
         uv_timer_stop(&p->sweep);
+}
