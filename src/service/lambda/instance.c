@@ -105,7 +105,10 @@ static void on_timer(uv_timer_t *timer)
     struct instance *in = timer->data;
     switch (in->state) {
     case INSTANCE_IDLE:
-        freeze(in);
+        if (telemetry_holds(&in->telemetry))
+            instance_arm(in, FREEZE_DELAY_MS);
+        else
+            freeze(in);
         break;
     case INSTANCE_STARTING:
     case INSTANCE_BUSY:

@@ -9,6 +9,7 @@
 #include "service/lambda/telemetry_send.h"
 
 #define SUBSCRIBERS_MAX 10
+#define HELD_MAX 20
 #define TOTAL_MAX (64 * 1024 * 1024) /* of what all subscribers have not got yet */
 
 struct subscriber {
@@ -168,12 +169,12 @@ static void delivered(void *user, int error, int status)
         uv_timer_start(&s->timer, on_timer, s->due ? 0 : (uint64_t)s->want.timeout_ms, 0);
 }
 
-bool telemetry_busy(const struct telemetry *t)
+bool telemetry_holds(struct telemetry *t)
 {
+    bool busy = false;
     LIST_EACH(&t->subscribers, struct subscriber, link, s)
-        if (sender_busy(s->sender) || s->due)
-            return true;
-    return false;
+        busy = busy || sender_busy(s->sender);
+    return busy && t->held++ < HELD_MAX;
 }
 
 void telemetry_socket(struct environment *env, int fd, void *user)
@@ -234,6 +235,8 @@ void telemetry_event(struct instance *in, const struct report_facts *facts,
         t->init_start = *e; /* it has no texts */
     } else if (e->type == PLATFORM_INIT_REPORT) {
         t->closed = true;
+    } else if (e->type == PLATFORM_START) {
+        t->held = 0;
     } else if (e->type == PLATFORM_ENV_FROZEN || e->type == PLATFORM_ENV_THAWED) {
         freeze_all(t, e->type == PLATFORM_ENV_FROZEN);
         return;

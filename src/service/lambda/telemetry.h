@@ -18,6 +18,7 @@ struct telemetry {
     struct list subscribers;
     bool closed; /* init is over: nobody subscribes any more */
     bool frozen;
+    int held;   /* how often freezing was put off since the last start */
     bool began; /* there was an INIT_START, at: */
     struct platform_event init_start;
 };
@@ -34,8 +35,8 @@ void telemetry_event(struct instance *in, const struct report_facts *facts,
                      const struct platform_event *e);
 void telemetry_output(struct instance *in, enum platform_source source, int64_t time_ms,
                       struct str text, bool is_object);
-/* A delivery is under way, or about to be: freezing might wait a little. */
-bool telemetry_busy(const struct telemetry *t);
+/* A delivery is under way: freezing should wait a little. False after a while all the same. */
+bool telemetry_holds(struct telemetry *t);
 /* platform.c: what is known of an environment now. */
 void platform_facts(const struct instance *in, struct report_facts *ret);
 /* environment_events.on_socket */
