@@ -144,6 +144,7 @@ void start_path_expect(struct lambda_state *lambda, struct str runtime, int memo
 {
     struct spawner *spawner = cloud_spawner(lambda->cloud);
     auto_arena struct arena a;
+    arena_init(&a);
     struct runtime_wish wish = {.runtime = runtime, .memory_mb = memory_mb, .task_dir = "/"};
     struct runtime_command command = {0};
     struct target t;
@@ -152,7 +153,6 @@ void start_path_expect(struct lambda_state *lambda, struct str runtime, int memo
 
     if (!spawner || (!str_starts(runtime, S("python")) && !str_starts(runtime, S("nodejs"))))
         return;
-    arena_init(&a);
     if (runtime_find(lambda->cloud, &a, &wish, &command, &why, &no_bootstrap) < 0)
         return; /* its invocation tells why */
     if (command.byte_code) {
