@@ -28,6 +28,7 @@ _lamina() {
     case $verb in
     layer) COMPREPLY=($(compgen -W build -- "$word") $(compgen -f -- "$word")) ;;
     list) COMPREPLY=($(compgen -W "stacks functions resources outputs" -- "$word")) ;;
+    local) COMPREPLY=($(compgen -W "invoke start-lambda start-api" -- "$word")) ;;
     test) COMPREPLY=($(compgen -f -- "$word")) ;;
     esac
 }
