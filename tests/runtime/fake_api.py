@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BOOTSTRAP = os.path.join(ROOT, "runtimes", "python", "bootstrap.py")
@@ -44,11 +45,36 @@ class Answer:
         return "{} {!r}".format(self.path, self.body)
 
 
+class _Drip:
+    """Sends a few bytes at a time."""
+
+    closed = False
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    def write(self, data):
+        for i in range(0, len(data), 7):
+            self.connection.sendall(data[i : i + 7])
+            time.sleep(0.0005)
+
+    def flush(self):
+        pass
+
+    def close(self):
+        self.closed = True
+
+
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # Heads and bodies leave together, and at once.
     wbufsize = -1
     disable_nagle_algorithm = True
+
+    def setup(self):
+        super().setup()
+        if self.server.api.drip:
+            self.wfile = _Drip(self.connection)
 
     def do_GET(self):
         api = self.server.api
@@ -126,6 +152,7 @@ def run(
     env=None,
     flags=(),
     chunked=False,
+    drip=False,
     post_status=202,
     pass_fds=(),
     command=(PYTHON,),
@@ -138,7 +165,7 @@ def run(
     run = Run()
     run.events = [e if isinstance(e, tuple) else (e, {}) for e in events]
     run.answers, run.clients, run.chunked, run.post_status = [], set(), chunked, post_status
-    run.count = 0
+    run.count, run.drip = 0, drip
 
     def next_event():
         run.count += 1

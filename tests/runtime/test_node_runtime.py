@@ -105,6 +105,14 @@ def test_chunked_events(code):
     assert a.json == {"a": "bcdefghijk"}
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_events_in_small_pieces(code, chunked):
+    event = b'{"a":"%s"}' % ("\u20ac" * 20).encode()
+    folder = code("exports.handler = async (event) => event;")
+    r = run(folder, events=[event, event], drip=True, chunked=chunked)
+    assert [a.body for a in r.answers] == [event, event]
+
+
 def test_one_connection_serves_all_events(code):
     r = run(code("let n = 0; exports.handler = async () => ++n;"), events=[b"{}"] * 20)
     assert [a.json for a in r.answers] == list(range(1, 21))
