@@ -94,6 +94,12 @@ while True:
         for request in tap.pop("late", []):
             subscribe(*request)
     else:
+        end, heard = time.time() + 1.5, 0
+        while heard < tap.get("farewell", 0) and time.time() < end:
+            with open("/tmp/events") as f:
+                heard = f.read().count('"platform.report"')
+        if "farewell" in tap:
+            print("%s %s" % (event["shutdownReason"], heard), flush=True)
         sys.exit(0)
 """
 
@@ -111,6 +117,8 @@ def read(name):
 def handler(event, context):
     for text in event.get("print", []):
         print(text)
+    if event.get("exit"):
+        os._exit(1)
     if "log" in event:
         logging.getLogger().error(event["log"])
     for _ in range(event.get("flood", 0)):
@@ -281,6 +289,48 @@ def test_the_logs_api(cloud, tapped):
     assert of_type(events, "platform.runtimeDone") == [{"requestId": first.id, "status": "success"}]
     assert list(of_type(events, "platform.report")[0]) == ["requestId", "metrics"]
     assert "LOGS\tName: tap\tState: Subscribed\tTypes: [Platform, Function]\n" in first.log
+
+
+def test_a_failure_is_a_fault_to_the_logs_api(cloud, tapped):
+    body = wants(["platform"], schema="2020-08-15")
+    fn = tapped({"path": "/2020-08-15/logs", "requests": [[body]]})
+    failed = cloud.invoke(fn, {"exit": True})
+    events = cloud.invoke(fn, {"wait": {"platform.start": 2}}).payload["events"]
+    kinds = [e["type"] for e in events]
+    assert kinds[kinds.index("platform.start") :][:4] == [
+        "platform.start",
+        "platform.fault",
+        "platform.end",
+        "platform.report",
+    ]
+    assert of_type(events, "platform.fault") == [
+        "RequestId: %s Status: error\tErrorType: Runtime.ExitError" % failed.id
+    ]
+
+
+def test_subscriptions_outlast_a_reset(cloud, tapped):
+    fn = tapped({"requests": [[wants(["platform"])]]})
+    failed = cloud.invoke(fn, {"exit": True})
+    r = cloud.invoke(fn, {"wait": {"platform.start": 2}})
+    assert r.payload["answers"] == [[200, '"OK"']] * 2
+    assert "TELEMETRY\tName: tap\tState: Already subscribed\tTypes: [Platform]\n" in r.log
+    events = r.payload["events"]
+    (done,) = of_type(events, "platform.runtimeDone")
+    assert (done["requestId"], done["status"]) == (failed.id, "error")
+    assert done["errorType"] == "Runtime.ExitError"
+    (report,) = of_type(events, "platform.report")
+    assert (report["status"], report["errorType"]) == ("error", "Runtime.ExitError")
+    assert [e["phase"] for e in of_type(events, "platform.initStart")] == ["init", "invoke"]
+    states = [e["state"] for e in of_type(events, "platform.telemetrySubscription")]
+    assert states == ["Subscribed", "Already subscribed"]
+
+
+def test_the_last_report_comes_before_the_end(cloud, tapped):
+    fn = tapped({"requests": [[wants(["platform"])]], "farewell": 3})
+    for _ in range(3):
+        cloud.invoke(fn, {})
+    cloud.configure(fn, Description="new")
+    assert "spindown 3\n" in cloud.log_events(fn, 10, within=10, until="spindown")
 
 
 def test_records_of_several_lines_are_one_event(cloud, tapped):

@@ -198,6 +198,25 @@ static bool is_subscribed(const struct telemetry *t)
     return t->subscribers.next && !list_empty(&t->subscribers);
 }
 
+/* What the Logs API tells of a failure beside everything else. */
+static void push_fault(struct subscriber *s, const struct report_facts *facts,
+                       const struct platform_event *e)
+{
+    struct platform_event fault = {.type = PLATFORM_FAULT, .time_ms = e->time_ms};
+    struct buf text, b;
+    buf_init(&text, 4096);
+    buf_init(&b, 8192);
+    buf_printf(&text, "RequestId: %.*s Status: %s", STR(e->request_id),
+               report_status_name(e->status));
+    if (e->error_type.n)
+        buf_printf(&text, "\tErrorType: %.*s", STR(e->error_type));
+    fault.text = buf_view(&text);
+    report_json(&b, facts, &fault, s->want.schema);
+    push(s, buf_view(&b));
+    buf_done(&text);
+    buf_done(&b);
+}
+
 static void push_event(struct subscriber *s, const struct report_facts *facts,
                        const struct platform_event *e)
 {
@@ -205,6 +224,8 @@ static void push_event(struct subscriber *s, const struct report_facts *facts,
     if (!(s->want.types & TYPE_PLATFORM))
         return;
     buf_init(&b, 1 << 20);
+    if (e->type == PLATFORM_RUNTIME_DONE && e->status != REPORT_SUCCESS && s->api == API_LOGS)
+        push_fault(s, facts, e);
     if (e->type == PLATFORM_REPORT && s->api == API_LOGS) {
         report_json_end(&b, e);
         push(s, buf_view(&b));
