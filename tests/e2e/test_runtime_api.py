@@ -30,11 +30,28 @@ while True:
             ask("POST", BASE + "invocation/nope/response", "1")[0],
             ask("POST", BASE + "invocation/nope/error", "{}")[0],
             ask("POST", BASE + "init/error", "{}")[0],
-            ask("POST", mine + "/response", "1", Lambda_Runtime_Function_Response_Mode="odd")[0],
+            ask("POST", BASE + "invocation/next", "")[0],
+            ask("GET", mine + "/response")[0],
+            ask("GET", BASE + "init/error")[0],
+            ask("GET", BASE + "restore/next")[0],
+            ask("POST", BASE + "restore/error", "{}")[0],
+            ask("GET", "/2021-04-23/credentials")[0],
+            ask("POST", BASE + "invocation//response", "1")[0],
             ask("GET", BASE + "invocation/next")[0],
         ]
         said.append(ask("POST", mine + "/response", "7")[0])
         said.append(ask("POST", mine + "/response", "8")[0])
+    elif event == "odd":
+        said = [ask("POST", mine + "/response", "1", Lambda_Runtime_Function_Response_Mode="odd")[0]]
+    elif event == "cut":
+        other = http.client.HTTPConnection(host)
+        other.putrequest("POST", mine + "/response")
+        other.putheader("Content-Length", "100")
+        other.endheaders(b"half")
+        other.close()
+    elif isinstance(event, dict):
+        said = [ask("POST", mine + "/error", event["body"], Content_Type="application/vnd.aws.lambda.error.cause+json",
+                    Lambda_Runtime_Function_XRay_Error_Cause="no json")[0]]
     elif event == "large":
         said = [ask("POST", mine + "/response", "x" * 6291557)[0]]
     elif event == "error":
@@ -67,10 +84,30 @@ def test_runtime_api(cloud):
         "State transition from Running to InitError failed for runtime. "
         "Error: State transition is not allowed",
     )
-    assert (said[6][0], json.loads(said[6][1])["errorType"]) == (400, "InvalidFunctionResponseMode")
-    assert said[7] == [200, '"wrong"']  # asked again, the same event
-    assert said[8] == OK
-    assert (said[9][0], json.loads(said[9][1])["errorType"]) == (403, "InvalidStateTransition")
+    assert said[6] == said[7] == said[8] == [405, ""]
+    # What is for SnapStart only is not there.
+    assert said[9] == said[10] == said[11] == said[12] == [404, "404 page not found\n"]
+    assert said[13] == [200, '"wrong"']  # asked again, the same event
+    assert said[14] == OK
+    assert (said[15][0], json.loads(said[15][1])["errorType"]) == (403, "InvalidStateTransition")
+
+    r = cloud.invoke(name, "odd")
+    assert (r.error, r.payload["errorType"]) == ("Unhandled", "Runtime.InvalidResponseModeHeader")
+    assert r.log.endswith("\tStatus: error\tError Type: Runtime.InvalidResponseModeHeader\n")
+    assert cloud.invoke(name, "tell").payload == [
+        refused(400, "InvalidFunctionResponseMode", "Invalid function response mode")
+    ]
+
+    r = cloud.invoke(name, "cut")
+    assert (r.error, r.payload["errorType"]) == ("Unhandled", "Runtime.TruncatedResponse")
+    assert cloud.invoke(name, "tell").payload == []
+
+    body = {"errorMessage": "m", "errorType": "T", "stackTrace": ["a"], "errorCause": {"paths": []}}
+    r = cloud.invoke(name, {"body": json.dumps(body)})
+    del body["errorCause"]
+    assert (r.error, r.payload) == ("Unhandled", body)
+    assert cloud.invoke(name, {"body": "{"}).payload == "Invalid error body"
+    assert cloud.invoke(name, "tell").payload == [OK]
 
     assert cloud.invoke(name, "large").payload["errorType"] == "Function.ResponseSizeTooLarge"
     assert cloud.invoke(name, "tell").payload == [

@@ -161,14 +161,11 @@ static void collected_gone(struct http_request *req)
 bool response_stream_wants(struct instance *in, struct http_request *req)
 {
     struct invocation *inv = in->inv;
+    req->on_gone = collected_gone;
     if (!str_eq_nocase(http_header_get(req, "Lambda-Runtime-Function-Response-Mode"),
                        S("streaming")) ||
-        in->response)
+        in->response || !inv->sink)
         return false;
-    if (!inv->sink) {
-        req->on_gone = collected_gone;
-        return false;
-    }
     struct response_stream *s = MEM_NEW(struct response_stream);
     s->in = in;
     s->inv = inv;

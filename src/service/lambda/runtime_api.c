@@ -69,7 +69,7 @@ static const char *state_name(const struct instance *in)
 {
     switch (in->state) {
     case INSTANCE_INIT:
-        return in->init_error ? "InitError" : "Started";
+        return in->init_error ? "InitError" : in->runtime_ready ? "Ready" : "Started";
     case INSTANCE_IDLE:
         return "Ready";
     case INSTANCE_BUSY:
@@ -92,7 +92,7 @@ static void poll_gone(struct http_request *req)
 
 static void next(struct instance *in, struct http_request *req)
 {
-    if (in->init_error) {
+    if (in->init_error && in->state == INSTANCE_INIT) {
         bad_transition(req, "InitError", "Ready");
         return;
     }
@@ -150,8 +150,7 @@ static int load_body(struct http_request *req, struct str *ret)
     return body_load(&req->body, SPOOLED_MAX, req->arena, ret);
 }
 
-/* A gap in header values of the runtime: kept only when they look like Runtime.Something. */
-static bool error_type_valid(struct str type)
+static bool looks_like_a_type(struct str type)
 {
     ssize_t dot = str_find_byte(type, '.');
     if (dot < 0)
@@ -164,6 +163,15 @@ static bool error_type_valid(struct str type)
         if (!isalpha((unsigned char)tail.p[i]))
             return false;
     return isupper((unsigned char)tail.p[0]);
+}
+
+/* What the header says is kept when it looks like Runtime.Something. */
+static struct str error_type(struct http_request *req)
+{
+    struct str type = http_header_get(req, "Lambda-Runtime-Function-Error-Type");
+    if (looks_like_a_type(type))
+        return type;
+    return str_starts(type, S("Function.")) ? S("Function.Unknown") : S("Runtime.Unknown");
 }
 
 static bool is_too_large(const struct http_request *req)
@@ -185,6 +193,8 @@ static void respond(struct instance *in, struct http_request *req, struct str id
         return;
     if (mode.n && !str_eq_nocase(mode, S("streaming"))) {
         api_refuse(req, 400, "InvalidFunctionResponseMode", "Invalid function response mode");
+        instance_answer_error(in, S("Runtime.InvalidResponseModeHeader"),
+                              S("Invalid function response mode"));
         return;
     }
     if (is_too_large(req)) {
@@ -201,6 +211,27 @@ static void respond(struct instance *in, struct http_request *req, struct str id
     instance_answer(in, failed ? error : body, failed);
 }
 
+/* A body that brings X-Ray's cause along; the client gets the rest of it. Nobody reads causes yet,
+ * not those in the header Lambda-Runtime-Function-XRay-Error-Cause either. */
+static struct str without_cause(struct http_request *req, struct str body)
+{
+    static const char *const members[] = {"errorMessage", "errorType", "stackTrace"};
+    struct arena *a = req->arena;
+    struct json *all, *kept = json_new(a, JSON_OBJECT);
+    if (!str_is(http_header_get(req, "Content-Type"),
+                "application/vnd.aws.lambda.error.cause+json"))
+        return body;
+    if (json_parse(a, body, &all, NULL) < 0 || !json_is(all, JSON_OBJECT))
+        return S("\"Invalid error body\"");
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        struct json *member = json_get(all, members[i]);
+        if (member || i < 2)
+            json_set(a, kept, str_from(members[i]),
+                     member ? json_copy(a, member) : json_new_str(a, S("")));
+    }
+    return json_text(a, kept, -1);
+}
+
 static void respond_error(struct instance *in, struct http_request *req, struct str id)
 {
     struct str body;
@@ -215,13 +246,13 @@ static void respond_error(struct instance *in, struct http_request *req, struct 
         return;
     }
     api_accept(req);
-    instance_answer(in, body, true);
+    instance_answer(in, without_cause(req, body), true);
 }
 
 static void init_error(struct instance *in, struct http_request *req)
 {
-    struct str body, type = http_header_get(req, "Lambda-Runtime-Function-Error-Type");
-    if (in->state != INSTANCE_INIT || in->init_error) {
+    struct str body;
+    if (in->state != INSTANCE_INIT || in->init_error || in->runtime_ready) {
         bad_transition(req, state_name(in), "InitError");
         return;
     }
@@ -230,7 +261,7 @@ static void init_error(struct instance *in, struct http_request *req)
                    "Exceeded maximum allowed payload size (%d bytes).", RESPONSE_MAX);
         return;
     }
-    instance_init_error(in, body, error_type_valid(type) ? type : S("Runtime.Unknown"));
+    instance_init_error(in, body, error_type(req));
     api_accept(req);
 }
 

@@ -9,6 +9,7 @@
  *   RUNTIME --exit, else SIGKILL at 30 %--> EXTENSIONS --exits, else SIGKILL at 100 %--> over
  */
 #include <signal.h>
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "service/lambda/instance_own.h"
@@ -182,6 +183,7 @@ void instance_retire(struct instance *in, enum shutdown_reason why)
 void instance_leave(struct instance *in)
 {
     in->hurried = true;
+    http_listener_free(TAKE(in->cloud_listener)); /* the cloud's server is gone already */
     if (in->state == INSTANCE_IDLE)
         instance_retire(in, SHUTDOWN_SPINDOWN);
     else
