@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 #include "base/fs.h"
+#include "cli/init_files.h"
 #include "cli/target.h"
 #include "cli/verbs_all.h"
 
@@ -12,81 +13,9 @@ struct init_options {
 static const struct option_row rows[] = {
     {OPTION(struct init_options, runtime), .name = "runtime", .letter = 'r', .type = OPTION_TEXT,
      .metavar = "RUNTIME", .default_value = "python3.11",
-     .help = "runtime of the function: python3.8 to python3.14, nodejs18.x to nodejs24.x"},
+     .help = "runtime of the function: python3.8 to python3.14, nodejs18.x to nodejs24.x, or "
+             "provided.al2023 (C)"},
     {0},
-};
-
-/* @NAME@ and @RUNTIME@ are filled in. */
-static const struct {
-    const char *language; /* NULL: of every project */
-    const char *path, *text;
-} files[] = {
-    {NULL, "template.yaml",
-     "AWSTemplateFormatVersion: '2010-09-09'\n"
-     "Transform: AWS::Serverless-2016-10-31\n"
-     "Description: @NAME@\n"
-     "\n"
-     "Resources:\n"
-     "  HelloFunction:\n"
-     "    Type: AWS::Serverless::Function\n"
-     "    Properties:\n"
-     "      CodeUri: hello/\n"
-     "      Handler: app.handler\n"
-     "      Runtime: @RUNTIME@\n"
-     "      MemorySize: 128\n"
-     "      Timeout: 3\n"
-     "      Environment:\n"
-     "        Variables:\n"
-     "          GREETING: Hello\n"
-     "\n"
-     "Outputs:\n"
-     "  HelloFunctionArn:\n"
-     "    Value: !GetAtt HelloFunction.Arn\n"},
-    {"python3.", "hello/app.py",
-     "import os\n"
-     "\n"
-     "\n"
-     "def handler(event, context):\n"
-     "    name = event.get(\"name\", \"world\")\n"
-     "    print(f\"greeting {name}\")\n"
-     "    return {\"message\": f\"{os.environ['GREETING']}, {name}!\"}\n"},
-    {"nodejs", "hello/app.mjs",
-     "export const handler = async (event) => {\n"
-     "  const name = event.name ?? 'world';\n"
-     "  console.log(`greeting ${name}`);\n"
-     "  return { message: `${process.env.GREETING}, ${name}!` };\n"
-     "};\n"},
-    {NULL, "samconfig.toml",
-     "version = 0.1\n"
-     "\n"
-     "[default.global.parameters]\n"
-     "stack_name = \"@NAME@\"\n"
-     "\n"
-     "[default.build.parameters]\n"
-     "cached = true\n"
-     "parallel = true\n"
-     "\n"
-     "[default.deploy.parameters]\n"
-     "capabilities = \"CAPABILITY_IAM\"\n"
-     "resolve_s3 = true\n"
-     "fail_on_empty_changeset = false\n"},
-    {NULL, "tests.yaml",
-     "cases:\n"
-     "  - name: greets\n"
-     "    function: HelloFunction\n"
-     "    payload: {name: Lambda}\n"
-     "    cold: true\n"
-     "    expect:\n"
-     "      cold: true\n"
-     "      payload_equals: {message: 'Hello, Lambda!'}\n"
-     "      logs: [greeting Lambda]\n"
-     "\n"
-     "  - name: greets again, warm\n"
-     "    function: HelloFunction\n"
-     "    expect:\n"
-     "      cold: false\n"
-     "      payload: {message: 'Hello, world!'}\n"},
-    {NULL, ".gitignore", ".aws-sam/\n"},
 };
 
 static struct str fill(struct arena *a, const char *text, struct str name, struct str runtime)
@@ -119,6 +48,14 @@ static bool good_name(struct str s)
     return true;
 }
 
+static unsigned language_of(struct str runtime)
+{
+    return str_starts(runtime, S("python3."))    ? INIT_PYTHON
+           : str_starts(runtime, S("nodejs"))    ? INIT_NODE
+           : str_starts(runtime, S("provided.")) ? INIT_C
+                                                 : 0;
+}
+
 static int run_init(struct verb_run *run)
 {
     const struct init_options *o = run->values[0];
@@ -128,21 +65,22 @@ static int run_init(struct verb_run *run)
         return verb_usage(
             run, "\"%.*s\" cannot name a stack: letters, digits and -, a letter first, 128 at most",
             STR(name));
-    if (!str_starts(o->runtime, S("python3.")) && !str_starts(o->runtime, S("nodejs")))
+    unsigned language = language_of(o->runtime);
+    if (!language)
         return verb_usage(run,
-                          "runtime %.*s: a new project is in Python (python3.8 to python3.14) or "
-                          "JavaScript (nodejs18.x to nodejs24.x)",
+                          "runtime %.*s: a new project is in Python (python3.8 to python3.14), "
+                          "JavaScript (nodejs18.x to nodejs24.x) or C (provided.al2023)",
                           STR(o->runtime));
     const char *dir = str_c(a, name);
     if (mkdir(dir, 0755) < 0)
         return verb_fail(run, "%s: %s", dir, strerror(errno));
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        if (files[i].language && !str_starts(o->runtime, str_from(files[i].language)))
+    for (const struct init_file *f = init_files; f->path; f++) {
+        if (!(f->languages & language))
             continue;
-        struct str path = str_printf(a, "%s/%s", dir, files[i].path);
+        struct str path = str_printf(a, "%s/%s", dir, f->path);
         int r = fs_mkdirs(fs_dirname(a, path).p, 0755);
         if (r == 0)
-            r = fs_write(path.p, fill(a, files[i].text, name, o->runtime), 0644);
+            r = fs_write(path.p, fill(a, f->text, name, o->runtime), 0644);
         if (r < 0)
             return verb_fail(run, "%.*s: %s", STR(path), strerror(-r));
     }

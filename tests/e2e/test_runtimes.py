@@ -212,9 +212,10 @@ def test_node_in_json_logs(cloud):
     assert (record["level"], record["requestId"], record["message"]) == ("WARN", r.id, {"a": 1})
 
 
-def test_a_new_project_in_javascript(cloud, tmp_path):
+@pytest.mark.parametrize("runtime", [NODE, "provided.al2023"])
+def test_a_new_project(cloud, tmp_path, runtime):
     name = unique("stack")
-    lamina("init", name, "--runtime", NODE, cwd=tmp_path)
+    lamina("init", name, "--runtime", runtime, cwd=tmp_path)
     folder = tmp_path / name
     assert not (folder / "hello" / "app.py").exists()
     lamina("build", cwd=folder)

@@ -111,9 +111,13 @@ static int interpreter_of(struct cloud *cloud, struct arena *a, struct str runti
                               STR(runtime), STR(given));
         return -ENOENT;
     }
+    struct str path = given.n ? given : found;
     char real[PATH_MAX];
-    if (!realpath(str_c(a, given.n ? given : found), real))
+    if (!realpath(str_c(a, path), real)) {
+        *ret_why = str_printf(a, "The runtime %.*s cannot run here: %.*s: %s", STR(runtime),
+                              STR(path), strerror(errno));
         return -ENOENT;
+    }
     *ret = str_copy(a, str_from(real));
     return 0;
 }
