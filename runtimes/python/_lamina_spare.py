@@ -15,6 +15,8 @@ def wait():
     is_zygote = posix.environ.pop(b"_LAMINA_ZYGOTE", None) is not None
     if posix.fstat(fd).st_mode & 0o170000 != 0o140000:
         return  # a variable of somebody else's
+    # Set by the interpreter itself where the locale of LANG is missing (PEP 538).
+    coerced = posix.environ.get(b"LC_CTYPE")
     import _lamina_rehearsal
 
     for _ in range(_lamina_rehearsal.TIMES if is_zygote else 1):
@@ -24,6 +26,8 @@ def wait():
     else:
         items = _read(fd)
     _use(items)
+    if coerced is not None:
+        sys.modules["os"].environb[b"LC_CTYPE"] = coerced
     del sys.modules["_lamina_rehearsal"]
     del sys.modules[__name__]
 
