@@ -72,13 +72,15 @@ static size_t take_plain(struct output *o, struct str bytes)
             end = -1;
         }
     }
-    if (o->text.n + n > EVENT_MAX)
-        tell_text(o);
+    if (n > EVENT_MAX - o->text.n) {
+        n = EVENT_MAX - o->text.n;
+        end = -1;
+    }
     if (end >= 0 && o->text.n == 0) {
         tell(o, str_slice(bytes, 0, n));
     } else {
         buf_add(&o->text, bytes.p, n);
-        if (end >= 0)
+        if (end >= 0 || o->text.n == EVENT_MAX)
             tell_text(o);
     }
     return n;
