@@ -89,12 +89,15 @@ static void shell_remove(struct process *p, struct shell *s)
     free(s);
 }
 
+/* One that is still in the making is better than none: what is missing comes by itself. */
 static struct shell *find_spare(struct process *p, const struct kind *k)
 {
+    struct shell *best = NULL;
     LIST_EACH(&p->shells, struct shell, link, s)
-        if (!s->used && !s->dead && s->kind == k && (!k || s->spare == SPARE_READY))
-            return s;
-    return NULL;
+        if (!s->used && !s->dead && s->kind == k && (!k || s->spare != SPARE_NONE) &&
+            (!best || s->spare > best->spare))
+            best = s;
+    return best;
 }
 
 /* ---- kinds ---- */
