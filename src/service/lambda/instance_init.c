@@ -211,7 +211,6 @@ void instance_begin(struct instance *in)
     if (in->inv)
         work_begin(in);
     int r = instance_make_sandbox(in, &instance_events, &fault);
-    in->work.times.sandbox_asked = clock_mono_ns();
     if (r == 0 || fault.n)
         platform_emit(in, &(struct platform_event){.type = PLATFORM_INIT_START});
     if (r < 0)
@@ -237,8 +236,8 @@ void instance_repeat(struct instance *in)
     instance_arm(in, instance_limit_ms(in));
     in->frozen = false;              /* restarting thaws */
     environment_set_cpu(in->env, 0); /* an init has all it can use, as the first one had */
-    int r = environment_restart(in->env);
     in->work.times.sandbox_asked = clock_mono_ns();
+    int r = environment_restart(in->env);
     tell(in, PLATFORM_INIT_START, REPORT_SUCCESS, S(""));
     if (r < 0)
         not_made(in, strerror(-r));

@@ -1,5 +1,6 @@
 /* instance_plan - what the sandbox of a function is made of. */
 #include <errno.h>
+#include "base/clock.h"
 #include "base/log.h"
 #include "service/lambda/image.h"
 #include "service/lambda/instance.h"
@@ -146,6 +147,7 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
     in->envp = plan.envp;
     plan.held = in->extensions.n_files > 0; /* they come before the runtime */
     plan.spare = start_path_spare(lambda, a, in->target, &wish, &command, plan.envp);
+    in->work.times.sandbox_asked = clock_mono_ns();
     r = environment_start(spawner, &plan, events, in, &in->env);
     if (r < 0)
         return refuse(in, OUTCOME_NO_SANDBOX,
