@@ -4,6 +4,7 @@
 #include "base/digest.h"
 
 #define ENTRIES_MAX 32 /* of a header that a client has made up */
+#define TIMES_MAX 999999
 
 /* [1:]HASH:N -> N, when it is this function's. */
 static bool parse_entry(struct str entry, struct str hash, int64_t *ret)
@@ -13,7 +14,7 @@ static bool parse_entry(struct str entry, struct str hash, int64_t *ret)
         return false;
     if (str_cut(rest, ':', &first, &number))
         rest = number;
-    return str_eq(first, hash) && str_to_int64(rest, ret) == 0 && *ret >= 0 && *ret < 1000000;
+    return str_eq(first, hash) && str_to_int64(rest, ret) == 0 && *ret >= 0 && *ret <= TIMES_MAX;
 }
 
 void lineage_step(struct arena *a, struct str header, struct str function_arn, struct str *ret,
@@ -41,7 +42,7 @@ void lineage_step(struct arena *a, struct str header, struct str function_arn, s
         more = str_cut(rest, '|', &part, &rest);
         int64_t before;
         if (parse_entry(part, hash, &before))
-            times = before + 1;
+            times = before < TIMES_MAX ? before + 1 : before;
         else if (part.n && n < ENTRIES_MAX)
             others[n++] = part;
     }
