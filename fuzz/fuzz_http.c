@@ -4,9 +4,12 @@
 #include "base/buf.h"
 
 /* Everything of the body, with the input coming in pieces of `step` bytes. */
-static int chunks_all(struct str in, size_t step, struct buf *out, size_t *ret_used)
+static int chunks_all(struct arena *a, struct str in, size_t step, struct buf *out,
+                      size_t *ret_used)
 {
-    struct http_chunks c = {0};
+    auto_buf struct buf trailers;
+    buf_init(&trailers, SIZE_MAX / 2);
+    struct http_chunks c = {.trailers = &trailers};
     size_t used = 0;
     while (used < in.n && c.state != CHUNK_DONE) {
         struct str piece = str_slice(in, used, used + step), data;
@@ -23,6 +26,11 @@ static int chunks_all(struct str in, size_t step, struct buf *out, size_t *ret_u
             abort();
     }
     *ret_used = used;
+    struct http_header *headers;
+    size_t n;
+    http_trailers_parse(buf_view(&trailers), a, &headers, &n);
+    for (size_t i = 0; i < n; i++)
+        buf_str(out, headers[i].value);
     return c.state == CHUNK_DONE;
 }
 
@@ -59,8 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_init(&whole, SIZE_MAX / 2);
     buf_init(&pieces, SIZE_MAX / 2);
     size_t used = 0, used2 = 0;
-    r = chunks_all(in, SIZE_MAX / 2, &whole, &used);
-    r2 = chunks_all(in, step, &pieces, &used2);
+    r = chunks_all(&a, in, SIZE_MAX / 2, &whole, &used);
+    r2 = chunks_all(&a, in, step, &pieces, &used2);
     if (r != r2 || used != used2 || (r >= 0 && !str_eq(buf_view(&whole), buf_view(&pieces))))
         abort();
     return 0;
