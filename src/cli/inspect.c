@@ -15,6 +15,7 @@
 
 #define PERIOD_MS 500
 #define USUAL_WIDTH 110
+#define WIDEST 180
 #define LEAST_TIMELINE 20
 #define ID_SHOWN 8
 
@@ -420,6 +421,8 @@ static void show(struct verb_run *run, struct arena *a, const struct json *root)
     v.colour = term_colour(stdout);
     v.width = term_width(stdout);
     size_t width = v.width ? v.width : USUAL_WIDTH;
+    if (width > WIDEST)
+        width = WIDEST;
     v.timeline =
         width > ROW_HEAD + ROW_TAIL + LEAST_TIMELINE ? width - ROW_HEAD - ROW_TAIL : LEAST_TIMELINE;
     if (again)

@@ -47,7 +47,7 @@ def function(cloud, **logging):
 
 def events(cloud, name, count, group=None):
     """The events of a function's group, once there are so many."""
-    for _ in range(500):
+    for _ in range(2000):
         try:
             pages = cloud.logs.get_paginator("filter_log_events")
             found = [
