@@ -433,8 +433,8 @@ static int check_options(struct verb_run *run, const struct sync_options *o)
     if (o->use_container)
         return verb_usage(run, "--use-container is not supported: nothing here needs docker");
     if (o->dependency_layer)
-        return verb_usage(run, "--dependency-layer is not supported: dependencies are part of each "
-                               "function's package");
+        fprintf(stderr, "lamina: sync: there is no dependency layer: dependencies stay part of each "
+                        "function's package\n");
     if ((o->resource_ids.n || o->resources.n) && !o->code)
         return verb_usage(run, "--resource-id and --resource go with --code");
     if (o->skip_deploy && !o->watch)

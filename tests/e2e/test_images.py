@@ -234,6 +234,23 @@ def test_links_do_not_lead_out(cloud, base, tmp_path):
     assert os.listdir(out) == []
 
 
+def test_extensions_are_those_of_the_image(cloud, base, tmp_path):
+    """A link to a folder of the host does not tell what is in that."""
+    host = tmp_path / "host"
+    host.mkdir()
+    (host / "not-an-extension").write_text("")
+    link = entry("opt/extensions", type=tarfile.SYMTYPE, target=str(host))
+    layout = Layout()
+    layout.image([base, layer(link)], tag="link", Entrypoint=["/app/run"])
+    broken = layer({"opt/extensions/broken*": "\x7fELF not"})
+    layout.image([base, broken], tag="broken", Entrypoint=["/app/run"])
+    uri = layout.write(tmp_path / "image")
+    r = cloud.invoke(create(cloud, uri + ":link"), 1)
+    assert r.error is None and r.payload["event"] == 1
+    r = cloud.invoke(create(cloud, uri + ":broken"), 1)
+    assert r.error == "Unhandled" and r.payload["errorType"] == "Extension.LaunchError"
+
+
 @pytest.mark.parametrize("part", ["layer", "config", "manifest"])
 def test_damage_is_noticed(cloud, base, tmp_path, part):
     layout = Layout()

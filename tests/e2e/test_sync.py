@@ -195,7 +195,8 @@ def test_once_and_code_only(cloud, project):
     cwd = str(folder)
     r = cloud.lamina("sync", "--stack-name", stack, "--code", cwd=cwd, check=False)
     assert r.returncode == 1 and stack in r.stderr
-    r = cloud.lamina("sync", "--stack-name", stack, cwd=cwd)
+    r = cloud.lamina("sync", "--stack-name", stack, "--dependency-layer", cwd=cwd)
+    assert "there is no dependency layer" in r.stderr
     assert r.stdout.startswith(stack + ": live ")
     one, two = name_of(cloud, stack, "One"), name_of(cloud, stack, "Two")
     for name in ("one", "two"):
@@ -217,7 +218,6 @@ def test_once_and_code_only(cloud, project):
     "args, says",
     [
         (["--use-container"], "--use-container is not supported"),
-        (["--dependency-layer"], "--dependency-layer is not supported"),
         (["--resource-id", "One"], "go with --code"),
         ([], "--stack-name"),
     ],

@@ -2,8 +2,12 @@
 #include "service/lambda/extension.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "base/cleanup.h"
 #include "base/digest.h"
 
 void extensions_init(struct extensions *x)
@@ -36,10 +40,22 @@ static bool has_file(const struct extensions *x, const char *name)
     return false;
 }
 
-static void look_into(struct extensions *x, struct arena *a, const char *dir)
+/* Links inside are the function's, and lead where they lead inside of it. */
+static DIR *open_inside(const char *root, const char *path)
 {
-    const char *path = str_printf(a, "%s/extensions", dir).p;
-    DIR *d = opendir(path);
+    auto_close int at = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    int fd = at < 0 ? -1 : (int)syscall(SYS_openat2, at, path, &how, sizeof(how));
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (fd >= 0 && !d)
+        close(fd);
+    return d;
+}
+
+static void look_into(struct extensions *x, struct arena *a, const char *dir, const char *path)
+{
+    DIR *d = open_inside(dir, path);
     if (!d)
         return;
     for (struct dirent *e; (e = readdir(d)) && x->n_files < FILES_MAX;) {
@@ -59,11 +75,12 @@ static int by_name(const void *a, const void *b)
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-void extensions_look(struct extensions *x, struct arena *a, const char *const *dirs, size_t n)
+void extensions_look(struct extensions *x, struct arena *a, const char *const *dirs, size_t n,
+                     const char *path)
 {
     x->n_files = 0;
     for (size_t i = 0; i < n; i++)
-        look_into(x, a, dirs[i]);
+        look_into(x, a, dirs[i], path);
     if (x->n_files)
         qsort(x->files, x->n_files, sizeof(*x->files), by_name);
 }

@@ -56,8 +56,9 @@ void extensions_init(struct extensions *x);
 void extensions_done(struct extensions *x);
 /* Forgets all but the files; polls that wait stay unanswered. */
 void extensions_clear(struct extensions *x);
-/* What /opt/extensions has, merged from these folders that stand at /opt. */
-void extensions_look(struct extensions *x, struct arena *a, const char *const *dirs, size_t n);
+/* What /opt/extensions has: `path` of each of these folders, merged. */
+void extensions_look(struct extensions *x, struct arena *a, const char *const *dirs, size_t n,
+                     const char *path);
 
 const char *extension_state_name(const struct extension *e);
 struct extension *extension_by_name(struct extensions *x, struct str name); /* or NULL */

@@ -121,9 +121,9 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
     struct sandbox_bind bind = {command.prefix, command.prefix};
     struct sandbox_link link = {command.link_target, command.link_path};
     if (image)
-        extensions_look(&in->extensions, a, &(const char *){str_printf(a, "%s/opt", task).p}, 1);
+        extensions_look(&in->extensions, a, &task, 1, "opt/extensions");
     else
-        extensions_look(&in->extensions, a, layers, n_layers);
+        extensions_look(&in->extensions, a, layers, n_layers, "extensions");
     struct sandbox_plan plan = {
         .argv = image ? command.argv : wrapped(a, t, command.argv),
         .envp =
