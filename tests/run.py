@@ -35,6 +35,7 @@ USER_E2E = [
     "test_escapes.py",
     "test_invoke.py",
     "test_lifecycle.py",
+    "test_runtimes.py",
     "test_s3.py",
     "test_sandbox.py",
 ]
