@@ -482,6 +482,18 @@ def node_runtime():
     return "nodejs%s.x" % version[1:].split(".")[0]
 
 
+def is_at_rest(pid):
+    """Node takes a while until it waits."""
+
+    def used():
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rpartition(")")[2].split()[11:13]
+
+    before = used()
+    time.sleep(0.05)
+    return used() == before and int(before[0]) > 0
+
+
 @pytest.mark.skipif(
     node_runtime() not in ("nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x"),
     reason="no node of a version that Lambda has",
@@ -503,6 +515,7 @@ exports.handler = async () => ({
         )
         if cloud is spares:
             wait_for_spares(cloud, 1, "node")
+            wait_for(lambda: all(is_at_rest(p) for p in interpreters(cloud, "node")[1]))
         before = time.monotonic()
         answer = cloud.invoke(name).payload
         assert (answer.pop("started") < before) == (cloud is spares)
