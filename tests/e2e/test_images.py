@@ -64,6 +64,7 @@ def test_layout_folder_runs(cloud, base, tmp_path):
     name = create(cloud, uri, Environment={"Variables": {"MINE": "function"}})
     r = cloud.invoke(name, {"a": 1})
     assert r.error is None, r.body
+    assert r.log.startswith("START RequestId: ") and "Init Duration" in r.log
     seen = r.payload
     assert seen["event"] == {"a": 1}
     assert seen["argv"] == ["/app/run", "one", "two"]

@@ -119,7 +119,7 @@ void report_text(struct buf *b, const struct report_facts *f, const struct platf
 {
     switch (e->type) {
     case PLATFORM_INIT_START:
-        if (e->phase == PLATFORM_PHASE_INIT)
+        if (e->phase == PLATFORM_PHASE_INIT && f->runtime.n) /* images bring what they run */
             buf_printf(b, "INIT_START Runtime Version: %.*s\tRuntime Version ARN: %.*s\n",
                        STR(f->runtime), STR(f->runtime_arn));
         break;
