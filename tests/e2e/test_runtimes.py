@@ -101,6 +101,9 @@ def test_node(cloud):
     ), r.log
     assert r.log.startswith("INIT_START Runtime Version: nodejs:%d" % MAJOR)
     assert cloud.invoke(name, {}).payload["n"] == 2
+    # A record of several lines is one event.
+    events = [m for m in cloud.log_events(name, 4, until="REPORT") if r.id + "\tINFO" in m]
+    assert [m.partition("\tINFO\t")[2] for m in events] == ["in\nside { a: 1 }\n"]
 
 
 def test_node_error(cloud):
