@@ -400,6 +400,12 @@ static void conn_input(struct conn *c)
         conn_watch(c, c->events & UV_WRITABLE);
 }
 
+void conn_read(struct conn *c)
+{
+    if (!c->closed && !c->peer_closed && !c->paused && !c->processing)
+        conn_input(c);
+}
+
 static void conn_event(uv_poll_t *poll, int status, int events)
 {
     struct conn *c = (struct conn *)poll;

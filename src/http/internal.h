@@ -102,6 +102,7 @@ struct http_server {
 void conn_open(struct http_listener *l, int fd, const char *peer);
 void conn_close(struct conn *c);
 void conn_gone(struct conn *c);
+void conn_read(struct conn *c);
 void conn_timeout(struct conn *c);
 void listeners_resume(struct http_server *s);
 void server_gone(struct http_server *s); /* its last handle is closed */

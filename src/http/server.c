@@ -365,6 +365,20 @@ void http_listener_free(struct http_listener *l)
     uv_close((uv_handle_t *)&l->poll, listener_freed);
 }
 
+/* A handler may close connections, or the listener: they stay until the loop's next turn. */
+void http_listener_read(struct http_listener *l)
+{
+    struct conn *now[64];
+    size_t n = 0;
+    if (!l || l->closed)
+        return;
+    LIST_EACH(&l->conns, struct conn, link, c)
+        if (n < sizeof(now) / sizeof(now[0]))
+            now[n++] = c;
+    for (size_t i = 0; i < n && !l->closed; i++)
+        conn_read(now[i]);
+}
+
 int http_listener_port(const struct http_listener *l)
 {
     return l->port;

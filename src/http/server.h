@@ -112,6 +112,9 @@ int http_listen(struct http_server *s, const struct http_listener_options *optio
 /* Closes the socket and the connections that came by it; on_gone is called for what is pending. */
 void http_listener_free(struct http_listener *l); /* accepts NULL */
 int http_listener_port(const struct http_listener *l);
+/* Reads now what has arrived on its connections: for whoever hears of a client's end elsewhere, and
+ * wants its last words first. Accepts NULL. */
+void http_listener_read(struct http_listener *l);
 
 /* The first of that name in any case; absent when there is none. */
 struct str http_header_get(const struct http_request *req, const char *name);

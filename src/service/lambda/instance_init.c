@@ -167,6 +167,8 @@ static void on_runtime_exit(struct environment *env, const struct environment_ex
 {
     (void)env;
     struct instance *in = user;
+    if (in->state == INSTANCE_BUSY) /* an answer may be there that has not been read */
+        http_listener_read(in->runtime_listener);
     instance_end_output(in);
     in->runtime_runs = in->runtime_asked = in->runtime_ready = false;
     in->poll = NULL;
