@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/watch.h"
+#include "build/image.h"
 #include "build/project.h"
 #include "cli/source.h"
 #include "cli/stacks.h"
@@ -216,6 +217,33 @@ static void forget_items(struct sync *s)
     s->n_items = 0;
 }
 
+static struct str image_uri(struct json *root, const struct json *resource)
+{
+    const struct json *p = json_get(resource, "Properties");
+    struct str type = json_get_str(p, "PackageType"), uri = json_get_str(p, "ImageUri");
+    if (!str_has(type))
+        type = json_get_str(json_get(json_get(root, "Globals"), "Function"), "PackageType");
+    if (!str_has(uri))
+        uri = json_get_str(json_get(p, "Code"), "ImageUri");
+    return str_is(type, "Image") && str_starts(uri, S("file://")) ? uri : (struct str){0};
+}
+
+/* Functions of images on disk: their file is their source. */
+static void add_images(struct sync *s)
+{
+    JSON_EACH(json_get(s->root, "Resources"), res) {
+        struct str uri = image_uri(s->root, res), wanted;
+        struct artifact *art = ARENA_NEW(s->arena, struct artifact);
+        *art = (struct artifact){.logical_id = res->key, .resource = res};
+        if (!uri.n || !is_chosen(s, art) || !image_uri_parse(s->arena, uri, &art->source, &wanted))
+            continue;
+        struct sync_item *item = &s->items[s->n_items++];
+        item->artifact = art;
+        item->image_uri = uri;
+        item->tree = -1;
+    }
+}
+
 /* The template, and what of it is code. The arena of the one before is gone with all it held. */
 static int read_project(struct sync *s)
 {
@@ -232,7 +260,8 @@ static int read_project(struct sync *s)
         return e;
     if (project_artifacts(s->arena, s->root, &options, &project) < 0)
         return verb_fail(s->run, "%.*s", STR(project.error));
-    s->items = ARENA_ARRAY(s->arena, struct sync_item, project.n_artifacts + 1);
+    const struct json *resources = json_get(s->root, "Resources");
+    s->items = ARENA_ARRAY(s->arena, struct sync_item, resources ? resources->n + 1 : 1);
     for (size_t i = 0; i < project.n_artifacts; i++) {
         if (!is_chosen(s, &project.artifacts[i]))
             continue;
@@ -240,6 +269,7 @@ static int read_project(struct sync *s)
         item->artifact = &project.artifacts[i];
         item->tree = -1;
     }
+    add_images(s);
     return 0;
 }
 
@@ -290,6 +320,8 @@ static int sync_all(struct sync *s)
     int64_t began_us = clock_now_us();
     for (size_t i = 0; i < s->n_items; i++) {
         struct sync_item *item = &s->items[i];
+        if (item->image_uri.n)
+            continue;
         item->arena = arena_new();
         item->built = artifact_sources(item->arena, item->artifact, &item->sources) == 0;
     }
@@ -433,8 +465,9 @@ static int check_options(struct verb_run *run, const struct sync_options *o)
     if (o->use_container)
         return verb_usage(run, "--use-container is not supported: nothing here needs docker");
     if (o->dependency_layer)
-        fprintf(stderr, "lamina: sync: there is no dependency layer: dependencies stay part of each "
-                        "function's package\n");
+        fprintf(stderr,
+                "lamina: sync: there is no dependency layer: dependencies stay part of each "
+                "function's package\n");
     if ((o->resource_ids.n || o->resources.n) && !o->code)
         return verb_usage(run, "--resource-id and --resource go with --code");
     if (o->skip_deploy && !o->watch)

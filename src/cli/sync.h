@@ -15,6 +15,7 @@ struct sync_options {
 /* One function or layer with local code. */
 struct sync_item {
     struct artifact *artifact;
+    struct str image_uri;   /* of a function of an image on disk: nothing is built */
     struct str physical_id; /* absent: the stack has it not */
     struct str sha256;      /* of the zip that was sent last, base64 */
     int tree;               /* of watch.h */

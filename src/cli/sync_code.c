@@ -200,6 +200,24 @@ static int send(struct sync *s, struct arena *a, struct sync_item *item, const c
     return 0;
 }
 
+/* The image is told anew: what its file has now. */
+static int send_image(struct sync *s, struct arena *a, struct sync_item *item)
+{
+    struct lambda_update_function_code_input in = {.function_name = item->physical_id,
+                                                   .image_uri = item->image_uri};
+    struct lambda_update_function_code_output *out;
+    struct aws_error err = {0};
+    int64_t began_ns = clock_mono_ns();
+    int r = call_patiently(s, a, &lambda_update_function_code_op, &in, (void **)&out, &err);
+    if (r == 0)
+        r = wait_live(s, a, item->physical_id, &err);
+    if (r < 0)
+        return sync_stopped ? 1 : target_fail(s->run, &err, str_c(a, item->artifact->logical_id));
+    item->sha256 = str_copy(s->arena, out->code_sha256);
+    print_live(s, a, item, began_ns);
+    return 0;
+}
+
 int sync_item_send(struct sync *s, struct sync_item *item)
 {
     auto_arena struct arena a;
@@ -212,6 +230,8 @@ int sync_item_send(struct sync *s, struct sync_item *item)
         return complain(s, item, "cannot be updated",
                         str_printf(&a, "the stack %.*s has no such resource; deploy it first",
                                    STR(s->stack_name)));
+    if (item->image_uri.n)
+        return send_image(s, &a, item);
     if (build(s, item, dir, &why) < 0)
         return complain(s, item, "cannot be built", why);
     char zip[] = "/tmp/lamina-sync-XXXXXX";

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 from cloud import LAMINA, RUNTIME, environ, unique
+from image import docker_save, layer, program
 
 TEMPLATE = """
 AWSTemplateFormatVersion: "2010-09-09"
@@ -226,3 +227,27 @@ def test_usage(cloud, project, args, says):
     args = args + ["--stack-name", "x"] if args else args
     r = cloud.lamina("sync", *args, cwd=str(project[0]), check=False)
     assert r.returncode == 2 and says in r.stderr
+
+
+def test_image_functions(cloud, tmp_path_factory, tmp_path):
+    """The image's file is the source of its function."""
+    run = program(tmp_path_factory.mktemp("program"))
+    docker_save(tmp_path / "image.tar", [layer({"run*": run, "v": "1"})], Cmd=["/run"])
+    (tmp_path / "template.yaml").write_text(
+        "Transform: AWS::Serverless-2016-10-31\n"
+        "Resources:\n"
+        "  Img:\n"
+        "    Type: AWS::Serverless::Function\n"
+        "    Properties: {PackageType: Image, ImageUri: image.tar, Timeout: 5}\n"
+    )
+    stack = unique("sync")
+    sync = Sync(cloud, tmp_path, "--stack-name", stack)
+    sync.line(stack + ": live ")
+    name = name_of(cloud, stack, "Img")
+    assert cloud.invoke(name, "cat:/v").payload == "1"
+    docker_save(tmp_path / "new.tar", [layer({"run*": run, "v": "2"})], Cmd=["/run"])
+    os.replace(str(tmp_path / "new.tar"), str(tmp_path / "image.tar"))
+    sync.line("Img: live ")
+    assert cloud.invoke(name, "cat:/v").payload == "2"
+    sync.stop()
+    cloud.cfn.delete_stack(StackName=stack)
