@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "sandbox/net.h"
@@ -106,29 +105,40 @@ static bool limit_memory(pid_t pid, const struct command_plan *plan)
     return l.data == SHED_KEEP || prlimit(pid, RLIMIT_DATA, &data, NULL) == 0;
 }
 
+/* Not from the heap: what init has inherited of it is shared until malloc() tidies up. */
+static struct {
+    char p[2 * MESSAGE_MAX];
+    size_t n;
+} letter;
+
+static bool letter_add(const void *p, size_t n)
+{
+    if (n > sizeof(letter.p) - letter.n)
+        return false;
+    memcpy(letter.p + letter.n, p, n);
+    letter.n += n;
+    return true;
+}
+
 static bool tell(int sock, const struct command_plan *plan)
 {
-    auto_buf struct buf b;
-    buf_init(&b, 2 * MESSAGE_MAX);
     uint32_t size = 0;
-    buf_add(&b, &size, sizeof(size));
-    buf_add(&b, plan->cwd, strlen(plan->cwd) + 1);
-    for (char **e = plan->envp; *e; e++)
-        buf_add(&b, *e, strlen(*e) + 1);
-    if (buf_failed(&b))
-        return false;
-    size = (uint32_t)(b.n - sizeof(size));
+    letter.n = 0;
+    bool fits = letter_add(&size, sizeof(size)) && letter_add(plan->cwd, strlen(plan->cwd) + 1);
+    for (char **e = plan->envp; fits && *e; e++)
+        fits = letter_add(*e, strlen(*e) + 1);
+    size = (uint32_t)(letter.n - sizeof(size));
     for (size_t i = 0; i < sizeof(size); i++)
-        b.p[i] = (char)(size >> (8 * i) & 0xff);
-    for (size_t done = 0; done < b.n;) {
-        ssize_t n = send(sock, b.p + done, b.n - done, MSG_NOSIGNAL);
+        letter.p[i] = (char)(size >> (8 * i) & 0xff);
+    for (size_t done = 0; fits && done < letter.n;) {
+        ssize_t n = send(sock, letter.p + done, letter.n - done, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return false;
         done += (size_t)n;
     }
-    return true;
+    return fits;
 }
 
 pid_t spare_feed(struct spare *s, const struct command_plan *plan)
