@@ -400,10 +400,20 @@ static void conn_input(struct conn *c)
         conn_watch(c, c->events & UV_WRITABLE);
 }
 
+/* To the end of what is there, be it the end of all. */
 void conn_read(struct conn *c)
 {
-    if (!c->closed && !c->peer_closed && !c->paused && !c->processing)
+    char byte;
+    for (int rounds = 0; rounds < 64; rounds++) {
+        if (c->closed || c->peer_closed || c->paused || c->processing)
+            return;
+        size_t before = c->in.n;
+        if (recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+            return;
         conn_input(c);
+        if (!c->closed && c->in.n == before && c->in.n >= READ_SIZE)
+            return; /* enough is waiting already */
+    }
 }
 
 static void conn_event(uv_poll_t *poll, int status, int events)
