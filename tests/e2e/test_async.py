@@ -392,3 +392,51 @@ def test_destinations_in_a_circle_are_ended(fast, role):
     wait_for(lambda: "%s is invoked in a loop" % one in fast.log_text())
     wait_for(lambda: len(lines(fast, one, "got")) >= 16 and len(lines(fast, other, "got")) >= 16)
     assert len(lines(fast, one, "got")) == len(lines(fast, other, "got")) == 16
+
+
+# ---- a full disk -----------------------------------------------------------------------------
+
+
+def invocations(cloud, name):
+    url = "%s/_lamina/lambda/inspect?region=%s&account=%s&function=%s"
+    with urllib.request.urlopen(url % (cloud.url, REGION, ACCOUNT, name)) as r:
+        return sum(v["invocations"] for v in json.loads(r.read())["versions"])
+
+
+def test_a_full_disk_carries_no_event_out_twice(tmp_path):
+    """What is over cannot be written down meanwhile, and is not begun again."""
+    import subprocess
+
+    from cloud import Cloud
+
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    r = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "none", str(disk)],
+                       stderr=subprocess.PIPE)
+    if r.returncode:
+        pytest.skip("may not mount: " + r.stderr.decode().strip())
+    try:
+        cloud = Cloud(data=disk / "data").start()
+        try:
+            fn = cloud.function("import time\ndef handler(e, c): time.sleep(0.3)")
+            for n in range(3):
+                send(cloud, fn, n)
+            with open(disk / "filler", "wb", buffering=0) as f:
+                with pytest.raises(OSError):
+                    while True:
+                        f.write(b"x" * 4096)
+            refused = 0
+            while invocations(cloud, fn) < 3 or refused < 3:
+                with pytest.raises(Exception):  # there is no room for this
+                    send(cloud, fn, "x" * 100_000)
+                refused += 1
+            wait_for(lambda: "what this turn wrote is lost" in cloud.log_text())
+            (disk / "filler").unlink()
+            send(cloud, fn, "again")
+            wait_for(lambda: invocations(cloud, fn) >= 4)
+            time.sleep(1.2)  # queues look again a second after a turn that was lost
+            assert invocations(cloud, fn) == 4
+        finally:
+            cloud.stop()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)

@@ -18,6 +18,7 @@
 #define AT_ONCE 50   /* of one function */
 #define PER_TURN 4   /* that one function begins before the next one has its turn */
 #define DELIVERIES 8 /* of an outcome, before it is given up */
+#define SETTLE_MS 20
 #define NEVER INT64_MAX
 
 /* The events of one function. */
@@ -26,8 +27,11 @@ struct line {
     struct arena arena;
     struct str account, region, name, id;
     struct map running; /* request ids */
-    int64_t count;      /* stored; -1: not counted yet */
-    int64_t next_ms;    /* when it is worth looking; NEVER: nothing waits */
+    /* Those that are over, until it is sure that the store has forgotten them: they are not begun
+     * again when a turn is taken back. Values are ticks. */
+    struct map finished;
+    int64_t count;   /* stored; -1: not counted yet */
+    int64_t next_ms; /* when it is worth looking; NEVER: nothing waits */
     int64_t back_off_ms;
     /* Everything up to here has been begun: what comes later is due later. */
     struct buf cursor;
@@ -40,6 +44,7 @@ struct event_queue {
     struct map lines; /* account/region/name */
     struct list order;
     double scale; /* of the waiting times */
+    uintptr_t tick;
 };
 
 struct attempt {
@@ -90,6 +95,7 @@ static struct line *line_get(struct event_queue *q, struct str account, struct s
     l->count = -1;
     l->next_ms = NEVER;
     map_init(&l->running);
+    map_init(&l->finished);
     buf_init(&l->cursor, 4096);
     map_put(&q->lines, l->id, l);
     list_append(&q->order, &l->link);
@@ -101,6 +107,7 @@ static void line_free(struct event_queue *q, struct line *l)
     list_remove(&l->link);
     map_remove(&q->lines, l->id);
     map_done(&l->running);
+    map_done(&l->finished);
     buf_done(&l->cursor);
     arena_done(&l->arena);
     free(l);
@@ -139,6 +146,7 @@ struct event_queue *event_queue_new(struct lambda_state *lambda)
 {
     struct event_queue *q = MEM_NEW(struct event_queue);
     q->lambda = lambda;
+    q->tick = 1;
     map_init(&q->lines);
     list_init(&q->order);
     q->scale = cloud_lambda(lambda->cloud)->time_scale;
@@ -165,10 +173,31 @@ void event_queue_free(struct event_queue *q)
     uv_close((uv_handle_t *)&q->timer, closed);
 }
 
+/* The store may have them again. */
+static void keep_finished(struct line *l)
+{
+    struct str id;
+    size_t pos = 0;
+    while (map_next(&l->finished, &pos, &id, NULL))
+        map_put(&l->finished, id, (void *)UINTPTR_MAX);
+}
+
+/* A turn that was over before the last tick has been committed. */
+static void forget_finished(const struct event_queue *q, struct line *l)
+{
+    struct str id;
+    void *tick;
+    size_t pos = 0;
+    while (map_next(&l->finished, &pos, &id, &tick))
+        if ((uintptr_t)tick != UINTPTR_MAX && (uintptr_t)tick + 2 <= q->tick)
+            map_remove(&l->finished, id);
+}
+
 void event_queue_reset(struct event_queue *q)
 {
     find_lines(q);
     LIST_EACH(&q->order, struct line, link, l) {
+        keep_finished(l);
         buf_clear(&l->cursor);
         l->count = -1;
         l->next_ms = clock_now_ms() + BACK_OFF_MIN_MS;
@@ -236,6 +265,7 @@ static void over(struct attempt *at)
 static void remove_event(struct attempt *at)
 {
     record_delete(at->call, at->key);
+    map_put(&at->line->finished, at->record.request_id, (void *)at->queue->tick);
     if (at->line->count > 0)
         at->line->count--;
     over(at);
@@ -477,9 +507,13 @@ static void serve(struct event_queue *q, struct line *l)
             l->next_ms = due;
             break;
         }
-        if (!map_find(&l->running, store_key_part(a, rows[0].key, 6)) &&
-            begin(q, l, rows[0].key) == RESTS)
+        struct str id = store_key_part(a, rows[0].key, 6);
+        if (map_find(&l->finished, id)) {
+            store_delete(q->lambda->store, rows[0].key);
+            map_put(&l->finished, id, (void *)q->tick);
+        } else if (!map_find(&l->running, id) && begin(q, l, rows[0].key) == RESTS) {
             break;
+        }
         buf_clear(&l->cursor);
         buf_add(&l->cursor, rows[0].key.p, rows[0].key.n);
         l->cursor_ms = due;
@@ -493,15 +527,19 @@ static void on_timer(uv_timer_t *timer)
 {
     struct event_queue *q = timer->data;
     int64_t now = clock_now_ms(), next = NEVER;
+    q->tick++;
     LIST_EACH(&q->order, struct line, link, l) {
+        forget_finished(q, l);
         if (l->next_ms <= now)
             serve(q, l);
         if (l->next_ms < next)
             next = l->next_ms;
     }
     LIST_EACH(&q->order, struct line, link, idle)
-        if (idle->next_ms == NEVER && idle->running.n == 0)
+        if (idle->next_ms == NEVER && idle->running.n == 0 && idle->finished.n == 0)
             line_free(q, idle);
+        else if (idle->finished.n > 0 && next > now + SETTLE_MS)
+            next = now + SETTLE_MS; /* until they are sure to be gone */
     if (next != NEVER)
         look_at(q, next);
 }
