@@ -107,7 +107,7 @@ def faulty():
     """A cloud for functions that go wrong."""
     from cloud import Cloud
 
-    cloud = Cloud().start()
+    cloud = Cloud(["--spares", "0"]).start()
     yield cloud
     if cloud.running():
         cloud.stop(within=5)
