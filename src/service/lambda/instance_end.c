@@ -327,14 +327,6 @@ void instance_runtime_exited(struct instance *in, const struct environment_exit 
         .why = SHUTDOWN_FAILURE,
         .lost = how->lost,
     };
-    if (in->state == INSTANCE_BUSY)
-        platform_emit(in, &(struct platform_event){
-                              .type = PLATFORM_FAULT,
-                              .text = str_printf(&in->work.arena,
-                                                 "RequestId: %.*s Process exited before completing "
-                                                 "request",
-                                                 STR(in->work.request_id)),
-                          });
     if (in->state == INSTANCE_INIT && in->init_error) {
         f.type = in->init_error_type;
         f.payload = in->init_error_body;

@@ -31,7 +31,7 @@ enum platform_event_type {
     PLATFORM_TELEMETRY_SUBSCRIPTION, /* name, state, items (its types) */
     PLATFORM_LOGS_SUBSCRIPTION,
     PLATFORM_LOGS_DROPPED, /* dropped_records, dropped_bytes, text: the reason */
-    PLATFORM_FAULT,        /* text: "RequestId: ... Process exited before completing request" */
+    PLATFORM_FAULT,        /* Logs API only; telemetry.c makes it of a RUNTIME_DONE that failed */
     /* For the timeline only. */
     PLATFORM_ENV_FROZEN,
     PLATFORM_ENV_THAWED,

@@ -132,7 +132,7 @@ static void ask(struct sender *s)
 /* Nobody listens yet, or any more: again after a while. */
 static void try_again(struct sender *s, int error)
 {
-    bool at_once = s->reused && !s->answer.n; /* it had closed what it did not need */
+    bool at_once = s->reused; /* it had closed what it did not need */
     hang_up(s);
     s->reused = false;
     buf_clear(&s->answer);
@@ -239,7 +239,7 @@ static void read_on(struct sender *s)
             continue;
         if (n < 0 && errno == EAGAIN)
             return;
-        if (n <= 0) {
+        if (n <= 0) { /* ended by a reset, perhaps: rather told twice than never */
             try_again(s, n < 0 ? -errno : -ECONNRESET);
             return;
         }
@@ -267,6 +267,13 @@ static void read_idle(struct sender *s)
     ssize_t n = recv(s->wire->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || (n > 0 && !s->to.tcp))
         hang_up(s);
+}
+
+static bool is_open(const struct wire *w)
+{
+    char byte;
+    ssize_t n = recv(w->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n < 0 && errno == EAGAIN;
 }
 
 /* ---- events ---- */
@@ -350,6 +357,8 @@ void sender_send(struct sender *s, struct buf *body)
     s->tries = 0;
     s->status = 0;
     buf_clear(&s->answer);
+    if (s->wire && !is_open(s->wire))
+        hang_up(s);
     s->reused = s->wire != NULL;
     if (s->wire)
         begin_writing(s);

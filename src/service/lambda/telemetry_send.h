@@ -4,8 +4,9 @@
  *                              ^                  |              |            |  done()
  *                              +--- RESTING <-- refused, reset  (a few times) +
  *
- * A connection is kept for the next batch. Nothing here waits; what has made no progress for
- * SEND_LIMIT_MS, or was refused too often, has failed. */
+ * A batch is delivered again when its subscriber ended before it answered: in a reset it may be
+ * told twice. A connection is kept for the next batch. Nothing here waits; what has made no
+ * progress for SEND_LIMIT_MS, or was refused too often, has failed. */
 #pragma once
 #include <uv.h>
 #include "base/buf.h"
