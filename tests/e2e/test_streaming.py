@@ -6,6 +6,7 @@ import binascii
 import hashlib
 import http.client
 import json
+import os
 import struct
 import time
 
@@ -295,7 +296,9 @@ def cpu(pid):
 def test_a_slow_reader(cloud):
     """The function is slowed down, not the daemon filled. Time is compressed: 100 MB would take 47
     seconds at 2 MB/s."""
-    own = Cloud(args=["--time-scale", "0.0001"]).start()
+    # A sanitizer keeps what was freed, to find late uses: not here.
+    sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
+    own = Cloud(args=["--time-scale", "0.0001"], env={"ASAN_OPTIONS": sanitizer}).start()
     try:
         name = streaming(own)
         pid, blocks = own.process.pid, 1600
@@ -313,7 +316,7 @@ def test_a_slow_reader(cloud):
         wanted = hashlib.sha256(bytes(range(256)) * 256 * blocks).digest()
         assert hashlib.sha256(first[1] + payload).digest() == wanted
         grown = memory_kb(pid, "VmHWM") - before
-        assert grown < 8 * 1024, "%d KB more for a stream of 100 MB" % grown
+        assert grown < 12 * 1024, "%d KB more for a stream of 100 MB" % grown
     finally:
         own.stop()
 
