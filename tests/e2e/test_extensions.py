@@ -421,6 +421,26 @@ def test_work_after_the_answer_is_billed_and_does_not_hold_up_the_client(cloud):
     assert r.log.index("slow got INVOKE \n") < r.log.index("REPORT")
 
 
+def test_an_update_does_not_cut_off_work_after_the_answer(cloud):
+    bucket = unique("ext")
+    cloud.s3.create_bucket(Bucket=bucket)
+    url = cloud.s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "go"})
+    name = function(
+        cloud, {"slow": WAITING}, Timeout=30, Environment={"Variables": {"WAIT_FOR": url}}
+    )
+    assert cloud.invoke(name, tail=False).error is None
+    cloud.lambda_.update_function_configuration(FunctionName=name, Description="new")
+    cloud.lambda_.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=SOON)
+    assert [l for l in cloud.log_events(name) if l.startswith("REPORT")] == []
+    cloud.s3.put_object(Bucket=bucket, Key="go", Body=b"")
+    log = cloud.log_events(name, until="slow got SHUTDOWN spindown")
+    assert [l.split()[0] for l in log if l.startswith(("END", "REPORT", "slow got S"))] == [
+        "END", "REPORT", "slow"
+    ]
+    assert "Status" not in next(l for l in log if l.startswith("REPORT"))
+    eventually(lambda: not processes(cloud, name))
+
+
 def test_an_extension_that_hangs_after_the_answer_ends_with_the_time_limit(cloud):
     source = PLAIN.replace("    note(name, \"event\", event)", "    note(name, 'event', event)\n"
                            "    time.sleep(100 if event['eventType'] == 'INVOKE' else 0)")
@@ -482,11 +502,31 @@ def test_the_runtime_is_asked_to_end_when_there_are_extensions(cloud):
     ]
 
 
+@pytest.mark.parametrize("internal", [True, False])
+def test_the_runtime_alone_is_killed_at_once(cloud, internal):
+    # A thread of it that is an extension gives it half a second instead.
+    source = COMMON.split("\n", 1)[1] + (
+        "import threading\n"
+        "if %r:\n"
+        "    api.register('inside')\n"
+        "    threading.Thread(target=api.next, daemon=True).start()\n"
+        "def on_term(*_):\n"
+        "    note('runtime', 'terminated')\n"
+        "    time.sleep(100)\n"
+        "signal.signal(signal.SIGTERM, on_term)\n" % internal
+    ) + NOTES
+    name = cloud.function(source, Timeout=1)
+    assert cloud.invoke(name, 30).payload["errorType"] == "Sandbox.Timedout"
+    eventually(lambda: not processes(cloud, name))
+    order = [n[1] for n in cloud.invoke(name).payload if n[0] == "runtime"]
+    assert order == (["started", "terminated", "started"] if internal else ["started"] * 2)
+
+
 def test_one_that_does_not_end_is_killed_after_two_seconds(new_cloud):
     hangs = PLAIN.replace("sys.exit(0)", "time.sleep(1000)").replace(
         'note(name, "started")', "signal.signal(signal.SIGTERM, signal.SIG_IGN)")
     deaf = COMMON + "api.register(name, 'INVOKE')\nwhile True:\n    api.next()\n"
-    cloud = new_cloud()
+    cloud = new_cloud("--spares", "0")  # whose processes show what they were started with
     name = function(cloud, {"hangs": hangs, "deaf": deaf})
     cloud.invoke(name)
     assert len(processes(cloud, name)) == 3

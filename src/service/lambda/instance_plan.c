@@ -126,9 +126,8 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
         extensions_look(&in->extensions, a, layers, n_layers, "extensions");
     struct sandbox_plan plan = {
         .argv = image ? command.argv : wrapped(a, t, command.argv),
-        .envp =
-            variables_make(a, t, &credentials, in->stream, S("http://" SANDBOX_ADDRESS ":4566"),
-                           in->init_type == INIT_PROVISIONED),
+        .envp = variables_make(a, t, &credentials, in->stream, S("http://" SANDBOX_ADDRESS ":4566"),
+                               in->init_type == INIT_PROVISIONED),
         .cwd = image ? image_working_dir(a, t) : NULL,
         .root_dir = image ? task : NULL,
         .task_dir = image ? NULL : task,
