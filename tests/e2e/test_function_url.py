@@ -12,7 +12,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from cloud import ACCOUNT, ID, REGION, error_of
+from cloud import ACCOUNT, ID, REGION, RUNTIME, SOON, error_of, unique
 
 ECHO = "def handler(event, context):\n    return event\n"
 # Returns what the request's body says.
@@ -419,8 +419,9 @@ def test_cors(cloud):
     }
     assert leave(ask(cloud, url, Origin="https://evil.example")) == {}
     # Without rules the function's own headers stand, and preflights are its business.
-    cloud.lambda_.update_function_url_config(FunctionName=name, Cors={})
-    name, url = public(cloud, source)
+    changed = cloud.lambda_.update_function_url_config(FunctionName=name, Cors={})
+    assert "Cors" not in changed
+    assert leave(ask(cloud, url)) == {"access-control-allow-origin": "https://own.example"}
     r = ask(cloud, url, "OPTIONS", Origin="https://x.example", Access_Control_Request_Method="PUT")
     assert r.body == b"/" and leave(r) == {"access-control-allow-origin": "https://own.example"}
 
@@ -525,3 +526,68 @@ def test_unknown_mode(cloud):
         "1 validation error detected: Value 'UNKNOWN' at 'invokeMode' failed to satisfy "
         "constraint: Member must satisfy enum value set: [RESPONSE_STREAM, BUFFERED]"
     )
+
+
+def test_stack(cloud):
+    """AWS::Lambda::Url and its permissions: made, changed in place, removed."""
+    function = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Runtime": RUNTIME,
+            "Handler": "index.handler",
+            "Role": cloud.lambda_role(),
+            "Code": {"ZipFile": "def handler(e, c):\n    return e['rawPath']\n"},
+        },
+    }
+    url = {"Type": "AWS::Lambda::Url", "Properties": {"TargetFunctionArn": {"Ref": "F"}}}
+    permission = {"Principal": "*", "FunctionName": {"Ref": "F"}}
+    template = {
+        "Resources": {
+            "F": function,
+            "U": url,
+            "P": {
+                "Type": "AWS::Lambda::Permission",
+                "Properties": dict(
+                    permission, Action="lambda:InvokeFunctionUrl", FunctionUrlAuthType="NONE"
+                ),
+            },
+            "Q": {
+                "Type": "AWS::Lambda::Permission",
+                "Properties": dict(
+                    permission, Action="lambda:InvokeFunction", InvokedViaFunctionUrl=True
+                ),
+            },
+        },
+        "Outputs": {
+            "Url": {"Value": {"Fn::GetAtt": ["U", "FunctionUrl"]}},
+            "Arn": {"Value": {"Fn::GetAtt": ["U", "FunctionArn"]}},
+            "Ref": {"Value": {"Ref": "U"}},
+        },
+    }
+    name = unique("stack")
+    url["Properties"].update(AuthType="NONE", Cors={"AllowOrigins": ["https://a.example"]})
+    cloud.cfn.create_stack(StackName=name, TemplateBody=json.dumps(template))
+    cloud.cfn.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig=SOON)
+
+    def outputs():
+        stack = cloud.cfn.describe_stacks(StackName=name)["Stacks"][0]
+        return {o["OutputKey"]: o["OutputValue"] for o in stack["Outputs"]}
+
+    made = outputs()
+    assert made["Ref"] == made["Arn"]
+    r = ask(cloud, made["Url"], path="/x", Origin="https://a.example")
+    assert (r.body, r.headers["Access-Control-Allow-Origin"]) == (b"/x", "https://a.example")
+
+    del url["Properties"]["Cors"]
+    url["Properties"]["InvokeMode"] = "RESPONSE_STREAM"
+    cloud.cfn.update_stack(StackName=name, TemplateBody=json.dumps(template))
+    cloud.cfn.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig=SOON)
+    assert outputs() == made
+    r = ask(cloud, made["Url"], path="/x", Origin="https://a.example")
+    assert r.body == b'"/x"' and "Access-Control-Allow-Origin" not in r.headers
+
+    function_name = made["Arn"].split(":")[6]
+    cloud.cfn.delete_stack(StackName=name)
+    cloud.cfn.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig=SOON)
+    assert error_of(cloud.lambda_.get_function, FunctionName=function_name)[0] == 404
+    assert ask(cloud, made["Url"]).body == b'{"Message":null}'

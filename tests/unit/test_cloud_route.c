@@ -132,12 +132,37 @@ static void strangers_are_refused(void **state)
     }
 }
 
+static void function_urls(void **state)
+{
+    static const struct {
+        const char *host, *path, *id, *rest; /* id NULL: none */
+    } rows[] = {
+        {"abc.lambda-url.us-east-1.localhost:4566", "/x", "abc", "/x"},
+        {"abc.Lambda-URL.us-east-1.localhost", "/_lamina/health", "abc", "/_lamina/health"},
+        {"127.0.0.1:4566", "/_lamina/url/abc", "abc", "/"},
+        {"127.0.0.1:4566", "/_lamina/url/abc/x/y", "abc", "/x/y"},
+        {"127.0.0.1:4566", "/_lamina/url/", NULL, NULL},
+        {"127.0.0.1:4566", "/_lamina/urls/abc", NULL, NULL},
+        {"lambda-url.us-east-1.localhost", "/", NULL, NULL},
+        {".lambda-url.us-east-1.localhost", "/", NULL, NULL},
+        {"bucket.s3.localhost", "/", NULL, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct str id = {0}, rest = {0};
+        bool found = route_url(str_from(rows[i].host), str_from(rows[i].path), &id, &rest);
+        if (found != (rows[i].id != NULL) ||
+            (found && (!str_is(id, rows[i].id) || !str_is(rest, rows[i].rest))))
+            fail_msg("%s %s: %.*s %.*s", rows[i].host, rows[i].path, STR(id), STR(rest));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(services_are_found),
         cmocka_unit_test(buckets_in_hosts),
         cmocka_unit_test(strangers_are_refused),
+        cmocka_unit_test(function_urls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -176,6 +176,13 @@ static int get_url(struct call *call, const struct lambda_get_function_url_confi
     return 0;
 }
 
+/* Cors: {} takes the rules away. */
+static bool has_rules(const struct lambda_cors *c)
+{
+    return c->allow_credentials.has || c->max_age.has || c->allow_headers.n || c->allow_methods.n ||
+           c->allow_origins.n || c->expose_headers.n;
+}
+
 static int update_url(struct call *call, const struct lambda_update_function_url_config_input *in,
                       struct lambda_update_function_url_config_output *out)
 {
@@ -188,7 +195,7 @@ static int update_url(struct call *call, const struct lambda_update_function_url
     if (in->auth_type.n)
         c->auth_type = in->auth_type;
     if (in->cors)
-        c->cors = in->cors;
+        c->cors = has_rules(in->cors) ? in->cors : NULL;
     if (in->invoke_mode.n)
         c->invoke_mode = in->invoke_mode;
     c->last_modified_time = clock_iso8601(call->arena, call->now_ms);
