@@ -193,6 +193,17 @@ static void forget_finished(const struct event_queue *q, struct line *l)
             map_remove(&l->finished, id);
 }
 
+/* All of the queue has been looked through: whatever was still there is being deleted again. */
+static void settle_finished(const struct event_queue *q, struct line *l)
+{
+    struct str id;
+    void *tick;
+    size_t pos = 0;
+    while (map_next(&l->finished, &pos, &id, &tick))
+        if ((uintptr_t)tick == UINTPTR_MAX)
+            map_put(&l->finished, id, (void *)q->tick);
+}
+
 void event_queue_reset(struct event_queue *q)
 {
     find_lines(q);
@@ -499,11 +510,14 @@ static void serve(struct event_queue *q, struct line *l)
             l->next_ms = now + BACK_OFF_MIN_MS;
             break;
         }
-        if (n == 0)
+        if (n == 0) {
+            settle_finished(q, l);
             break;
+        }
         int64_t due = 0;
         store_ordered_parse(store_key_part(a, rows[0].key, 5), &due);
         if (due > now) {
+            settle_finished(q, l);
             l->next_ms = due;
             break;
         }
