@@ -156,16 +156,23 @@ def layer(cloud):
 
 @pytest.fixture
 def tapped(cloud, layer):
+    made = []
+
     def make(tap, **options):
         options.setdefault("Timeout", 15)
-        return cloud.function(
-            SOURCE,
-            Layers=[layer],
-            Environment={"Variables": {"TAP": json.dumps(tap)}},
-            **options,
+        made.append(
+            cloud.function(
+                SOURCE,
+                Layers=[layer],
+                Environment={"Variables": {"TAP": json.dumps(tap)}},
+                **options,
+            )
         )
+        return made[-1]
 
-    return make
+    yield make
+    for name in made:  # their environments end one after the other, not all with the cloud
+        cloud.lambda_.delete_function(FunctionName=name)
 
 
 def once(events):
