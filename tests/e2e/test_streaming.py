@@ -317,6 +317,11 @@ def test_a_slow_reader(cloud):
         assert hashlib.sha256(first[1] + payload).digest() == wanted
         grown = memory_kb(pid, "VmHWM") - before
         assert grown < 12 * 1024, "%d KB more for a stream of 100 MB" % grown
+        # No stream is longer than 200 MB.
+        payload, complete = Stream(own, name, {"blocks": 3201}).rest()
+        assert len(payload) == 200 * 1024 * 1024
+        assert json.loads(complete["ErrorDetails"])["errorType"] == "Function.ResponseSizeTooLarge"
+        assert own.invoke(name, {"plain": 1}).payload == 1
     finally:
         own.stop()
 
