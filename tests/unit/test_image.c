@@ -52,8 +52,8 @@ static void header(const char *name, char type, unsigned mode, size_t size, cons
     char h[512] = {0};
     unsigned sum = 0;
     snprintf(h, 100, "%s", name);
-    snprintf(h + 100, 8, "%07o", mode);
-    snprintf(h + 124, 12, "%011zo", size);
+    snprintf(h + 100, 8, "%07o", mode & 07777);
+    snprintf(h + 124, 12, "%011o", (unsigned)size);
     memset(h + 148, ' ', 8);
     h[156] = type;
     snprintf(h + 157, 100, "%s", target);
@@ -63,7 +63,7 @@ static void header(const char *name, char type, unsigned mode, size_t size, cons
            8);
     for (size_t i = 0; i < sizeof(h); i++)
         sum += (unsigned char)h[i];
-    snprintf(h + 148, 8, "%06o", sum);
+    snprintf(h + 148, 8, "%06o", sum & 0777777);
     buf_add(&tar, h, sizeof(h));
 }
 
