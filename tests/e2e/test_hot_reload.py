@@ -121,6 +121,23 @@ def test_read_only_inside(mounted):
     assert sorted(os.listdir(str(source))) == ["app.py"]
 
 
+def test_too_deep_to_watch(new_cloud, tmp_path):
+    """What cannot be watched is not taken for unchanged."""
+    source = tmp_path / "source"
+    deep = source / "/".join("d" * 70)
+    deep.mkdir(parents=True)
+    (deep / "value").write_text("1")
+    path = "/var/task" + str(deep / "value")[len(str(source)):]
+    (source / "app.py").write_text("v = open(%r).read()\ndef handler(e, c):\n    return v\n" % path)
+    name = unique("fn")
+    cloud = new_cloud("--mount", "%s=%s" % (name, source))
+    cloud.function(ANSWER % "package", name=name)
+    assert "deeper ones, than can be watched" in cloud.log_text()
+    for value in "123":
+        (deep / "value").write_text(value)
+        assert cloud.invoke(name).payload == value
+
+
 def test_logical_id_of_a_stack(mounted, tmp_path):
     cloud, name, source = mounted
     (tmp_path / "empty").mkdir()

@@ -106,10 +106,11 @@ static void watch_one(struct mounts *m, struct mount *mount)
                  "environment",
                  mount->dir, strerror(-r), STR(mount->what.function));
     else if (watch_is_blind(m->watch, mount->tree))
-        log_warn("lambda: %s has more folders than the system lets us watch: each invocation of "
-                 "%.*s starts a new environment; /proc/sys/fs/inotify/max_user_watches raises the "
-                 "limit",
-                 mount->dir, STR(mount->what.function));
+        log_warn(
+            "lambda: %s has more folders, or deeper ones, than can be watched: each invocation of "
+            "%.*s starts a new environment; /proc/sys/fs/inotify/max_user_watches raises the "
+            "limit",
+            mount->dir, STR(mount->what.function));
 }
 
 struct mounts *mounts_new(struct lambda_state *lambda)
