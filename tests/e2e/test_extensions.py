@@ -249,7 +249,8 @@ def refused(kind, message, status=403):
 
 
 def test_what_the_api_refuses(cloud):
-    name = function(cloud, {"teller": TELLER}, Timeout=10)
+    # While one has not registered the runtime is not started, and registration stays open.
+    name = function(cloud, {"gate": "#!/bin/sh\nsleep 1000\n", "teller": TELLER}, Timeout=10)
     r = cloud.invoke(name)
     assert (r.error, r.payload) == (
         "Unhandled",
@@ -444,11 +445,11 @@ def test_an_update_does_not_cut_off_work_after_the_answer(cloud):
 def test_an_extension_that_hangs_after_the_answer_ends_with_the_time_limit(cloud):
     source = PLAIN.replace("    note(name, \"event\", event)", "    note(name, 'event', event)\n"
                            "    time.sleep(100 if event['eventType'] == 'INVOKE' else 0)")
-    name = function(cloud, {"hangs": source, "good": PLAIN}, Timeout=1)
+    name = function(cloud, {"hangs": source, "good": PLAIN}, Timeout=2)
     r = cloud.invoke(name)
     assert r.error is None  # the answer was there
     assert re.search(r"\tStatus: timeout\n$", r.log), r.log
-    assert r.report["Duration"] == 1000
+    assert r.report["Duration"] == 2000
     # It is killed; the next invocation starts everything anew, with the same /tmp.
     eventually(lambda: not processes(cloud, name))
     notes = cloud.invoke(name).payload
@@ -459,7 +460,7 @@ def test_an_extension_that_hangs_after_the_answer_ends_with_the_time_limit(cloud
 
 
 def test_a_timeout_of_the_function_tells_extensions(cloud):
-    name = function(cloud, {"good": PLAIN}, Timeout=1)
+    name = function(cloud, {"good": PLAIN}, Timeout=2)
     assert cloud.invoke(name, 30).payload["errorType"] == "Sandbox.Timedout"
     r = cloud.invoke(name)
     told = [e for e in events_of(r.payload, "good") if e["eventType"] == "SHUTDOWN"]
@@ -491,7 +492,7 @@ def test_the_runtime_is_asked_to_end_when_there_are_extensions(cloud):
         "        time.sleep(100)\n"
         "    return plain(event, context)\n"
     )
-    name = function(cloud, {"good": PLAIN}, source, Timeout=1)
+    name = function(cloud, {"good": PLAIN}, source, Timeout=2)
     for mode in ("good", "bad"):
         assert cloud.invoke(name, mode).payload["errorType"] == "Sandbox.Timedout"
     notes = cloud.invoke(name).payload
@@ -515,7 +516,7 @@ def test_the_runtime_alone_is_killed_at_once(cloud, internal):
         "    time.sleep(100)\n"
         "signal.signal(signal.SIGTERM, on_term)\n" % internal
     ) + NOTES
-    name = cloud.function(source, Timeout=1)
+    name = cloud.function(source, Timeout=2)
     assert cloud.invoke(name, 30).payload["errorType"] == "Sandbox.Timedout"
     eventually(lambda: not processes(cloud, name))
     order = [n[1] for n in cloud.invoke(name).payload if n[0] == "runtime"]

@@ -152,7 +152,8 @@ static bool has_extensions(const struct instance *in)
 
 void instance_retire(struct instance *in, enum shutdown_reason why)
 {
-    in->group = NULL; /* the pool has forgotten it */
+    in->group = NULL;       /* the pool has forgotten it */
+    list_remove(&in->link); /* it may come a second time, when its work is over */
     switch (in->state) {
     case INSTANCE_ANSWERED: /* what it does after its answer is still its right, and is reported */
         in->retire = true;
