@@ -64,7 +64,7 @@ def test_what_an_environment_does(cloud):
     assert [e["kind"] for e in env["events"]][2] == "frozen"
     assert events[1]["requestId"] == first.id
     assert events[1]["durationMs"] == pytest.approx(first.report["Duration"], abs=0.006)
-    assert events[1]["billedMs"] == first.report["Billed Duration"]
+    assert abs(events[1]["billedMs"] - first.report["Billed Duration"]) <= 1
     assert events[0]["durationMs"] == pytest.approx(first.report["Init Duration"], abs=0.006)
     starts = [e["startMs"] for e in env["events"]]
     assert starts == sorted(starts) and env["startedMs"] <= starts[0]
