@@ -46,6 +46,19 @@ static int one_function(struct arena *a, struct str template_path, const struct 
     return -EINVAL;
 }
 
+struct str project_disk_image(struct json *root)
+{
+    JSON_EACH(json_get(root, "Resources"), res) {
+        const struct json *properties = json_get(res, "Properties");
+        struct str uri = json_get_str(properties, "ImageUri");
+        if (!str_has(uri))
+            uri = json_get_str(json_get(properties, "Code"), "ImageUri");
+        if (str_starts(uri, S("file://")))
+            return res->key;
+    }
+    return (struct str){0};
+}
+
 int project_images(struct arena *a, struct json *root, struct str template_path, struct str *why)
 {
     int r = 0;

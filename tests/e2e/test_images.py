@@ -5,7 +5,7 @@ import os
 import tarfile
 
 import pytest
-from cloud import SOON, error_of, unique, zipped
+from cloud import SOON, error_of, lamina, unique, zipped
 from image import Layout, docker_save, entry, layer, program, sha
 
 
@@ -427,3 +427,19 @@ Resources:
     r = cloud.lamina("build", cwd=str(tmp_path), check=False)
     assert r.returncode == 1
     assert "Dockerfile" in r.stderr and "Sam" in r.stderr and "ImageUri" in r.stderr
+
+
+def test_files_do_not_go_to_aws(cloud, tmp_path):
+    (tmp_path / "image.tar").write_bytes(b"")
+    (tmp_path / "template.yaml").write_text(
+        "Transform: AWS::Serverless-2016-10-31\n"
+        "Resources:\n"
+        "  Img:\n"
+        "    Type: AWS::Serverless::Function\n"
+        "    Properties: {PackageType: Image, ImageUri: image.tar}\n"
+    )
+    r = cloud.lamina("package", cwd=str(tmp_path))
+    assert "file://%s/image.tar" % tmp_path in r.stdout
+    # Nothing is sent: the check comes before the first call.
+    r = lamina("package", "--target", "aws", "--resolve-s3", cwd=str(tmp_path), check=False)
+    assert r.returncode == 1 and "push it to Amazon ECR" in r.stderr
