@@ -3,14 +3,14 @@
 #include "service/lambda/variables.h"
 #include "sandbox/sandbox.h"
 
-struct list {
+struct variables {
     struct arena *a;
     struct str *names;
     const char **texts;
     size_t n;
 };
 
-static void put(struct list *l, struct str name, struct str value)
+static void put(struct variables *l, struct str name, struct str value)
 {
     const char *text = str_printf(l->a, "%.*s=%.*s", STR(name), STR(value)).p;
     for (size_t i = 0; i < l->n; i++) {
@@ -34,7 +34,7 @@ static bool is_node(const struct target *t)
 }
 
 /* An image brings its own; docker's PATH where it has none. */
-static void put_image(struct list *l, const struct target *t, struct str endpoint)
+static void put_image(struct variables *l, const struct target *t, struct str endpoint)
 {
     put(l, S("PATH"), S("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
     put(l, S("AWS_XRAY_CONTEXT_MISSING"), S("LOG_ERROR"));
@@ -48,7 +48,7 @@ static void put_image(struct list *l, const struct target *t, struct str endpoin
     }
 }
 
-static void put_changeable(struct list *l, const struct target *t, struct str endpoint)
+static void put_changeable(struct variables *l, const struct target *t, struct str endpoint)
 {
     if (t->record.image) {
         put_image(l, t, endpoint);
