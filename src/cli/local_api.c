@@ -58,6 +58,27 @@ static struct route *add(struct api *api, enum route_kind kind, struct str logic
     return r;
 }
 
+/* What API Gateway would do and this does not is said, not passed over. */
+static void tell_unsupported(const struct api *api, struct str where, const struct json *settings)
+{
+    static const char *const names[] = {"Auth", "CorsConfiguration", "Cors"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (json_get(settings, names[i]))
+            fprintf(stderr, "lamina: local: %.*s: %.*s: %s is not applied by start-api\n",
+                    STR(api->l->template_path), STR(where), names[i]);
+}
+
+static void tell_all_unsupported(const struct api *api)
+{
+    const struct json *globals = json_get(api->l->root, "Globals");
+    tell_unsupported(api, S("Globals.HttpApi"), json_get(globals, "HttpApi"));
+    tell_unsupported(api, S("Globals.Api"), json_get(globals, "Api"));
+    JSON_EACH(json_get(api->l->root, "Resources"), r)
+        if (str_is(json_get_str(r, "Type"), "AWS::Serverless::HttpApi") ||
+            str_is(json_get_str(r, "Type"), "AWS::Serverless::Api"))
+            tell_unsupported(api, r->key, json_get(r, "Properties"));
+}
+
 /* False: a message has been printed. */
 static bool add_event(struct api *api, struct str logical_id, const struct json *event)
 {
@@ -72,6 +93,8 @@ static bool add_event(struct api *api, struct str logical_id, const struct json 
                   STR(api->l->template_path), STR(event->key), STR(logical_id));
         return false;
     }
+    tell_unsupported(api, str_printf(api->l->arena, "%.*s.%.*s", STR(logical_id), STR(event->key)),
+                     p);
     bool old = str_is(json_get_str(p, "PayloadFormatVersion"), "1.0");
     struct route *r = add(api, http && !old ? ROUTE_HTTP : ROUTE_REST, logical_id);
     if (path)
@@ -395,6 +418,7 @@ static void ready(struct local *l)
 {
     struct api *api = ARENA_NEW(l->arena, struct api);
     api->l = l;
+    tell_all_unsupported(api);
     if (!add_events(api)) {
         local_leave(l, 1);
         return;

@@ -144,6 +144,7 @@ def test_routes(tmp_path):
         assert ask(port, "GET", "/items/1", Host="evil.example")[0] == 403
     assert process.returncode == 0
     assert "asked\n" in process.err and "Items failed: " in process.err
+    assert "Globals.HttpApi: CorsConfiguration is not applied by start-api\n" in process.err
     assert process.out == ""
 
 
