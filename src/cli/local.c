@@ -219,6 +219,7 @@ static void deployed(uv_process_t *process, int64_t status, int signal_number)
     struct local *l = process->data;
     l->deploying = false;
     uv_close((uv_handle_t *)process, NULL);
+    fs_remove_tree(l->scratch.p); /* now: a command that is killed later leaves nothing */
     if (l->daemon.leaving)
         return;
     if (status != 0 || signal_number != 0) {

@@ -155,10 +155,11 @@ def test_built_code_comes_first(project):
 @pytest.fixture
 def serving(project):
     port = free_port()
+    (project / "tmp").mkdir()
     process = subprocess.Popen(
         [LAMINA, "local", "start-lambda", "--port", str(port)],
         cwd=str(project),
-        env=environ(AWS_ENDPOINT_URL="http://127.0.0.1:9"),
+        env=environ(AWS_ENDPOINT_URL="http://127.0.0.1:9", TMPDIR=str(project / "tmp")),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         universal_newlines=True,
@@ -209,7 +210,7 @@ def test_start_lambda(serving, project):
     assert json.loads(client.invoke(FunctionName="One")["Payload"].read()) == "saved"
 
 
-def test_ctrl_c_leaves_nothing(serving):
+def test_ctrl_c_leaves_nothing(serving, project):
     process, url = serving
     request = urllib.request.Request(
         url + "/2015-03-31/functions/One/invocations", data=b"{}", method="POST"
@@ -220,6 +221,7 @@ def test_ctrl_c_leaves_nothing(serving):
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 0
     assert not wait_gone(family)
+    assert os.listdir(str(project / "tmp")) == []
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(request, timeout=5)
 
