@@ -37,17 +37,23 @@ while True:
             ask("POST", BASE + "restore/error", "{}")[0],
             ask("GET", "/2021-04-23/credentials")[0],
             ask("POST", BASE + "invocation//response", "1")[0],
+            ask("POST", BASE + "invocation/response", "1")[0],
             ask("GET", BASE + "invocation/next")[0],
         ]
         said.append(ask("POST", mine + "/response", "7")[0])
         said.append(ask("POST", mine + "/response", "8")[0])
     elif event == "odd":
         said = [ask("POST", mine + "/response", "1", Lambda_Runtime_Function_Response_Mode="odd")[0]]
-    elif event == "cut":
+    elif event in ("cut", "chunks", "nonsense"):
         other = http.client.HTTPConnection(host)
         other.putrequest("POST", mine + "/response")
-        other.putheader("Content-Length", "100")
-        other.endheaders(b"half")
+        if event == "cut":
+            other.putheader("Content-Length", "100")
+        else:
+            other.putheader("Transfer-Encoding", "chunked")
+        other.endheaders({"cut": b"half", "chunks": b"5\\r\\nab", "nonsense": b"zz\\r\\n"}[event])
+        if event == "nonsense":
+            said = [other.getresponse().status]
         other.close()
     elif isinstance(event, dict):
         said = [ask("POST", mine + "/error", event["body"], Content_Type="application/vnd.aws.lambda.error.cause+json",
@@ -86,10 +92,12 @@ def test_runtime_api(cloud):
     )
     assert said[6] == said[7] == said[8] == [405, ""]
     # What is for SnapStart only is not there.
-    assert said[9] == said[10] == said[11] == said[12] == [404, "404 page not found\n"]
-    assert said[13] == [200, '"wrong"']  # asked again, the same event
-    assert said[14] == OK
-    assert (said[15][0], json.loads(said[15][1])["errorType"]) == (403, "InvalidStateTransition")
+    assert said[9] == said[10] == said[11] == [404, "404 page not found\n"]
+    assert said[12] == refused(400, "InvalidRequestID", "Invalid request ID")
+    assert said[13] == [404, "404 page not found\n"]
+    assert said[14] == [200, '"wrong"']  # asked again, the same event
+    assert said[15] == OK
+    assert (said[16][0], json.loads(said[16][1])["errorType"]) == (403, "InvalidStateTransition")
 
     r = cloud.invoke(name, "odd")
     assert (r.error, r.payload["errorType"]) == ("Unhandled", "Runtime.InvalidResponseModeHeader")
@@ -98,9 +106,10 @@ def test_runtime_api(cloud):
         refused(400, "InvalidFunctionResponseMode", "Invalid function response mode")
     ]
 
-    r = cloud.invoke(name, "cut")
-    assert (r.error, r.payload["errorType"]) == ("Unhandled", "Runtime.TruncatedResponse")
-    assert cloud.invoke(name, "tell").payload == []
+    for event, said in (("cut", []), ("chunks", []), ("nonsense", [400])):
+        r = cloud.invoke(name, event)
+        assert (r.error, r.payload["errorType"]) == ("Unhandled", "Runtime.TruncatedResponse")
+        assert cloud.invoke(name, "tell").payload == said
 
     body = {"errorMessage": "m", "errorType": "T", "stackTrace": ["a"], "errorCause": {"paths": []}}
     r = cloud.invoke(name, {"body": json.dumps(body)})

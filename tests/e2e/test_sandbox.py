@@ -456,29 +456,24 @@ def test_nonsense_at_the_runtime_api(cloud, inside):
         r"""
 import socket
 result = []
-def say(data, half=False):
+def say(data):
     with socket.create_connection(("169.254.100.1", 9001), timeout=5) as s:
         s.sendall(data)
-        if half:
-            s.shutdown(1)
         answer = s.recv(100).decode()
         result.append(answer.split(" ")[1] if answer else "")
-def post(path, headers, body=b"", half=False):
-    say(b"POST /2018-06-01/runtime/" + path + b" HTTP/1.1\r\nHost: a\r\n" + headers + b"\r\n\r\n" + body, half)
+def post(path, headers, body=b""):
+    say(b"POST /2018-06-01/runtime/" + path + b" HTTP/1.1\r\nHost: a\r\n" + headers + b"\r\n\r\n" + body)
 own = b"invocation/" + context.aws_request_id.encode()
 post(b"invocation/wrong/response", b"Content-Length: 2", b"{}")
 post(b"invocation//response", b"Content-Length: 2", b"{}")
 post(b"invocation/" + b"x" * 100000 + b"/error", b"Content-Length: 2", b"{}")
 post(own + b"/nothing", b"Content-Length: 2", b"{}")
-post(own + b"/response", b"Content-Length: 20000", b"{}", half=True)
-post(own + b"/response", b"Transfer-Encoding: chunked", b"5\r\nab", half=True)
-post(own + b"/response", b"Transfer-Encoding: chunked", b"zz\r\n")
 post(own + b"/response", b"Content-Length: 2\r\nContent-Length: 3", b"{}")
 post(b"init/error", b"Content-Length: 2", b"{}")
 say(b"\x16\x03\x01")
 """
     )
-    assert answers == ["400", "400", "400", "404", "", "", "400", "400", "403", "400"]
+    assert answers == ["400", "400", "400", "404", "400", "403", "400"]
 
 
 def test_what_is_left_behind_stands_still(cloud, inside):

@@ -270,7 +270,7 @@ static void init_error(struct instance *in, struct http_request *req)
 static void invocation(struct instance *in, struct http_request *req, struct str path)
 {
     struct str id, what;
-    if (!str_cut(path, '/', &id, &what) || !id.n)
+    if (!str_cut(path, '/', &id, &what))
         api_not_found(req);
     else if (str_is(what, "response"))
         api_method(req, "POST") ? respond(in, req, id) : (void)0;
