@@ -166,18 +166,27 @@ static void tell_exited(struct init *in, int wait_status, int64_t max_rss)
     message_send(in->sock, &in->event, sizeof(in->event), NULL, 0);
 }
 
+/* Of a spare that has failed: the daemon believes it to run. */
+static void execute_instead(struct init *in)
+{
+    char why[WHY_MAX];
+    in->command = command_start(&in->plan, why);
+    if (in->command < 0) {
+        in->command = 0;
+        tell_exited(in, 127 << 8, 0);
+    }
+}
+
 static int start_command(struct init *in, const int *ports, size_t n_ports, char *why)
 {
-    if (in->spare.sock) {
+    if (in->spare.sock && !in->spare.fed) {
         /* Ready first: whoever wakes the spare may have to wait until it sleeps again, and the
          * daemon has something to prepare meanwhile. */
         tell_ready(in, ports, n_ports);
         in->command = spare_feed(&in->spare, &in->plan);
         if (in->command > 0)
             return 0;
-        in->command = command_start(&in->plan, why);
-        if (in->command < 0)
-            tell_exited(in, 127 << 8, 0);
+        execute_instead(in);
         return 0;
     }
     int64_t began = clock_mono_ns();
@@ -310,6 +319,10 @@ static void reap(struct init *in)
             continue;
         }
         in->command = 0;
+        if (spare_ended_early(&in->spare)) {
+            execute_instead(in);
+            continue;
+        }
         tell_exited(in, status, (int64_t)usage.ru_maxrss << 10);
     }
 }
@@ -318,6 +331,7 @@ static void restart(struct init *in)
 {
     char why[WHY_MAX];
     in->command = 0;
+    spare_forget(&in->spare);
     memset(in->spawned, 0, sizeof(in->spawned));
     /* All processes may have ended, and new ones may be born while we kill: until none is left. */
     do

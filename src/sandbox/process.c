@@ -25,6 +25,7 @@
 #include "sandbox/root.h"
 
 #define REFILL_AFTER_MS 20 /* the command that was started last needs the processors now */
+#define REFILL_AT_LAST_MS 100
 #define TIDY_AFTER_MS 5
 #define RETRY_MS 5
 #define AGE_MS 10000 /* kinds are looked at */
@@ -39,9 +40,10 @@ struct process {
     struct spawner_options options;
     struct machine machine;
     struct list shells, kinds;
-    int spares;           /* shells that wait and are of no kind */
-    int64_t refill_at_ms; /* 0: no need */
-    int64_t tidy_at_ms;   /* 0: no need */
+    int spares;               /* shells that wait and are of no kind */
+    int64_t refill_at_ms;     /* 0: no need */
+    int64_t wanting_since_ms; /* plans have come since then without a pause */
+    int64_t tidy_at_ms;       /* 0: no need */
     bool stopping;
 };
 
@@ -335,6 +337,18 @@ static void expect(struct process *p, const struct order *o)
         kind_used(k, p->options.spares, now_ms());
 }
 
+/* What is being started needs the processors now; but who starts all the time needs spares most. */
+static void postpone(struct process *p)
+{
+    int64_t now = now_ms();
+    if (now > p->refill_at_ms + REFILL_AFTER_MS)
+        p->wanting_since_ms = now;
+    if (now - p->wanting_since_ms < REFILL_AT_LAST_MS)
+        p->refill_at_ms = now + REFILL_AFTER_MS;
+    else
+        p->wanting_since_ms = now;
+}
+
 static void on_control(struct process *p)
 {
     static struct order o;
@@ -351,7 +365,7 @@ static void on_control(struct process *p)
         failed.error = carry_out(p, &o, failed.why);
         if (failed.error < 0)
             message_send(o.fds[0], &failed, sizeof(failed), NULL, 0);
-        p->refill_at_ms = now_ms() + REFILL_AFTER_MS;
+        postpone(p);
     } else if (o.n_fds == 0 && p->options.spares != 0) {
         expect(p, &o);
     }

@@ -143,14 +143,29 @@ static bool tell(int sock, const struct command_plan *plan)
 
 pid_t spare_feed(struct spare *s, const struct command_plan *plan)
 {
-    if (!s->sock)
-        return 0;
-    pid_t pid = hear_pid(s) ? s->pid : 0;
+    pid_t pid = !s->sock || s->fed ? 0 : hear_pid(s) ? s->pid : 0;
+    s->fed = true;
     if (pid && (!limit_memory(pid, plan) || !tell(s->sock, plan))) {
         kill(pid, SIGKILL);
         pid = 0;
     }
-    close(s->sock);
-    s->sock = 0;
+    if (!pid)
+        spare_forget(s);
     return pid;
+}
+
+bool spare_ended_early(struct spare *s)
+{
+    char byte;
+    /* The kernel resets a socket whose other end was closed with something unread. */
+    bool unread = s->sock && recv(s->sock, &byte, 1, MSG_DONTWAIT) < 0 && errno == ECONNRESET;
+    spare_forget(s);
+    return unread;
+}
+
+void spare_forget(struct spare *s)
+{
+    if (s->sock)
+        close(s->sock);
+    s->sock = 0;
 }

@@ -5,6 +5,7 @@
 
 struct spare {
     int sock;   /* to the spare; 0: there is none */
+    bool fed;   /* it has been told, and may have read it or not */
     int output; /* write end of what the spare writes to: the environment's output from then on */
     pid_t pid;  /* 0: a zygote's child, which says who it is when it is there */
     int ports[SANDBOX_PORTS];
@@ -19,3 +20,6 @@ int spare_adopt(struct spare *s, const struct init_setup *setup, const char *byt
                 int *fds, size_t n_fds, char *why);
 /* Hands cwd and environment to the spare: its pid, or 0 when there is none (any more). */
 pid_t spare_feed(struct spare *s, const struct command_plan *plan);
+/* The one that was fed has ended: without having read what it was told? */
+bool spare_ended_early(struct spare *s);
+void spare_forget(struct spare *s);
