@@ -9,12 +9,14 @@
 /* [1:]HASH:N -> N, when it is this function's. */
 static bool parse_entry(struct str entry, struct str hash, int64_t *ret)
 {
-    struct str first, rest, number;
-    if (!str_cut(entry, ':', &first, &rest))
+    struct str name, rest, second, third;
+    if (!str_cut(entry, ':', &name, &rest))
         return false;
-    if (str_cut(rest, ':', &first, &number))
-        rest = number;
-    return str_eq(first, hash) && str_to_int64(rest, ret) == 0 && *ret >= 0 && *ret <= TIMES_MAX;
+    if (str_cut(rest, ':', &second, &third)) { /* a version came before */
+        name = second;
+        rest = third;
+    }
+    return str_eq(name, hash) && str_to_int64(rest, ret) == 0 && *ret >= 0 && *ret <= TIMES_MAX;
 }
 
 void lineage_step(struct arena *a, struct str header, struct str function_arn, struct str *ret,
