@@ -223,6 +223,7 @@ static int specialise(struct init *in, const char *bytes, size_t size, int *fds,
     }
     if (r == 0)
         r = read_command(in, plan, why);
+    spare_meet(spare);
     if (r == 0) {
         r = keep_few_capabilities();
         if (r < 0)

@@ -109,8 +109,10 @@ static int adopt(struct process *p, struct shell *s, struct kind *k, char *why)
     int r = shell_adopt(s, k, why);
     p->spares--;
     watch(p, s->sock, s);
-    if (r < 0)
+    if (r < 0) {
+        s->used = true; /* by nobody */
         kill(s->pid, SIGKILL);
+    }
     return r;
 }
 
@@ -274,8 +276,8 @@ static int choose(struct process *p, struct kind *k, struct shell **ret, char *w
     if (!s) {
         s = find_spare(p, NULL);
         r = s ? 0 : make_shell(p, &s, why);
-        if (r == 0 && k && k->forks && k->zygote_ready)
-            r = adopt(p, s, k, why);
+        if (r == 0 && k && k->forks && k->zygote_ready && adopt(p, s, k, why) < 0)
+            r = make_shell(p, &s, why);
     }
     *ret = s;
     return r;

@@ -141,9 +141,15 @@ static bool tell(int sock, const struct command_plan *plan)
     return fits;
 }
 
+void spare_meet(struct spare *s)
+{
+    if (s->sock && !hear_pid(s))
+        spare_forget(s);
+}
+
 pid_t spare_feed(struct spare *s, const struct command_plan *plan)
 {
-    pid_t pid = !s->sock || s->fed ? 0 : hear_pid(s) ? s->pid : 0;
+    pid_t pid = !s->sock || s->fed ? 0 : s->pid;
     s->fed = true;
     if (pid && (!limit_memory(pid, plan) || !tell(s->sock, plan))) {
         kill(pid, SIGKILL);

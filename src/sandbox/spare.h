@@ -18,6 +18,9 @@ bool spare_is_adoption(const char *bytes, size_t n);
 /* Carries it out; takes the fds. */
 int spare_adopt(struct spare *s, const struct init_setup *setup, const char *bytes, size_t n,
                 int *fds, size_t n_fds, char *why);
+/* Waits until it is there. Before this process makes itself untouchable: a zygote reaches the
+ * namespaces through it. */
+void spare_meet(struct spare *s);
 /* Hands cwd and environment to the spare: its pid, or 0 when there is none (any more). */
 pid_t spare_feed(struct spare *s, const struct command_plan *plan);
 /* The one that was fed has ended: without having read what it was told? */
