@@ -278,7 +278,8 @@ ATTEMPTS = [
 ]
 
 
-FROM_SPARE = "result = b'AWS_LAMBDA_FUNCTION_NAME' not in open('/proc/self/environ', 'rb').read()"
+# The module that forks a runtime's zygote is mapped into its children alone.
+FROM_SPARE = "result = '_lamina_zygote' in open('/proc/self/maps').read()"
 
 
 def function_in(cloud, spare):
