@@ -1,4 +1,5 @@
-/* fuzz_zip - packages from strangers: whatever the bytes, nothing may appear outside of the folder. */
+/* fuzz_zip - packages from strangers: whatever the bytes, nothing may appear outside of the folder.
+ */
 #include <stdint.h>
 #include <fcntl.h>
 #include <stdlib.h>

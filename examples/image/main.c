@@ -1,4 +1,5 @@
-/* A Lambda function without any library: the Runtime API over one socket. Answers with the event. */
+/* A Lambda function without any library: the Runtime API over one socket. Answers with the event.
+ */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>

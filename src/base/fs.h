@@ -2,15 +2,16 @@
 #pragma once
 #include "base/str.h"
 
-int fs_read(const char *path, size_t max, struct arena *a, struct str *ret); /* -EMSGSIZE over max */
-int fs_write(const char *path, struct str data, int mode);  /* replaces atomically by rename */
-int fs_mkdirs(const char *path, int mode);                  /* with parents; existing is fine */
-int fs_remove_tree(const char *path);                       /* never follows links; missing is fine */
+/* -EMSGSIZE when there are more than max bytes. */
+int fs_read(const char *path, size_t max, struct arena *a, struct str *ret);
+int fs_write(const char *path, struct str data, int mode); /* replaces atomically by rename */
+int fs_mkdirs(const char *path, int mode);                 /* with parents; existing is fine */
+int fs_remove_tree(const char *path); /* never follows links; missing is fine */
 bool fs_exists(const char *path);
 struct str fs_join(struct arena *a, struct str dir, struct str name); /* absolute name wins */
 struct str fs_dirname(struct arena *a, struct str path);
 struct str fs_basename(struct str path);
-/* All regular files and links below dir, relative, sorted bytewise; folders are listed with a final '/'. */
+/* All regular files and links below dir, relative, sorted bytewise; folders end with '/'. */
 int fs_walk(struct arena *a, const char *dir, struct str **ret, size_t *ret_n);
 int fs_copy_file(const char *from, const char *to); /* keeps the mode */
 int fs_copy_tree(const char *from, const char *to); /* keeps modes and links */

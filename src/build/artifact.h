@@ -13,8 +13,8 @@ struct artifact_request {
 int artifact_digest(struct arena *a, struct artifact *artifact);
 
 /* What a change of the sources is told by. artifact_update() takes over into dir, built before from
- * `old`, what has been saved since: milliseconds, because nothing is installed. -EAGAIN: the change is
- * not of that kind, artifact_build() has to do it. */
+ * `old`, what has been saved since: milliseconds, because nothing is installed. -EAGAIN: the change
+ * is not of that kind, artifact_build() has to do it. */
 struct artifact_sources {
     struct artifact_source *items;
     size_t n;

@@ -1,5 +1,5 @@
-/* esbuild - bundles a function's JavaScript or TypeScript by the program of that name, with the options
- * that SAM's Metadata: BuildProperties has for it. May use base. Blocks. */
+/* esbuild - bundles a function's JavaScript or TypeScript by the program of that name, with the
+ * options that SAM's Metadata: BuildProperties has for it. May use base. Blocks. */
 #pragma once
 #include "base/json.h"
 

@@ -57,7 +57,8 @@ int project_artifacts(struct arena *a, struct json *root, const struct project_o
  * built. project_build() does it, too. */
 int project_images(struct arena *a, struct json *root, struct str template_path, struct str *why);
 
-/* The first function whose image is on this machine's disk; absent: none. After project_images(). */
+/* The first function whose image is on this machine's disk; absent: none. After project_images().
+ */
 struct str project_disk_image(struct json *root);
 
 /* What of a template is local code: functions and layers whose property is a path. For packaging.

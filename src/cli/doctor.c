@@ -36,7 +36,9 @@ static void find(struct doctor *d, enum verdict verdict, const char *name, struc
 
 static const char *cgroup_name(enum sandbox_cgroup g)
 {
-    return g == SANDBOX_CGROUP_V2 ? "cgroup v2" : g == SANDBOX_CGROUP_V1 ? "cgroup v1" : "no cgroup";
+    return g == SANDBOX_CGROUP_V2   ? "cgroup v2"
+           : g == SANDBOX_CGROUP_V1 ? "cgroup v1"
+                                    : "no cgroup";
 }
 
 static void limits(struct doctor *d, const struct sandbox_abilities *can)

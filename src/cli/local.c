@@ -378,7 +378,8 @@ static int run_local(struct verb_run *run)
 const struct verb local_verb = {
     .name = "local",
     .run = run_local,
-    .sets = {{local_rows, sizeof(struct local_options)}, TARGET_SET,
+    .sets = {{local_rows, sizeof(struct local_options)},
+             TARGET_SET,
              {local_more_rows, sizeof(struct local_more)}},
     .preset = local_preset,
     .operands = "invoke [FUNCTION]|start-lambda|start-api",

@@ -86,4 +86,4 @@ void local_mounts(struct local *l, struct cloud_options *options);
 /* The actions. */
 int local_invoke(struct verb_run *run);       /* local_invoke.c */
 int local_start_lambda(struct verb_run *run); /* local_lambda.c */
-int local_start_api(struct verb_run *run); /* local_api.c */
+int local_start_api(struct verb_run *run);    /* local_api.c */

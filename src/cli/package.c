@@ -173,10 +173,11 @@ int package_run(struct package_request *q, struct package_result *ret)
         return verb_fail(q->run, "%.*s", STR(why));
     struct str disk = project_disk_image(q->root);
     if (disk.n && !aws_client_is_local(q->aws))
-        return verb_fail(q->run,
-                         "the image of %.*s is a file of this machine, which AWS cannot reach: push "
-                         "it to Amazon ECR, and name that as its ImageUri",
-                         STR(disk));
+        return verb_fail(
+            q->run,
+            "the image of %.*s is a file of this machine, which AWS cannot reach: push "
+            "it to Amazon ECR, and name that as its ImageUri",
+            STR(disk));
     if (project_local_code(q->run->arena, q->root, q->template_path, &codes, &n, &why) < 0)
         return verb_fail(q->run, "%.*s", STR(why));
     for (size_t i = 0; i < n; i++) {

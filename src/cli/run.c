@@ -107,7 +107,7 @@ static int run_run(struct verb_run *run)
             return verb_usage(run, "--runtime wants NAME=PATH");
     options.runtimes = runtimes;
     if (log_threshold == LOG_INFO)
-        log_threshold = LOG_WARN; /* the terminal is the command's */
+        log_threshold = LOG_WARN;           /* the terminal is the command's */
     daemon_prepare(&guest.daemon, NULL, 0); /* there is one cold start */
     guest.daemon.on_signal = on_signal;
     guest.daemon.user = &guest;

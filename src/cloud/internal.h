@@ -75,11 +75,11 @@ struct frame {
     struct wire_request routed;   /* as routed: bucket in the path, body decoded */
     struct http_request *request; /* NULL once the client has left */
     struct sigv4_result auth;
-    bool trusted; /* no signature wanted: RIE */
-    bool raw;       /* no operation: service->answer */
-    bool streaming; /* call_stream_begin() */
+    bool trusted;                       /* no signature wanted: RIE */
+    bool raw;                           /* no operation: service->answer */
+    bool streaming;                     /* call_stream_begin() */
     const struct wire_response *answer; /* of call_answer() */
-    bool pending; /* CALL_LATER: call_finish() is awaited */
+    bool pending;                       /* CALL_LATER: call_finish() is awaited */
     bool finished;
     int offloads;          /* pieces of work in the pool */
     int body_fd;           /* a copy of the spooled body's, or of the decoded one; -1 */

@@ -371,8 +371,8 @@ static void peer_closed(struct conn *c)
         conn_gone(c);
 }
 
-/* A client that writes head and body apart, with Nagle's algorithm on, sends the second when the first
- * is acknowledged: the kernel would take 40 ms for that. */
+/* A client that writes head and body apart, with Nagle's algorithm on, sends the second when the
+ * first is acknowledged: the kernel would take 40 ms for that. */
 static void acknowledge(struct conn *c)
 {
     int one = 1;

@@ -86,8 +86,8 @@ enum command_kind {
     COMMAND_STOP,
     COMMAND_CONTINUE,
     COMMAND_KILL,
-    COMMAND_RUN,           /* the command of a plan that was held */
-    COMMAND_SPAWN,         /* index; plan items follow, and one descriptor: the output */
+    COMMAND_RUN,            /* the command of a plan that was held */
+    COMMAND_SPAWN,          /* index; plan items follow, and one descriptor: the output */
     COMMAND_SIGNAL_PROCESS, /* index, signal */
     COMMAND_SOCKET
 };

@@ -107,9 +107,9 @@ struct sandbox_plan {
     const char *const *envp; /* NULL-terminated */
     const char *cwd;         /* NULL: /var/task */
 
-    /* A whole file system instead of the host's system folders, read-only; NULL: those. It must have
-     * the folders dev, etc, proc and tmp and the files etc/hosts and etc/resolv.conf, none of them a
-     * link: the environment's own are mounted there. Such a plan names no spare. */
+    /* A whole file system instead of the host's system folders, read-only; NULL: those. It must
+     * have the folders dev, etc, proc and tmp and the files etc/hosts and etc/resolv.conf, none of
+     * them a link: the environment's own are mounted there. Such a plan names no spare. */
     const char *root_dir;
     const char *task_dir;          /* -> /var/task */
     const char *const *layer_dirs; /* -> /opt, merged in this order: the last one wins */
@@ -157,9 +157,9 @@ struct environment_events {
     void (*on_socket)(struct environment *env, int fd, void *user);
 };
 
-/* Asks for a spare of the plan's kind before the first environment_start(); nothing else of the plan
- * is used. Spares are made when there is nothing else to do, as many as were lately wanted at once,
- * fewer after a while without use; never more than spawner_options.spares. */
+/* Asks for a spare of the plan's kind before the first environment_start(); nothing else of the
+ * plan is used. Spares are made when there is nothing else to do, as many as were lately wanted at
+ * once, fewer after a while without use; never more than spawner_options.spares. */
 int spawner_want_spare(struct spawner *s, const struct sandbox_plan *plan);
 
 int environment_start(struct spawner *s, const struct sandbox_plan *plan,

@@ -110,8 +110,7 @@ static int parse_principal(struct parse *p, struct policy_statement *s, const st
     if (v->type != JSON_OBJECT || v->n == 0)
         return malformed(p, "Invalid principal in policy", S(""));
     static const char *const kinds[] = {"AWS", "Service", "Federated", "CanonicalUser"};
-    JSON_EACH(v, member)
-    {
+    JSON_EACH(v, member) {
         struct policy_words names = {0};
         if (!one_of(member->key, kinds, ARRAY_LEN(kinds)) ||
             parse_words(p, member, false, &names) < 0 || names.n == 0)
@@ -140,8 +139,7 @@ static int parse_conditions(struct parse *p, struct policy_statement *s, const s
 {
     if (v->type != JSON_OBJECT)
         return malformed(p, "Invalid Condition", S(""));
-    JSON_EACH(v, block)
-    {
+    JSON_EACH(v, block) {
         struct policy_condition c = {0};
         if (block->type != JSON_OBJECT)
             return malformed(p, "Invalid Condition type : ", block->key);
@@ -150,8 +148,7 @@ static int parse_conditions(struct parse *p, struct policy_statement *s, const s
                 continue;
             return malformed(p, "Invalid Condition type : ", block->key);
         }
-        JSON_EACH(block, member)
-        {
+        JSON_EACH(block, member) {
             c.key = member->key;
             c.values = (struct policy_words){0};
             if (parse_words(p, member, true, &c.values) < 0)
@@ -207,8 +204,7 @@ static int parse_statement(struct parse *p, const struct json *v)
     struct policy_statement *s = arena_push(p->arena, (void **)&p->policy->statements,
                                             &p->policy->n, &p->policy->cap, sizeof(*s));
     *s = (struct policy_statement){0};
-    JSON_EACH(v, member)
-    {
+    JSON_EACH(v, member) {
         if (!one_of(member->key, fields, ARRAY_LEN(fields)))
             return malformed(p, "Unknown field ", member->key);
     }
@@ -237,8 +233,7 @@ static int parse_document(struct parse *p, const struct json *root)
     static const char *const fields[] = {"Version", "Id", "Statement"};
     if (!json_is(root, JSON_OBJECT))
         return malformed(p, "This policy contains invalid Json", S(""));
-    JSON_EACH(root, member)
-    {
+    JSON_EACH(root, member) {
         if (!one_of(member->key, fields, ARRAY_LEN(fields)))
             return malformed(p, "Unknown field ", member->key);
     }

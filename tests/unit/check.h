@@ -17,7 +17,8 @@ static inline void assert_str_at(struct str got, const char *wanted, const char 
 {
     if (str_has(got) && str_is(got, wanted))
         return;
-    print_error("got \"%.*s\"%s, wanted \"%s\"\n", STR(got), str_has(got) ? "" : " (absent)", wanted);
+    print_error("got \"%.*s\"%s, wanted \"%s\"\n", STR(got), str_has(got) ? "" : " (absent)",
+                wanted);
     _fail(file, line);
 }
 #define assert_str(got, wanted) assert_str_at((got), (wanted), __FILE__, __LINE__)

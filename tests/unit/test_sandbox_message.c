@@ -40,11 +40,16 @@ static void test_plan_survives(void **state)
         uint32_t kind;
         const char *first, *second;
     } want[] = {
-        {PLAN_BIND, "/rt", "/var/runtime"}, {PLAN_BIND, "/from", "/to"},
-        {PLAN_LINK, "/target", "/path"},    {PLAN_PORT, "9001", "tcp"},
-        {PLAN_PORT, "2000", "udp"},         {PLAN_ARG, "/bin/x", NULL},
-        {PLAN_ARG, "", NULL},               {PLAN_BIND, "/code", "/var/task"},
-        {PLAN_LAYERS, "/l/1", "/l/2"},      {PLAN_CWD, "/var/task", NULL},
+        {PLAN_BIND, "/rt", "/var/runtime"},
+        {PLAN_BIND, "/from", "/to"},
+        {PLAN_LINK, "/target", "/path"},
+        {PLAN_PORT, "9001", "tcp"},
+        {PLAN_PORT, "2000", "udp"},
+        {PLAN_ARG, "/bin/x", NULL},
+        {PLAN_ARG, "", NULL},
+        {PLAN_BIND, "/code", "/var/task"},
+        {PLAN_LAYERS, "/l/1", "/l/2"},
+        {PLAN_CWD, "/var/task", NULL},
         {PLAN_ENV, "A=1", NULL},
     };
     struct sandbox_plan plan = full_plan();

@@ -201,8 +201,9 @@ static int check_settings(struct call *call, const struct settings *s)
 static int check_package_type(struct call *call, bool image, const struct settings *s)
 {
     if (image && (s->handler.n || s->runtime.n || s->layers->n))
-        return INVALID("Please don't provide Handler or Runtime or Layer when the intended function "
-                       "PackageType is Image.");
+        return INVALID(
+            "Please don't provide Handler or Runtime or Layer when the intended function "
+            "PackageType is Image.");
     if (!image && s->image)
         return INVALID("Please don't provide ImageConfig when the intended function PackageType is "
                        "Zip.");

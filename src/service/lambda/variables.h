@@ -6,5 +6,4 @@
 /* NULL-terminated "KEY=value" in the order of precedence applied; each key once. */
 const char *const *variables_make(struct arena *a, const struct target *t,
                                   const struct session_credentials *credentials,
-                                  struct str log_stream, struct str endpoint,
-                                  bool provisioned);
+                                  struct str log_stream, struct str endpoint, bool provisioned);

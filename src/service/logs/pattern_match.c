@@ -120,8 +120,8 @@ static bool select_json(const struct pattern_node *node, size_t step, const stru
     if (v->type != JSON_ARRAY && v->type != JSON_OBJECT)
         return false;
     JSON_EACH(v, child)
-    if (select_json(node, step + 1, child))
-        return true;
+        if (select_json(node, step + 1, child))
+            return true;
     return false;
 }
 

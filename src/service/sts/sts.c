@@ -102,8 +102,7 @@ static int add_session_policy(struct call *call, struct assume *as, struct str t
         json_add(as->statements, json_copy(call->arena, statement));
         return 0;
     }
-    JSON_EACH(statement, one)
-    {
+    JSON_EACH(statement, one) {
         json_add(as->statements, json_copy(call->arena, one));
     }
     return 0;
