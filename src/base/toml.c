@@ -1,3 +1,4 @@
+/* toml - TOML 1.0, read with the lines that messages need: see toml.h. */
 #include "base/toml.h"
 #include <errno.h>
 #include <ctype.h>

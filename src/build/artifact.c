@@ -1,3 +1,4 @@
+/* artifact - how one folder of a built project is made: see artifact.h. */
 #include "build/artifact.h"
 #include <errno.h>
 #include <sys/stat.h>

@@ -1,3 +1,4 @@
+/* layer - how a layer's zip is made, checked and found again: see layer.h. */
 #include "build/layer.h"
 #include <errno.h>
 #include <sys/stat.h>

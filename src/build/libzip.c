@@ -1,3 +1,4 @@
+/* libzip - where its functions are looked up: see libzip.h. */
 #include "build/libzip.h"
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* process - build tools and what they say: see process.h. */
 #include "build/process.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* project - what of a template is to be built, and where it goes: see project.h. */
 #include "build/project.h"
 #include <errno.h>
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* python - pip and its wheels: see python.h. */
 #include "build/python.h"
 #include <ctype.h>
 #include <dirent.h>

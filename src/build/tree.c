@@ -1,3 +1,4 @@
+/* tree - folders walked, hashed and copied: see tree.h. */
 #include "build/tree.h"
 #include <errno.h>
 #include <fcntl.h>

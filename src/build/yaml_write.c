@@ -1,3 +1,4 @@
+/* yaml_write - which scalars need quotes, and blocks: see yaml_write.h. */
 #include "build/yaml_write.h"
 #include <ctype.h>
 #include "base/cleanup.h"

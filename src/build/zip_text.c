@@ -1,3 +1,4 @@
+/* zip_text - a zip in memory: see zip_text.h. */
 #include "build/zip_text.h"
 #include <errno.h>
 #include "base/arena.h"

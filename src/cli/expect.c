@@ -1,3 +1,4 @@
+/* expect - comparisons, and how a difference is told: see expect.h. */
 #include "cli/expect.h"
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* invocation - Invoke, and the REPORT line read: see invocation.h. */
 #include "cli/invocation.h"
 #include <errno.h>
 #include "base/clock.h"

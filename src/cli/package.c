@@ -1,3 +1,4 @@
+/* package - what is uploaded, and the template that names it: see package.h. */
 #include "cli/package.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* source - where a template is looked for, and how parameters are read: see source.h. */
 #include "cli/source.h"
 #include <errno.h>
 #include "base/fs.h"

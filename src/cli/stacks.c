@@ -1,3 +1,4 @@
+/* stacks - describing and waiting: see stacks.h. */
 #include "cli/stacks.h"
 #include <errno.h>
 #include <poll.h>

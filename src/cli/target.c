@@ -1,3 +1,4 @@
+/* target - what samconfig.toml and the options of calls mean: see target.h. */
 #include "cli/target.h"
 #include <errno.h>
 #include <unistd.h>

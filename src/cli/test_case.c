@@ -1,3 +1,4 @@
+/* test_case - test files read, cases judged: see test_case.h. */
 #include "cli/test_case.h"
 #include <errno.h>
 #include "base/cleanup.h"

@@ -1,3 +1,4 @@
+// cloud - the JavaScript SDK against the embedded cloud: a stack, functions, roles, logs.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {

@@ -1,3 +1,4 @@
+// s3 - the JavaScript SDK against the embedded S3: objects, versions, uploads in parts.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import {

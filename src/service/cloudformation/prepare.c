@@ -1,3 +1,4 @@
+/* prepare - templates fetched, parsed and transformed for a stack: see prepare.h. */
 #include "service/cloudformation/prepare.h"
 #include <errno.h>
 #include "base/cleanup.h"

@@ -1,3 +1,4 @@
+/* props - JSON into input structs by their shapes: see props.h. */
 #include "service/cloudformation/props.h"
 #include <errno.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* stack - the records of stacks and what hangs on them: see stack.h. */
 #include "service/cloudformation/stack.h"
 #include <errno.h>
 #include "base/cleanup.h"

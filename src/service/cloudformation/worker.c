@@ -1,3 +1,4 @@
+/* worker - the steps of an operation on a stack: see worker.h. */
 #include "service/cloudformation/worker.h"
 #include <errno.h>
 #include "base/clock.h"
