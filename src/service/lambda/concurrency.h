@@ -2,8 +2,7 @@
  * requests and environments may grow.
  *
  *     limit of the account in a region (`up --concurrency`)
- *     +-- reserved for a function: its guarantee and its cap, of which its provisioned ones are
- * part
+ *     +-- reserved for a function: its guarantee and its cap, provisioned ones included
  *     +-- provisioned of functions without a reservation, idle or not
  *     +-- the rest: for everybody without a reservation
  *

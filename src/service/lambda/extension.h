@@ -4,10 +4,11 @@
  * threads of the runtime that register. Both ask for events by the Extensions API (2020-01-01,
  * extension_api.c):
  *
- *   Started --extension_register--> Registered --extension_next--> Ready --extension_invoke-->
- * Running |                                |                            ^ | | not executable |
- * init/error                 +------- extension_next -----+ v                                v
- * exit/error from any of the last three LaunchError                     InitError v ExitError
+ *   Started --extension_register--> Registered --extension_next--> Ready --extension_invoke--+
+ *      |                               |                             ^                       v
+ *      | not executable                | init/error                  +--extension_next-- Running
+ *      v                               v
+ *   LaunchError                    InitError       ExitError: exit/error from the last three
  *
  * What follows of it for the environment is decided by the instance: its init ends when all are
  * Ready, an invocation when those that wanted it are Ready again. A reset forgets all of them. */

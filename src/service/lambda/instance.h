@@ -1,7 +1,7 @@
 /* instance - one execution environment of a function version, and the invocation it works on.
  *
- *   NEW --instance_invoke, instance_prepare--> STARTING --on_start(-errno): instance_refused-->
- * LOST | on_start(0)
+ *   NEW --instance_invoke, instance_prepare--> STARTING --on_start(-errno)--> LOST
+ *                                                 | on_start(0)      (instance_refused)
  *                                                 v
  *   +-----------------------------------------> INIT --instance_failed------------------+
  *   |                                             | instance_init_over                  |
