@@ -122,6 +122,10 @@ int shell_adopt(struct shell *s, struct kind *k, char *why)
     }
     for (size_t i = 0; i < n_mounts; i++)
         close(fds[3 + i]);
+    if (!k->forks) { /* init has them; whoever keeps a socket open hides that the spare has ended */
+        close_fd(&s->child_end);
+        close_fd(&s->output[1]);
+    }
     s->kind = k;
     s->spare = SPARE_ADOPTING;
     s->reports_due++;
