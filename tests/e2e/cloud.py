@@ -175,8 +175,9 @@ class Cloud:
     def running(self):
         return self.process is not None and self.process.poll() is None
 
-    def stop(self, signal_number=signal.SIGTERM, within=1.0):
-        """Ends the daemon; AssertionError when that takes long or leaves processes behind."""
+    def stop(self, signal_number=signal.SIGTERM, within=5.0):
+        """Ends the daemon; AssertionError when that takes long or leaves processes behind. (It takes
+        less than a second, see test_lifecycle.py; not so on a machine that is busy with tests.)"""
         family = children(self.process.pid)
         started = time.monotonic()
         self.process.send_signal(signal_number)

@@ -486,8 +486,8 @@ def test_streams(cloud):
     for path in "/bad", "/none":
         r = ask(cloud, url, path=path)
         assert (r.status, r.body) == (502, b"Internal Server Error")
-    with pytest.raises(http.client.IncompleteRead):
-        ask(cloud, url, path="/break")
+    with pytest.raises((http.client.IncompleteRead, http.client.RemoteDisconnected)):
+        ask(cloud, url, path="/break")  # how much has left by then depends on who was faster
     r = ask(cloud, url, path="/plain")
     assert (r.status, r.json) == (200, {"statusCode": 299})
     # BUFFERED collects, and a streamed head is no result.

@@ -17,7 +17,7 @@ from cloud import LAMINA, Cloud, children, environ, free_port, lamina, wait_gone
 def test_ends_within_a_second(new_cloud, number):
     cloud = new_cloud()
     cloud.sts.get_caller_identity()
-    assert cloud.stop(number) == 0
+    assert cloud.stop(number, within=1.0) == 0
 
 
 def test_ends_with_environments_at_work(new_cloud):
@@ -26,7 +26,7 @@ def test_ends_with_environments_at_work(new_cloud):
     cloud.lambda_.invoke(FunctionName=name, InvocationType="Event")
     cloud.log_events(name, 2)
     assert len(children(cloud.process.pid)) > 1
-    cloud.stop()
+    cloud.stop(within=2.0)
 
 
 def test_nothing_is_left_behind(new_cloud):
