@@ -116,6 +116,12 @@ bool qualifier_is_latest(struct str q)
     return q.n == 0 || str_is(q, "$LATEST");
 }
 
+/* Of the operation, as policies name it. */
+static const char *action_name(const struct call *call)
+{
+    return str_starts(str_from(call->op->name), S("Invoke")) ? "InvokeFunction" : call->op->name;
+}
+
 int function_ref_get(struct call *call, struct str text, struct str qualifier,
                      struct function_ref *ret)
 {
@@ -132,7 +138,7 @@ int function_ref_get(struct call *call, struct str text, struct str qualifier,
         return call_fail(call, LAMBDA_ACCESS_DENIED,
                          "User: %.*s is not authorized to perform: lambda:%s on resource: %.*s "
                          "because no resource-based policy allows the lambda:%s action",
-                         STR(call->who->arn), call->op->name, STR(text), call->op->name);
+                         STR(call->who->arn), action_name(call), STR(text), action_name(call));
     if (n.region.n && !str_eq(n.region, call->region))
         return lambda_fail(call, LAMBDA_RESOURCE_NOT_FOUND,
                            "Functions from '%.*s' are not reachable in this region ('%.*s')",

@@ -4,6 +4,7 @@
 #include "service/lambda/http_event.h"
 #include "service/lambda/invoke.h"
 #include "service/lambda/pool.h"
+#include "service/lambda/recursion.h"
 #include "service/lambda/url.h"
 
 #define FORBIDDEN                                                                                  \
@@ -237,6 +238,12 @@ static int begin(struct served *s, struct str arn, struct str path)
     struct function_ref ref = {s->url.function_name, qualifier.n ? qualifier : S("$LATEST")};
     if (target_get(call, &ref, &inv->target) < 0)
         return forbid(s); /* its alias is gone */
+    r = recursion_check(call, ref.name, &inv->trace_id);
+    if (r < 0) {
+        target_drop(inv->target);
+        return r;
+    }
+    call->trace_id = inv->trace_id;
     inv->arn = arn;
     inv->arena = call->arena;
     inv->times.received = call->received_ns;

@@ -1,0 +1,55 @@
+"""What holds for every way of invoking a function: API, streams, URLs, events."""
+
+import json
+
+from cloud import ACCOUNT, REGION, error_of
+from test_function_url import ask, open_to_all
+
+TRACE = "import os\ndef handler(e, c): return os.environ['_X_AMZN_TRACE_ID']\n"
+HEADER = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0"
+
+
+def url_of(cloud, name, **options):
+    qualifier = {k: v for k, v in options.items() if k == "Qualifier"}
+    r = cloud.lambda_.create_function_url_config(FunctionName=name, AuthType="NONE", **options)
+    open_to_all(cloud, name, **qualifier)
+    return r["FunctionUrl"]
+
+
+def test_loops_through_urls_are_ended(cloud):
+    name = cloud.function(TRACE)
+    url, header = url_of(cloud, name), HEADER
+    for n in range(16):
+        r = ask(cloud, url, X_Amzn_Trace_Id=header)
+        header = r.body.decode()
+        assert header.startswith(HEADER + ";Lineage=1:") and header.endswith(":%d" % n)
+        assert r.headers["X-Amzn-Trace-Id"] == header
+    r = ask(cloud, url, X_Amzn_Trace_Id=header)
+    assert (r.status, r.headers["x-amzn-ErrorType"]) == (400, "RecursiveInvocationException")
+    # Who calls without such a header is not meant.
+    assert ask(cloud, url).status == 200
+
+
+def test_throttled_url(cloud):
+    name = cloud.function(TRACE)
+    url = url_of(cloud, name)
+    cloud.lambda_.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    r = ask(cloud, url)
+    assert r.status == 429 and int(r.headers["Retry-After"]) >= 1
+    assert r.body == (
+        b'{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","Type":"User",'
+        b'"message":"Rate Exceeded."}'
+    )
+    assert cloud.lambda_.invoke(FunctionName=name, InvocationType="DryRun")["StatusCode"] == 204
+    assert cloud.lambda_.invoke(FunctionName=name, InvocationType="Event")["StatusCode"] == 202
+
+
+def test_functions_of_others(cloud):
+    arn = "arn:aws:lambda:%s:111111111111:function:f" % REGION
+    status, code, message = error_of(cloud.lambda_.invoke, FunctionName=arn)
+    assert (status, code) == (403, "AccessDeniedException")
+    assert message == (
+        "User: arn:aws:iam::%s:root is not authorized to perform: lambda:InvokeFunction on "
+        "resource: %s because no resource-based policy allows the lambda:InvokeFunction action"
+        % (ACCOUNT, arn)
+    )
