@@ -1,4 +1,4 @@
-/* invoke - the Invoke operation. */
+/* invoke - the Invoke operation, and what InvokeWithResponseStream has in common with it. */
 #include <errno.h>
 #include "base/clock.h"
 #include "base/digest.h"
@@ -11,7 +11,7 @@
 
 #define CLIENT_CONTEXT_MAX 3583
 
-int invoke_check_payload(struct call *call, struct str payload, bool async)
+static int check_payload(struct call *call, struct str payload, bool async)
 {
     size_t limit = async ? INVOKE_ASYNC_MAX : INVOKE_SYNC_MAX;
     if (payload.n > limit)
@@ -29,7 +29,8 @@ int invoke_check_payload(struct call *call, struct str payload, bool async)
                        why, (int)(payload.n < 500 ? payload.n : 500), payload.p, at + 1);
 }
 
-int invoke_client_context(struct call *call, struct str encoded, struct str *ret)
+/* Decoded and checked; absent when none is given. */
+static int read_client_context(struct call *call, struct str encoded, struct str *ret)
 {
     size_t at;
     const char *why;
@@ -98,44 +99,38 @@ static void invoked(struct invocation *inv)
     call_finish(call, r);
 }
 
-static int invoke(struct call *call, const struct lambda_invoke_input *in,
-                  struct lambda_invoke_output *out)
+int invoke_prepare(struct call *call, const struct invoke_request *q, struct invocation *inv,
+                   struct function_ref *ret)
 {
-    struct function_ref ref;
-    int r = function_ref_get(call, in->function_name, in->qualifier, &ref);
+    int r = function_ref_get(call, q->name, q->qualifier, ret);
     if (r < 0)
         return r;
-    bool async = str_is(in->invocation_type, "Event");
-    struct invocation *inv = ARENA_NEW(call->arena, struct invocation);
-    inv->arn = function_arn(call, ref.name, ref.qualifier);
-    struct function_ref wanted = {ref.name, ref.qualifier.n ? ref.qualifier : S("$LATEST")};
+    struct function_ref wanted = {ret->name, ret->qualifier.n ? ret->qualifier : S("$LATEST")};
     r = target_get(call, &wanted, &inv->target);
     if (r < 0)
         return r;
-    r = invoke_check_payload(call, in->payload, async);
+    bool async = str_is(q->type, "Event");
+    r = check_payload(call, q->payload, async);
     if (r == 0 && !async)
-        r = invoke_client_context(call, in->client_context, &inv->client_context);
-    if (r < 0 || str_is(in->invocation_type, "DryRun")) {
+        r = read_client_context(call, q->client_context, &inv->client_context);
+    if (r < 0 || str_is(q->type, "DryRun")) {
         target_drop(inv->target);
-        out->status_code = opt_int(204);
-        return r;
+        return r < 0 ? r : INVOKE_DRY;
     }
     inv->arena = call->arena;
+    inv->arn = function_arn(call, ret->name, ret->qualifier);
     inv->request_id = call->request_id;
     inv->trace_id = call->trace_id = invoke_trace_id(call);
-    inv->payload = in->payload.n ? in->payload : S("{}");
-    inv->wants_log = str_is(in->log_type, "Tail");
+    inv->payload = q->payload.n ? q->payload : S("{}");
+    inv->wants_log = str_is(q->log_type, "Tail");
     inv->times.received = call->received_ns;
-    inv->done = invoked;
     inv->user = call;
-    if (async) {
-        target_drop(inv->target);
-        struct event_request e = {ref.name,        ref.qualifier, inv->arn,
-                                  inv->request_id, inv->trace_id, inv->payload};
-        out->status_code = opt_int(202);
-        return event_accept(call, &e);
-    }
-    r = recursion_check(call, ref.name, &inv->trace_id);
+    return 0;
+}
+
+int invoke_begin(struct call *call, struct str name, struct invocation *inv)
+{
+    int r = recursion_check(call, name, &inv->trace_id);
     if (r < 0) {
         target_drop(inv->target);
         return r;
@@ -147,6 +142,31 @@ static int invoke(struct call *call, const struct lambda_invoke_input *in,
         return pool_refused(call, r);
     }
     return CALL_LATER;
+}
+
+static int invoke(struct call *call, const struct lambda_invoke_input *in,
+                  struct lambda_invoke_output *out)
+{
+    struct invoke_request q = {in->function_name, in->qualifier,      in->invocation_type,
+                               in->log_type,      in->client_context, in->payload};
+    struct invocation *inv = ARENA_NEW(call->arena, struct invocation);
+    struct function_ref ref;
+    int r = invoke_prepare(call, &q, inv, &ref);
+    if (r == INVOKE_DRY) {
+        out->status_code = opt_int(204);
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    if (str_is(in->invocation_type, "Event")) {
+        target_drop(inv->target);
+        struct event_request e = {ref.name,        ref.qualifier, inv->arn,
+                                  inv->request_id, inv->trace_id, inv->payload};
+        out->status_code = opt_int(202);
+        return event_accept(call, &e);
+    }
+    inv->done = invoked;
+    return invoke_begin(call, ref.name, inv);
 }
 
 const struct handler lambda_invoke_handlers[] = {

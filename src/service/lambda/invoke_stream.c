@@ -85,49 +85,24 @@ static int invoke_with_response_stream(struct call *call,
                                        const struct lambda_invoke_with_response_stream_input *in,
                                        struct lambda_invoke_with_response_stream_output *out)
 {
-    struct function_ref ref;
-    int r = function_ref_get(call, in->function_name, in->qualifier, &ref);
-    if (r < 0)
-        return r;
+    struct invoke_request q = {in->function_name, in->qualifier,      in->invocation_type,
+                               in->log_type,      in->client_context, in->payload};
     struct streaming *s = ARENA_NEW(call->arena, struct streaming);
     struct invocation *inv = &s->inv;
-    s->call = call;
-    inv->arn = function_arn(call, ref.name, ref.qualifier);
-    struct function_ref wanted = {ref.name, ref.qualifier.n ? ref.qualifier : S("$LATEST")};
-    r = target_get(call, &wanted, &inv->target);
+    struct function_ref ref;
+    int r = invoke_prepare(call, &q, inv, &ref);
+    if (r == INVOKE_DRY) {
+        out->status_code = opt_int(204);
+        return 0;
+    }
     if (r < 0)
         return r;
-    r = invoke_check_payload(call, in->payload, false);
-    if (r == 0)
-        r = invoke_client_context(call, in->client_context, &inv->client_context);
-    if (r < 0 || str_is(in->invocation_type, "DryRun")) {
-        target_drop(inv->target);
-        out->status_code = opt_int(204);
-        return r;
-    }
-    inv->arena = call->arena;
-    inv->request_id = call->request_id;
-    inv->trace_id = call->trace_id = invoke_trace_id(call);
-    inv->payload = in->payload.n ? in->payload : S("{}");
+    s->call = call;
     inv->sink = &sink;
-    inv->times.received = call->received_ns;
-    inv->wants_log = str_is(in->log_type, "Tail");
     inv->done = done;
-    inv->user = call;
     call->gone_user = inv;
     call->on_drain = call->on_gone = on_drain; /* nobody is never full */
-    r = recursion_check(call, ref.name, &inv->trace_id);
-    if (r < 0) {
-        target_drop(inv->target);
-        return r;
-    }
-    call->trace_id = inv->trace_id;
-    r = pool_invoke(lambda_state(call)->pool, inv);
-    if (r < 0) {
-        target_drop(inv->target);
-        return pool_refused(call, r);
-    }
-    return CALL_LATER;
+    return invoke_begin(call, ref.name, inv);
 }
 
 const struct handler lambda_invoke_stream_handlers[] = {
