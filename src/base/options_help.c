@@ -25,9 +25,11 @@ static void write_meaning(struct buf *b, const struct option_row *row)
         buf_printf(b, " (%s)", row->choices);
     if (row->type == OPTION_LIST && !row->many)
         buf_text(b, "; repeatable");
-    if (row->default_value && *row->default_value)
-        buf_printf(b, " [%s%s%s]", row->default_value, row->unit ? " " : "",
-                   row->unit ? row->unit : "");
+    if (row->default_value && *row->default_value) {
+        char last = row->default_value[strlen(row->default_value) - 1];
+        bool unit = row->unit && last >= '0' && last <= '9'; /* 10m has its own */
+        buf_printf(b, " [%s%s%s]", row->default_value, unit ? " " : "", unit ? row->unit : "");
+    }
     if (row->environment)
         buf_printf(b, " [$%s]", row->environment);
 }

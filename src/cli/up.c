@@ -46,7 +46,7 @@ static const struct option_row rows[] = {
     {OPTION(struct up_options, mount), .name = "mount", .type = OPTION_LIST,
      .metavar = "FUNCTION=DIR",
      .help = "the function runs from this folder instead of its package: what is saved there is "
-             "live in the next invocation; may be repeated"},
+             "live in the next invocation"},
     {OPTION(struct up_options, runtime), .name = "runtime", .type = OPTION_LIST,
      .metavar = "NAME=PATH", .help = "the interpreter of a runtime: python3.12=/opt/python3.12"},
     {OPTION(struct up_options, concurrency), .name = "concurrency", .type = OPTION_INT,
