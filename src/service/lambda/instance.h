@@ -118,7 +118,7 @@ struct work {
     struct invocation_times times;
     int64_t began_ns; /* its Duration counts from here */
     int64_t deadline_ms;
-    int64_t first_byte_ns; /* of an answer in pieces */
+    int64_t first_byte_ns; /* of the runtime's answer; 0: it has sent none */
     int64_t produced_bytes;
     bool failed;               /* the answer is an error */
     enum report_status status; /* of an answer that the platform made an error of */

@@ -61,10 +61,9 @@ void work_runtime_done(struct instance *in, enum report_status status, struct st
         return;
     w->runtime_done_told = true;
     t->runtime_done = clock_mono_ns();
-    if (t->answered) {
-        int64_t first = w->first_byte_ns ? w->first_byte_ns : t->answered;
-        spans[n++] = span("responseLatency", t->delivered, first);
-        spans[n++] = span("responseDuration", first, t->answered);
+    if (w->first_byte_ns) { /* an error that the platform made has none */
+        spans[n++] = span("responseLatency", t->delivered, w->first_byte_ns);
+        spans[n++] = span("responseDuration", w->first_byte_ns, t->answered);
         spans[n++] = span("runtimeOverhead", t->answered, t->runtime_done);
     }
     platform_emit(in, &(struct platform_event){
@@ -136,7 +135,6 @@ static void set_answer(struct instance *in, struct str answer, bool failed)
 {
     struct invocation *inv = in->inv;
     in->work.times.answered = clock_mono_ns();
-    in->work.produced_bytes += (int64_t)answer.n;
     in->work.failed = failed;
     inv->outcome = OUTCOME_ANSWER;
     inv->answer = answer;
@@ -156,8 +154,16 @@ static void answer(struct instance *in, struct str body, bool failed)
     inv->done(inv);
 }
 
+void work_produced(struct instance *in, size_t n)
+{
+    if (!in->work.first_byte_ns)
+        in->work.first_byte_ns = clock_mono_ns();
+    in->work.produced_bytes += (int64_t)n;
+}
+
 void instance_answer(struct instance *in, struct str body, bool failed)
 {
+    work_produced(in, body.n);
     answer(in, body, failed);
 }
 

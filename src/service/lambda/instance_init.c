@@ -22,16 +22,22 @@ static enum platform_phase phase_of(const struct instance *in)
     return in->init_again ? PLATFORM_PHASE_INVOKE : PLATFORM_PHASE_INIT;
 }
 
-static void tell(struct instance *in, enum platform_event_type type, enum report_status status,
-                 struct str error_type)
+static void tell_at(struct instance *in, int64_t now_ns, enum platform_event_type type,
+                    enum report_status status, struct str error_type)
 {
     platform_emit(in, &(struct platform_event){
                           .type = type,
                           .phase = phase_of(in),
                           .status = status,
                           .error_type = error_type,
-                          .duration_ns = clock_mono_ns() - in->init_began_ns,
+                          .duration_ns = now_ns - in->init_began_ns,
                       });
+}
+
+static void tell(struct instance *in, enum platform_event_type type, enum report_status status,
+                 struct str error_type)
+{
+    tell_at(in, clock_mono_ns(), type, status, error_type);
 }
 
 void instance_tell_init_failed(struct instance *in, const struct failure *f)
@@ -263,7 +269,8 @@ void instance_init_over(struct instance *in)
     if (!in->init_again && !in->preparing)
         in->init_ns = in->work.times.init_done - in->init_began_ns;
     extensions_tell(in);
-    tell(in, PLATFORM_INIT_REPORT, REPORT_SUCCESS, S(""));
+    /* The same figure as Init Duration, which REPORT will show. */
+    tell_at(in, in->work.times.init_done, PLATFORM_INIT_REPORT, REPORT_SUCCESS, S(""));
     if (environment_set_cpu(in->env, (int)in->target->c->memory_size.is) == -EOPNOTSUPP)
         log_debug("lambda: no cpu limits on this machine");
     in->state = INSTANCE_IDLE;

@@ -1,6 +1,6 @@
 /* instance_own - what the rooms of the instance share: instance.c (its states and events),
  * instance_init.c (from nothing to its first event), instance_end.c (how work ends, well or not),
- * shutdown.c (how its processes end), extension_*.c. Nobody else includes this. */
+ * shutdown.c (how its processes end), extension_*.c, response_stream.c. Nobody else includes it. */
 #pragma once
 #include "service/lambda/instance.h"
 #include "service/lambda/platform.h"
@@ -41,8 +41,9 @@ void instance_tell_init_failed(struct instance *in, const struct failure *f);
 
 /* instance_end.c */
 int64_t instance_limit_ms(const struct instance *in);
-void work_begin(struct instance *in); /* of in->inv */
-void work_start(struct instance *in); /* its time runs; tells START */
+void work_begin(struct instance *in);              /* of in->inv */
+void work_start(struct instance *in);              /* its time runs; tells START */
+void work_produced(struct instance *in, size_t n); /* bytes of an answer have come */
 void work_runtime_done(struct instance *in, enum report_status status, struct str type);
 void work_over(struct instance *in);    /* all have asked for the next event */
 void work_abandon(struct instance *in); /* before that, with the instance */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/mem.h"
+#include "service/lambda/instance_own.h"
 #include "service/lambda/json_check.h"
 
 #define NS_PER_S 1000000000LL
@@ -117,6 +118,7 @@ static void on_data(struct http_request *req, struct str data)
     if (!s)
         return; /* cut off: what is still on its way */
     s->bytes += (int64_t)data.n;
+    work_produced(s->in, data.n);
     if (s->bytes > STREAM_MAX) {
         too_long(s);
         return;
