@@ -41,7 +41,7 @@ static const struct option_row rows[] = {
     {OPTION(struct sync_options, code), .name = "code", .type = OPTION_FLAG,
      .help = "only code, past CloudFormation; the stack must be there"},
     {OPTION(struct sync_options, resource_ids), .name = "resource-id", .type = OPTION_LIST,
-     .metavar = "LOGICAL_ID", .help = "with --code: only this resource; may be repeated"},
+     .metavar = "LOGICAL_ID", .help = "with --code: only this resource"},
     {OPTION(struct sync_options, resources), .name = "resource", .type = OPTION_LIST,
      .metavar = "TYPE",
      .help = "with --code: only resources of this type (AWS::Serverless::Function)"},
@@ -284,6 +284,29 @@ static bool is_physical(const struct sync_item *item,
     return str_eq(have, id) && str_is(r->resource_type, "AWS::Lambda::Function");
 }
 
+static bool publishes(const struct sync *s, const struct sync_item *item)
+{
+    static const char name[] = "AutoPublishAlias";
+    const struct json *globals = json_get(json_get(s->root, "Globals"), "Function");
+    const struct json *resource = item->artifact->resource;
+    return str_is(json_get_str(resource, "Type"), "AWS::Serverless::Function") &&
+           (json_get(json_get(resource, "Properties"), name) || json_get(globals, name));
+}
+
+/* SAM calls the resource of the function's alias FUNCTIONAliasNAME. */
+static bool is_alias(struct sync *s, const struct sync_item *item,
+                     const struct cloudformation_stack_resource_summary *r)
+{
+    struct str begins = str_printf(s->arena, "%.*sAlias", STR(item->artifact->logical_id));
+    return str_is(r->resource_type, "AWS::Lambda::Alias") &&
+           str_starts(r->logical_resource_id, begins) && publishes(s, item);
+}
+
+static struct str behind_colon(struct str arn)
+{
+    return str_slice(arn, (size_t)(str_find_last_byte(arn, ':') + 1), arn.n);
+}
+
 static void ask_sha256(struct sync *s, struct sync_item *item)
 {
     struct lambda_get_function_configuration_input in = {.function_name = item->physical_id};
@@ -308,6 +331,8 @@ static int read_stack(struct sync *s)
         for (size_t k = 0; k < n; k++)
             if (is_physical(item, &list[k]))
                 item->physical_id = list[k].physical_resource_id;
+            else if (is_alias(s, item, &list[k]))
+                item->alias = behind_colon(list[k].physical_resource_id);
         if (str_has(item->physical_id))
             ask_sha256(s, item);
     }

@@ -18,6 +18,7 @@ struct sync_item {
     struct str image_uri;   /* of a function of an image on disk: nothing is built */
     struct str physical_id; /* absent: the stack has it not */
     struct str sha256;      /* of the zip that was sent last, base64 */
+    struct str alias;       /* AutoPublishAlias: follows what is sent */
     int tree;               /* of watch.h */
     bool pending;           /* changed, or its last build failed */
     struct arena *arena;    /* of sources */

@@ -86,13 +86,38 @@ static int wait_live(struct sync *s, struct arena *a, struct str function, struc
     }
 }
 
+/* A new version, and the alias that SAM keeps at the last one. */
+static int move_alias(struct sync *s, struct arena *a, const struct sync_item *item,
+                      struct aws_error *err)
+{
+    struct lambda_publish_version_input publish = {.function_name = item->physical_id};
+    struct lambda_publish_version_output *version;
+    if (!item->alias.n)
+        return 0;
+    int r = call_patiently(s, a, &lambda_publish_version_op, &publish, (void **)&version, err);
+    if (r < 0)
+        return r;
+    struct lambda_update_alias_input in = {.function_name = item->physical_id,
+                                           .name = item->alias,
+                                           .function_version = version->version};
+    return call_patiently(s, a, &lambda_update_alias_op, &in, NULL, err);
+}
+
+/* After a change of the function: until the next invocation sees it. */
+static int settle(struct sync *s, struct arena *a, const struct sync_item *item,
+                  struct aws_error *err)
+{
+    int r = wait_live(s, a, item->physical_id, err);
+    return r == 0 ? move_alias(s, a, item, err) : r;
+}
+
 static int send_function(struct sync *s, struct arena *a, struct sync_item *item, struct str zip,
                          struct aws_error *err)
 {
     struct lambda_update_function_code_input in = {.function_name = item->physical_id,
                                                    .zip_file = zip};
     int r = call_patiently(s, a, &lambda_update_function_code_op, &in, NULL, err);
-    return r == 0 ? wait_live(s, a, item->physical_id, err) : r;
+    return r == 0 ? settle(s, a, item, err) : r;
 }
 
 /* arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION without its version */
@@ -110,9 +135,10 @@ static struct str layer_name(struct str arn)
 }
 
 /* A function of the stack that has the layer gets its new version. */
-static int give_layer(struct sync *s, struct arena *a, struct str function, struct str arn,
+static int give_layer(struct sync *s, struct arena *a, const struct sync_item *to, struct str arn,
                       struct aws_error *err)
 {
+    struct str function = to->physical_id;
     struct lambda_get_function_configuration_input ask = {.function_name = function};
     struct lambda_get_function_configuration_output *c;
     int r = aws_call(s->aws, a, &lambda_get_function_configuration_op, &ask, (void **)&c, err);
@@ -130,7 +156,7 @@ static int give_layer(struct sync *s, struct arena *a, struct str function, stru
     if (!has)
         return 0;
     r = call_patiently(s, a, &lambda_update_function_configuration_op, &in, NULL, err);
-    return r == 0 ? wait_live(s, a, function, err) : r;
+    return r == 0 ? settle(s, a, to, err) : r;
 }
 
 static int send_layer(struct sync *s, struct arena *a, struct sync_item *item, struct str zip,
@@ -152,7 +178,7 @@ static int send_layer(struct sync *s, struct arena *a, struct sync_item *item, s
     item->physical_id = str_copy(s->arena, out->layer_version_arn);
     for (size_t i = 0; r == 0 && i < s->n_items; i++)
         if (!s->items[i].artifact->layer && str_has(s->items[i].physical_id))
-            r = give_layer(s, a, s->items[i].physical_id, item->physical_id, err);
+            r = give_layer(s, a, &s->items[i], item->physical_id, err);
     return r;
 }
 
@@ -210,7 +236,7 @@ static int send_image(struct sync *s, struct arena *a, struct sync_item *item)
     int64_t began_ns = clock_mono_ns();
     int r = call_patiently(s, a, &lambda_update_function_code_op, &in, (void **)&out, &err);
     if (r == 0)
-        r = wait_live(s, a, item->physical_id, &err);
+        r = settle(s, a, item, &err);
     if (r < 0)
         return sync_stopped ? 1 : target_fail(s->run, &err, str_c(a, item->artifact->logical_id));
     item->sha256 = str_copy(s->arena, out->code_sha256);

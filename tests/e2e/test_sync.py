@@ -161,6 +161,24 @@ def test_watch_functions_layers_and_template(cloud, syncing):
     sync.stop()
 
 
+def test_an_alias_follows(cloud, project):
+    folder, stack = project
+    template = (folder / "template.yaml").read_text()
+    (folder / "template.yaml").write_text(template.replace("Timeout: 5", "AutoPublishAlias: live"))
+    cloud.lamina("sync", "--stack-name", stack, cwd=str(folder))
+    one, two = name_of(cloud, stack, "One"), name_of(cloud, stack, "Two")
+    assert cloud.invoke(one + ":live").payload == ["one", "red"]
+    (folder / "one" / "app.py").write_text(ANSWER % "new")
+    (folder / "shared" / "lib.py").write_text("value = 'new lib'\n")
+    cloud.lamina("sync", "--code", "--stack-name", stack, cwd=str(folder))
+    assert cloud.invoke(one + ":live").payload == ["new", "red"]
+    assert cloud.invoke(two + ":live").payload == "new lib"
+    # The deployment after it finds the alias, and moves it on.
+    (folder / "one" / "app.py").write_text(ANSWER % "newer")
+    cloud.lamina("sync", "--stack-name", stack, cwd=str(folder))
+    assert cloud.invoke(one + ":live").payload == ["newer", "red"]
+
+
 def test_errors_keep_watching(cloud, syncing):
     sync, folder, stack = syncing
     one = name_of(cloud, stack, "One")
