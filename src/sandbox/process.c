@@ -615,6 +615,9 @@ _Noreturn void spawner_main(int control, const struct spawner_options *options)
     prctl(PR_SET_PDEATHSIG, SIGTERM); /* besides the socket's end; after the ids have changed */
     if (getppid() != parent)
         _exit(0);
+    /* What a zygote has forked into an environment and not reaped keeps that environment's end
+     * waiting: when the zygote dies it is ours to reap, not of a stranger who takes his time. */
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (r == 0)
         r = stage_open(why);
     if (r == 0) {
