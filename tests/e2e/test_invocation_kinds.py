@@ -53,3 +53,14 @@ def test_functions_of_others(cloud):
         "resource: %s because no resource-based policy allows the lambda:InvokeFunction action"
         % (ACCOUNT, arn)
     )
+
+
+def test_where_a_payload_is_wrong(cloud):
+    name = cloud.function(TRACE)
+    for payload, at in (b"{", (1, 2)), (b'{\n  "a": 1,\n  b\n}', (3, 3)), (b'{"a":\n', (2, 1)):
+        for kind in "RequestResponse", "Event", "DryRun":
+            status, code, message = error_of(
+                cloud.lambda_.invoke, FunctionName=name, InvocationType=kind, Payload=payload
+            )
+            assert (status, code) == (400, "InvalidRequestContentException")
+            assert message.endswith("line: %d, column: %d]" % at)

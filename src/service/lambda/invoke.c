@@ -23,10 +23,16 @@ static int check_payload(struct call *call, struct str payload, bool async)
     const char *why;
     if (payload.n == 0 || json_check(payload, &at, &why))
         return 0;
+    size_t line = 1, column = at + 1;
+    for (size_t i = 0; i < at; i++)
+        if (payload.p[i] == '\n') {
+            line++;
+            column = at - i;
+        }
     return lambda_fail(call, LAMBDA_INVALID_REQUEST_CONTENT,
                        "Could not parse request body into json: Could not parse payload into json: "
-                       "%s\n at [Source: (byte[])\"%.*s\"; line: 1, column: %zu]",
-                       why, (int)(payload.n < 500 ? payload.n : 500), payload.p, at + 1);
+                       "%s\n at [Source: (byte[])\"%.*s\"; line: %zu, column: %zu]",
+                       why, (int)(payload.n < 500 ? payload.n : 500), payload.p, line, column);
 }
 
 /* Decoded and checked; absent when none is given. */
