@@ -101,6 +101,17 @@ static void test_rest_answers(void **state)
     assert_int_equal(a.headers.n, 3);
 }
 
+static void test_names_of_headers(void **state)
+{
+    struct http_answer a;
+    struct str result = S("{\"statusCode\":200,\"headers\":{\"a\\u0000b\":\"1\",\"\":\"1\","
+                          "\"c d\":\"1\",\"\\r\\ne\":\"1\",\"Upgrade\":\"1\",\"TE\":\"1\","
+                          "\"Content-Length\":\"1\",\"good\":\"1\"}}");
+    assert_int_equal(http_answer_of(&arena, result, &a), 0);
+    assert_int_equal(a.headers.n, 2); /* and the type */
+    assert_true(str_is(header(&a, "good"), "1"));
+}
+
 static void test_prelude(void **state)
 {
     const struct str whole =
@@ -142,8 +153,8 @@ static void test_bucket(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        CASE(test_answers), CASE(test_headers), CASE(test_rest_answers),
-        CASE(test_prelude), CASE(test_bucket),
+        CASE(test_answers),          CASE(test_headers), CASE(test_rest_answers),
+        CASE(test_names_of_headers), CASE(test_prelude), CASE(test_bucket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/json.h"
+#include "base/map.h"
 #include "base/utf8.h"
 #include "service/lambda/json_check.h"
 
@@ -25,25 +26,95 @@ static bool is_replaced(struct str name)
     return str_starts(name, S("x-amzn-")) || str_starts(name, S("x-forwarded-"));
 }
 
-/* A second value of a key is joined to the first. */
-static void join(struct arena *a, struct json *o, struct str key, struct str value)
+/* Names with their values, in the order of their first ones. A megabyte of them is a request like
+ * any other: nothing here may cost more than its length. */
+struct field {
+    struct str name, *values;
+    size_t n, cap;
+};
+struct fields {
+    struct arena *a;
+    struct field *items;
+    size_t n, cap;
+    struct map places; /* name: index + 1 */
+};
+
+static void fields_init(struct fields *f, struct arena *a)
 {
-    struct json *old = json_find(o, key);
-    if (old)
-        old->text = str_printf(a, "%.*s,%.*s", STR(old->text), STR(value));
-    else
-        json_set(a, o, key, json_new_str(a, value));
+    *f = (struct fields){.a = a};
+    map_init(&f->places);
+}
+
+static void fields_add(struct fields *f, struct str name, struct str value)
+{
+    size_t place = (size_t)(uintptr_t)map_find(&f->places, name);
+    if (!place) {
+        struct field *new =
+            arena_push(f->a, (void **)&f->items, &f->n, &f->cap, sizeof(struct field));
+        *new = (struct field){.name = str_copy(f->a, str_has(name) ? name : S(""))};
+        place = f->n;
+        map_put(&f->places, name, (void *)(uintptr_t)place);
+    }
+    struct field *to = &f->items[place - 1];
+    *(struct str *)arena_push(f->a, (void **)&to->values, &to->n, &to->cap, sizeof(struct str)) =
+        value;
+}
+
+static void fields_add_query(struct fields *f, struct str query)
+{
+    struct str one, key, value;
+    while (query.n) {
+        str_cut(query, '&', &one, &query);
+        if (!one.n)
+            continue;
+        str_cut(one, '=', &key, &value);
+        fields_add(f, wire_percent_decode(f->a, key, true),
+                   str_has(value) ? wire_percent_decode(f->a, value, true) : S(""));
+    }
+}
+
+static void member(struct json *o, struct str name, struct json *v)
+{
+    v->key = name;
+    json_add(o, v); /* not json_set(): the names differ */
+}
+
+/* Several values of a name become one text. */
+static struct json *fields_joined(struct fields *f)
+{
+    struct json *o = json_new(f->a, JSON_OBJECT);
+    for (struct field *i = f->items; i < f->items + f->n; i++)
+        member(o, i->name, json_new_str(f->a, str_join(f->a, S(","), i->values, i->n)));
+    map_done(&f->places);
+    return o;
+}
+
+/* The last value of a name, and all of them. */
+static void fields_both(struct fields *f, struct json **ret_one, struct json **ret_all)
+{
+    *ret_one = json_new(f->a, JSON_OBJECT);
+    *ret_all = json_new(f->a, JSON_OBJECT);
+    for (struct field *i = f->items; i < f->items + f->n; i++) {
+        struct json *list = json_new(f->a, JSON_ARRAY);
+        for (size_t k = 0; k < i->n; k++)
+            json_add(list, json_new_str(f->a, i->values[k]));
+        member(*ret_all, i->name, list);
+        member(*ret_one, i->name, json_new_str(f->a, i->values[i->n - 1]));
+    }
+    map_done(&f->places);
 }
 
 static struct json *headers_of(struct arena *a, const struct http_event_request *req)
 {
-    struct json *o = json_new(a, JSON_OBJECT);
+    struct fields fields;
+    fields_init(&fields, a);
     for (size_t i = 0; i < req->n_headers; i++) {
         struct str name = str_lower(a, req->headers[i].name);
         if (!is_replaced(name) && !str_is(name, "connection") &&
             !str_is(name, "transfer-encoding") && !str_is(name, "expect"))
-            join(a, o, name, req->headers[i].value);
+            fields_add(&fields, name, req->headers[i].value);
     }
+    struct json *o = fields_joined(&fields);
     put(a, o, "x-amzn-trace-id", req->trace_id);
     put(a, o, "x-forwarded-for", req->source_ip);
     put(a, o, "x-forwarded-proto", req->scheme);
@@ -72,17 +143,10 @@ static struct json *cookies_of(struct arena *a, const struct http_event_request 
 
 static struct json *query_of(struct arena *a, struct str query)
 {
-    struct json *o = json_new(a, JSON_OBJECT);
-    struct str one, key, value;
-    while (query.n) {
-        str_cut(query, '&', &one, &query);
-        if (!one.n)
-            continue;
-        str_cut(one, '=', &key, &value);
-        join(a, o, wire_percent_decode(a, key, true),
-             str_has(value) ? wire_percent_decode(a, value, true) : S(""));
-    }
-    return o;
+    struct fields fields;
+    fields_init(&fields, a);
+    fields_add_query(&fields, query);
+    return fields_joined(&fields);
 }
 
 /* [20/Nov/2025:19:03:58 +0000] without its brackets. */
@@ -186,43 +250,30 @@ struct str http_event(struct arena *a, const struct http_event_request *req)
 
 /* ---- format 1.0 ---- */
 
-/* The last value of a name, and all of them. */
-static void put_both(struct arena *a, struct json *one, struct json *all, struct str name,
-                     struct str value)
-{
-    struct json *list = json_find(all, name);
-    if (!list)
-        list = json_set(a, all, name, json_new(a, JSON_ARRAY));
-    json_add(list, json_new_str(a, value));
-    json_set(a, one, name, json_new_str(a, value));
-}
-
 static void rest_query(struct arena *a, struct json *e, struct str query)
 {
-    struct json *one = json_new(a, JSON_OBJECT), *all = json_new(a, JSON_OBJECT);
-    struct str pair, key, value;
-    while (query.n) {
-        str_cut(query, '&', &pair, &query);
-        if (!pair.n)
-            continue;
-        str_cut(pair, '=', &key, &value);
-        put_both(a, one, all, wire_percent_decode(a, key, true),
-                 str_has(value) ? wire_percent_decode(a, value, true) : S(""));
-    }
+    struct fields fields;
+    struct json *one, *all;
+    fields_init(&fields, a);
+    fields_add_query(&fields, query);
+    fields_both(&fields, &one, &all);
     json_set(a, e, S("queryStringParameters"), one->n ? one : json_new(a, JSON_NULL));
     json_set(a, e, S("multiValueQueryStringParameters"), all->n ? all : json_new(a, JSON_NULL));
 }
 
 static void rest_headers(struct arena *a, struct json *e, const struct http_event_request *req)
 {
-    struct json *one = json_new(a, JSON_OBJECT), *all = json_new(a, JSON_OBJECT);
+    struct fields fields;
+    struct json *one, *all;
+    fields_init(&fields, a);
     for (size_t i = 0; i < req->n_headers; i++)
         if (!is_replaced(str_lower(a, req->headers[i].name)) &&
             !str_eq_nocase(req->headers[i].name, S("connection")))
-            put_both(a, one, all, req->headers[i].name, req->headers[i].value);
-    put_both(a, one, all, S("X-Forwarded-For"), req->source_ip);
-    put_both(a, one, all, S("X-Forwarded-Proto"), req->scheme);
-    put_both(a, one, all, S("X-Forwarded-Port"), req->port);
+            fields_add(&fields, req->headers[i].name, req->headers[i].value);
+    fields_add(&fields, S("X-Forwarded-For"), req->source_ip);
+    fields_add(&fields, S("X-Forwarded-Proto"), req->scheme);
+    fields_add(&fields, S("X-Forwarded-Port"), req->port);
+    fields_both(&fields, &one, &all);
     json_set(a, e, S("headers"), one);
     json_set(a, e, S("multiValueHeaders"), all);
 }
@@ -276,13 +327,15 @@ struct str http_event_rest(struct arena *a, const struct http_event_request *req
 static bool is_framing(struct str name)
 {
     return str_eq_nocase(name, S("connection")) || str_eq_nocase(name, S("transfer-encoding")) ||
-           str_eq_nocase(name, S("content-length")) || str_eq_nocase(name, S("keep-alive"));
+           str_eq_nocase(name, S("content-length")) || str_eq_nocase(name, S("keep-alive")) ||
+           str_eq_nocase(name, S("upgrade")) || str_eq_nocase(name, S("trailer")) ||
+           str_eq_nocase(name, S("te")) || str_eq_nocase(name, S("proxy-connection"));
 }
 
 static bool is_name(struct str s)
 {
     for (size_t i = 0; i < s.n; i++)
-        if (!isalnum((unsigned char)s.p[i]) && !strchr("!#$%&'*+-.^_`|~", s.p[i]))
+        if (!isalnum((unsigned char)s.p[i]) && (!s.p[i] || !strchr("!#$%&'*+-.^_`|~", s.p[i])))
             return false;
     return s.n > 0;
 }
