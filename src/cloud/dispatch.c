@@ -445,6 +445,10 @@ static bool served_aside(struct cloud *cloud, struct http_request *req,
     }
     if (!m || !m->opened || !m->service->serve)
         return false;
+    if (entrance == &cloud->inside && !str_starts(rest, S("code/"))) {
+        refuse(req, 403, "lamina: this is not for functions\n");
+        return true;
+    }
     m->service->serve(m->state, req);
     return true;
 }
@@ -514,7 +518,7 @@ void dispatch_request(struct http_request *req)
             return;
         }
     } else if (health_wants(req->path)) {
-        health_reply(cloud, req);
+        health_reply(cloud, req, entrance == &cloud->inside);
         return;
     } else if (served_aside(cloud, req, entrance)) {
         return;

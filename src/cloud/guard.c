@@ -36,8 +36,13 @@ static bool name_is_local(const struct cloud *cloud, struct str host)
 
 static bool origin_is_local(const struct cloud *cloud, struct str origin)
 {
+    struct str host, id, path;
     ssize_t at = str_find(origin, S("://"));
-    return at > 0 && name_is_local(cloud, str_slice(origin, (size_t)at + 3, origin.n));
+    if (at <= 0)
+        return false;
+    host = str_slice(origin, (size_t)at + 3, origin.n);
+    /* A function's pages are as strange as the function. */
+    return name_is_local(cloud, host) && !route_url(host, S(""), &id, &path);
 }
 
 const char *guard_refuses(const struct cloud *cloud, const struct http_request *req)

@@ -26,7 +26,7 @@ static struct json *service_list(struct cloud *cloud, struct arena *a)
     return list;
 }
 
-void health_reply(struct cloud *cloud, struct http_request *req)
+void health_reply(struct cloud *cloud, struct http_request *req, bool inside)
 {
     static const struct http_header headers[] = {
         {S_INIT("Content-Type"), S_INIT("application/json")},
@@ -38,10 +38,12 @@ void health_reply(struct cloud *cloud, struct http_request *req)
     json_set(a, root, S("status"), json_new_str(a, S("ready")));
     json_set(a, root, S("version"), json_new_str(a, S(LAMINA_VERSION)));
     json_set(a, root, S("endpoint"), json_new_str(a, cloud->endpoint));
-    json_set(a, root, S("pid"), json_new_int(a, getpid()));
-    json_set(a, root, S("data"),
-             cloud->options.data_dir ? json_new_str(a, str_from(store_dir(cloud->store)))
-                                     : json_new(a, JSON_NULL));
+    if (!inside) {
+        json_set(a, root, S("pid"), json_new_int(a, getpid()));
+        json_set(a, root, S("data"),
+                 cloud->options.data_dir ? json_new_str(a, str_from(store_dir(cloud->store)))
+                                         : json_new(a, JSON_NULL));
+    }
     json_set(a, root, S("iam"), json_new_str(a, str_from(modes[cloud->options.iam])));
     json_set(a, root, S("uptime_ms"), json_new_int(a, clock_now_ms() - cloud->started_ms));
     json_set(a, root, S("requests"), json_new_int(a, (int64_t)cloud->requests));

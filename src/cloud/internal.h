@@ -154,4 +154,4 @@ void dispatch_error(struct frame *f, struct wire_error *err);
 
 /* health.c */
 bool health_wants(struct str path);
-void health_reply(struct cloud *cloud, struct http_request *req);
+void health_reply(struct cloud *cloud, struct http_request *req, bool inside);

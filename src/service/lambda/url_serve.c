@@ -16,6 +16,7 @@ struct served {
     struct call *call;
     const struct wire_request *req;
     struct lambda_function_url_record url;
+    bool aside; /* it was asked for at the cloud's own host */
     bool begun;
     bool prelude;    /* a streamed answer begins with its head, which is not whole yet */
     bool broken;     /* that head is none */
@@ -29,6 +30,11 @@ static void add_usual(struct served *s, struct wire_headers *h)
     struct arena *a = s->call->arena;
     cors_apply(a, s->url.config ? s->url.config->cors : NULL, s->req, h);
     wire_headers_add(a, h, S("x-amzn-RequestId"), s->call->request_id);
+    /* Under this address a browser would take the function's page for one of the cloud's own: the
+     * page is to have no origin. Under the URL's own host it has one of its own. */
+    if (s->aside)
+        wire_headers_add(a, h, S("Content-Security-Policy"),
+                         S("sandbox allow-scripts allow-forms allow-popups allow-downloads"));
 }
 
 static int answer(struct served *s, int status, const struct wire_headers *headers, struct str body)
@@ -268,6 +274,7 @@ int url_answer(struct call *call, const struct wire_request *req, struct str url
     struct wire_headers headers;
     s->call = call;
     s->req = req;
+    s->aside = str_starts(req->path, S("/_lamina/url/")) && !str_eq(req->path, path);
     int r = url_find(call, url_id, &s->url);
     if (r < 0)
         return r == -ENOENT ? answer_json(s, 403, "AccessDeniedException", S("{\"Message\":null}"))
