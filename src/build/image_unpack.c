@@ -11,12 +11,11 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <zlib.h>
 #include "base/cleanup.h"
 #include "base/digest.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "build/image.h"
+#include "build/image_stream.h"
 #include "build/tar.h"
 
 #define DEPTH_MAX 256 /* whoever walks the tree holds a descriptor a level */
@@ -32,118 +31,6 @@ struct unpack {
     int last_dir;       /* the folder of the entry before */
     struct str last_dir_name;
 };
-
-/* ---- a layer's bytes: file -> digest -> gunzip -> digest -> tar ---- */
-
-struct stream {
-    struct image_part part;
-    int64_t at, given, max;
-    struct digest *raw, *plain;
-    bool gzip, ended;
-    z_stream z;
-    unsigned char in[CHUNK];
-    enum { STREAM_FINE, STREAM_ZSTD, STREAM_DAMAGED, STREAM_LARGE } fault;
-};
-
-static int read_raw(struct stream *s, void *p, size_t n, size_t *ret_n)
-{
-    int64_t left = s->part.size - s->at;
-    if ((int64_t)n > left)
-        n = (size_t)left;
-    ssize_t got = n ? pread(s->part.fd, p, n, s->part.offset + s->at) : 0;
-    if (got < 0 || (got == 0 && n > 0))
-        return got < 0 ? -errno : -EIO;
-    digest_add(s->raw, p, (size_t)got);
-    s->at += got;
-    *ret_n = (size_t)got;
-    return 0;
-}
-
-/* A gzip file may have several members, one behind the other. */
-static int inflate_some(struct stream *s, void *p, size_t n, size_t *ret_n)
-{
-    s->z.next_out = p;
-    s->z.avail_out = (unsigned)n;
-    while (s->z.avail_out == n && !s->ended) {
-        if (s->z.avail_in == 0) {
-            size_t got;
-            int r = read_raw(s, s->in, sizeof(s->in), &got);
-            if (r < 0)
-                return r;
-            s->z.next_in = s->in;
-            s->z.avail_in = (unsigned)got;
-            if (got == 0) {
-                s->fault = STREAM_DAMAGED;
-                return -EBADMSG;
-            }
-        }
-        int r = inflate(&s->z, Z_NO_FLUSH);
-        if (r == Z_STREAM_END) {
-            s->ended = s->z.avail_in == 0 && s->at == s->part.size;
-            if (!s->ended)
-                inflateReset(&s->z);
-        } else if (r != Z_OK) {
-            s->fault = STREAM_DAMAGED;
-            return -EBADMSG;
-        }
-    }
-    *ret_n = n - s->z.avail_out;
-    return 0;
-}
-
-static int read_plain(void *user, void *p, size_t n, size_t *ret_n)
-{
-    struct stream *s = user;
-    if (n > CHUNK)
-        n = CHUNK;
-    int r = s->gzip ? inflate_some(s, p, n, ret_n) : read_raw(s, p, n, ret_n);
-    if (r < 0)
-        return r;
-    digest_add(s->plain, p, *ret_n);
-    s->given += (int64_t)*ret_n;
-    if (s->given > s->max) { /* zeros without end compress to nothing */
-        s->fault = STREAM_LARGE;
-        return -EBADMSG;
-    }
-    return 0;
-}
-
-static int stream_open(struct stream *s, struct image_part part, int64_t max)
-{
-    unsigned char magic[4] = {0};
-    *s = (struct stream){.part = part, .max = max};
-    ssize_t n = pread(part.fd, magic, part.size < 4 ? (size_t)part.size : 4, part.offset);
-    if (n < 0)
-        return -errno;
-    s->gzip = magic[0] == 0x1f && magic[1] == 0x8b;
-    if (magic[0] == 0x28 && magic[1] == 0xb5 && magic[2] == 0x2f && magic[3] == 0xfd) {
-        s->fault = STREAM_ZSTD;
-        return -EBADMSG;
-    }
-    if (s->gzip && inflateInit2(&s->z, 16 + MAX_WBITS) != Z_OK)
-        return -ENOMEM;
-    s->raw = digest_open(DIGEST_SHA256);
-    s->plain = digest_open(DIGEST_SHA256);
-    return 0;
-}
-
-static void stream_close(struct stream *s)
-{
-    uint8_t unused[32];
-    if (s->gzip)
-        inflateEnd(&s->z);
-    if (s->raw)
-        digest_close(s->raw, unused);
-    if (s->plain)
-        digest_close(s->plain, unused);
-}
-
-static bool is_digest(struct arena *a, struct digest *d, struct str hex)
-{
-    uint8_t sum[32];
-    size_t n = digest_close(d, sum);
-    return str_eq(hex_encode(a, sum, n), hex);
-}
 
 /* ---- places ---- */
 
@@ -491,44 +378,45 @@ static int one_entry(struct unpack *u, struct tar *t, const struct tar_entry *e)
 /* ---- layers ---- */
 
 /* The tar and all that follows it: both digests go over every byte. */
-static int read_layer(struct unpack *u, struct stream *s)
+static int read_layer(struct unpack *u, struct image_stream *s)
 {
     static _Thread_local struct tar t;
     struct tar_entry e;
     int r;
-    tar_init(&t, read_plain, s);
+    tar_init(&t, image_stream_read, s);
     while ((r = tar_next(&t, &e)) > 0) {
         r = one_entry(u, &t, &e);
         if (r < 0)
             break;
     }
-    if (r == -EBADMSG && s->fault == STREAM_FINE)
+    if (r == -EBADMSG && s->fault == IMAGE_STREAM_FINE)
         return image_fail(u->report, IMAGE_FAULT_BAD, "a damaged layer: %s", t.why);
     size_t n = 1;
     static _Thread_local char rest[CHUNK];
     while (r == 0 && n > 0)
-        r = read_plain(s, rest, sizeof(rest), &n);
+        r = image_stream_read(s, rest, sizeof(rest), &n);
     return r;
 }
 
-static int layer_failed(struct unpack *u, const struct stream *s, int error, struct str member)
+static int layer_failed(struct unpack *u, const struct image_stream *s, int error,
+                        struct str member)
 {
     if (u->report->fault)
         return error;
     switch (s->fault) {
-    case STREAM_ZSTD:
+    case IMAGE_STREAM_ZSTD:
         return image_fail(
             u->report, IMAGE_FAULT_UNSUPPORTED,
             "the layer %.*s is compressed with zstd, which is not supported: make the "
             "image with gzip layers",
             STR(member));
-    case STREAM_DAMAGED:
+    case IMAGE_STREAM_DAMAGED:
         return image_fail(u->report, IMAGE_FAULT_BAD, "the layer %.*s is no gzip file, or damaged",
                           STR(member));
-    case STREAM_LARGE:
+    case IMAGE_STREAM_LARGE:
         return image_fail(u->report, IMAGE_FAULT_SIZE,
                           "the layer %.*s unpacks to more than allowed", STR(member));
-    case STREAM_FINE:
+    case IMAGE_STREAM_FINE:
         break;
     }
     return image_fail_system(u->report, error, member);
@@ -536,7 +424,7 @@ static int layer_failed(struct unpack *u, const struct stream *s, int error, str
 
 static int one_layer(struct unpack *u, struct image *image, const struct image_layer *layer)
 {
-    static _Thread_local struct stream s;
+    static _Thread_local struct image_stream s;
     struct image_part part;
     int r = image_files_get(image->files, layer->member, &part);
     if (r == -ENOENT)
@@ -548,19 +436,20 @@ static int one_layer(struct unpack *u, struct image *image, const struct image_l
     arena_init(&u->arena);
     map_init(&u->made);
     u->last_dir = -1;
-    r = stream_open(&s, part, u->max_bytes + (1 << 30));
+    r = image_stream_open(&s, part, u->max_bytes + (1 << 30));
     if (r == 0)
         r = read_layer(u, &s);
     if (r < 0)
         r = layer_failed(u, &s, r, layer->member);
     if (r == 0) {
-        bool raw = is_digest(&u->arena, TAKE(s.raw), layer->digest) || !str_has(layer->digest);
-        bool plain = is_digest(&u->arena, TAKE(s.plain), layer->diff_id);
+        bool raw =
+            image_stream_is(&u->arena, TAKE(s.raw), layer->digest) || !str_has(layer->digest);
+        bool plain = image_stream_is(&u->arena, TAKE(s.plain), layer->diff_id);
         if (!raw || !plain)
             r = image_fail(u->report, IMAGE_FAULT_BAD, "the layer %.*s does not have its digest",
                            STR(layer->member));
     }
-    stream_close(&s);
+    image_stream_close(&s);
     forget_folder(u);
     map_done(&u->made);
     arena_done(&u->arena);
