@@ -71,6 +71,30 @@ static const char *const *layer_dirs(struct instance *in)
     return ret;
 }
 
+/* What is to be executed: the runtime's interpreter, a bootstrap, or what the image says. */
+static int find_command(struct instance *in, const struct runtime_wish *wish,
+                        struct runtime_command *ret, struct str *ret_fault)
+{
+    struct lambda_state *lambda = in->lambda;
+    const struct target *t = in->target;
+    struct str why = {0};
+    bool no_bootstrap;
+    int r = image_is(t->c)
+                ? image_find(&in->arena, t, ret, &why, &no_bootstrap)
+                : runtime_find(lambda->cloud, &in->arena, wish, ret, &why, &no_bootstrap);
+    in->runtime_version = ret->version.n ? ret->version : t->c->runtime;
+    if (r < 0 && no_bootstrap) {
+        *ret_fault = why;
+        return r;
+    }
+    if (r < 0)
+        return refuse(in, OUTCOME_NO_RUNTIME, why);
+    in->program = ret->argv[0];
+    if (ret->byte_code)
+        ret->runtime_dir = runtime_cache_get(lambda->runtimes, ret->link_target, ret->runtime_dir);
+    return 0;
+}
+
 int instance_make_sandbox(struct instance *in, const struct environment_events *events,
                           struct str *ret_fault)
 {
@@ -88,8 +112,6 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
     const char *const *layers = layer_dirs(in);
 
     struct runtime_command command = {0};
-    struct str why = {0};
-    bool no_bootstrap;
     struct runtime_wish wish = {
         .runtime = t->c->runtime,
         .memory_mb = (int)t->c->memory_size.is,
@@ -98,20 +120,9 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
         .n_layers = n_layers,
     };
     bool image = image_is(t->c);
-    int r = image ? image_find(a, t, &command, &why, &no_bootstrap)
-                  : runtime_find(lambda->cloud, a, &wish, &command, &why, &no_bootstrap);
-    in->runtime_version = command.version.n ? command.version : t->c->runtime;
-    if (r < 0 && no_bootstrap) {
-        *ret_fault = why;
-        return r;
-    }
+    int r = find_command(in, &wish, &command, ret_fault);
     if (r < 0)
-        return refuse(in, OUTCOME_NO_RUNTIME, why);
-
-    in->program = command.argv[0];
-    if (command.byte_code)
-        command.runtime_dir =
-            runtime_cache_get(lambda->runtimes, command.link_target, command.runtime_dir);
+        return r;
     struct session_credentials credentials = {0};
     r = credentials_of(in, a, &credentials);
     if (r < 0)
