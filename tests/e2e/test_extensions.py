@@ -7,6 +7,9 @@ import time
 
 import pytest
 from cloud import ACCOUNT, ID, SOON, children, unique, zipped
+from test_function_url import api as url_api, ask as ask_url, open_to_all
+from test_runtimes import NODE
+from test_streaming import Stream
 
 # What extensions of these tests have in common. They note what happens in /tmp, which they share
 # with the function, and print it.
@@ -550,3 +553,100 @@ def test_the_daemon_does_not_wait_for_long(new_cloud, tmp_path):
     for name in names:
         log = cloud.log_events(name)
         assert "good got SHUTDOWN spindown\n" in log and "hangs got SHUTDOWN spindown\n" in log, log
+
+
+# ---- together with all the rest ----
+
+# A handler of node's that streams: two pieces, and a time between them.
+STREAMS = """
+exports.handler = awslambda.streamifyResponse(async (event, out) => {
+  out.write('one ');
+  await new Promise(done => setTimeout(done, event));
+  out.end('two');
+});
+"""
+
+
+def test_work_after_a_stream(cloud):
+    """Who has the whole stream does not wait for extensions; one that crashes cuts it off."""
+    bucket = unique("ext")
+    cloud.s3.create_bucket(Bucket=bucket)
+    url = cloud.s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "go"})
+    slow = layer(cloud, {"slow": WAITING})
+    name = cloud.function(
+        files={"app.js": STREAMS}, Runtime=NODE, Layers=[slow], Timeout=30,
+        Environment={"Variables": {"WAIT_FOR": url}},
+    )
+    assert Stream(cloud, name, 0).rest() == (b"one two", {})
+    cloud.s3.put_object(Bucket=bucket, Key="go", Body=b"")
+    log = cloud.log_events(name, until="REPORT", within=15)
+    assert [l.split()[0] for l in log][-4:] == ["START", "slow", "END", "REPORT"]
+    assert "Status" not in log[-1]
+    bad = layer(cloud, {"bad": crash("invoke")})
+    name = cloud.function(files={"app.js": STREAMS}, Runtime=NODE, Layers=[bad], Timeout=20)
+    s = Stream(cloud, name, 15000)
+    payload, complete = s.rest()
+    assert (payload, complete["ErrorCode"]) == (b"one ", "Unhandled")
+    assert json.loads(complete["ErrorDetails"])["errorType"] == "Extension.Crash"
+
+
+def test_behind_a_function_url(cloud):
+    name = function(cloud, {"good": PLAIN}, "import time\ndef handler(e, c): time.sleep(60)\n",
+                    Timeout=1)
+    url = url_api(cloud, "POST", "/2021-10-31/functions/%s/url" % name,
+                  {"AuthType": "NONE", "InvokeMode": "RESPONSE_STREAM"}).json["FunctionUrl"]
+    open_to_all(cloud, name)
+    r = ask_url(cloud, url)
+    assert (r.status, r.body) == (502, b"Internal Server Error")
+    log = cloud.log_events(name, until="good got SHUTDOWN timeout")
+    assert log[-1] == "good got SHUTDOWN timeout\n"
+    assert re.search(r"\tStatus: timeout\n$", log[-2]), log
+
+
+def test_of_a_provisioned_environment(cloud):
+    name = function(cloud, {"good": PLAIN})
+    version = cloud.lambda_.publish_version(FunctionName=name)["Version"]
+    key = {"FunctionName": name, "Qualifier": version}
+    cloud.lambda_.put_provisioned_concurrency_config(**key, ProvisionedConcurrentExecutions=1)
+    eventually(
+        lambda: cloud.lambda_.get_provisioned_concurrency_config(**key)["Status"] == "READY")
+    # Extensions were waiting before anybody called.
+    log = cloud.log_events(name, until="INIT_REPORT")
+    assert re.fullmatch(
+        OPENING + r"EXTENSION\tName: good\tState: Ready\tEvents: \[INVOKE, SHUTDOWN\]\n"
+        r"INIT_REPORT Init Duration: \S+ ms\tPhase: init\tStatus: success\n", "".join(log)), log
+    r = cloud.invoke(name, Qualifier=version)
+    assert "Init Duration" not in r.report
+    assert [e["requestId"] for e in events_of(r.payload, "good")] in ([], [r.id])
+    cloud.lambda_.delete_provisioned_concurrency_config(**key)
+    log = cloud.log_events(name, until="good got SHUTDOWN")
+    assert log[-1] == "good got SHUTDOWN spindown\n"
+
+
+def test_of_an_event_that_is_tried_again(new_cloud):
+    """An extension's crash is a failure of the event; each try has the same id."""
+    cloud = new_cloud("--time-scale", "0.001")
+    name = function(cloud, {"bad": crash("cleanly")}, Timeout=30)
+    r = cloud.lambda_.invoke(FunctionName=name, InvocationType="Event", Payload=b"20")
+    id = r["ResponseMetadata"]["RequestId"]
+    reports = lambda: [l for l in cloud.log_events(name, 0) if l.startswith("REPORT")]
+    eventually(lambda: len(reports()) == 3)
+    for report in reports():
+        assert report.startswith("REPORT RequestId: %s\t" % id), report
+        assert report.endswith("\tStatus: error\tError Type: Extension.Crash\n"), report
+
+
+def test_who_comes_next_does_not_wait_for_a_long_end(cloud):
+    """The runtime ends after its answer, and its extension takes all of its two seconds."""
+    slow = PLAIN.replace("print(name", "time.sleep(60)\n    print(name")
+    source = (
+        "import os, threading\n"
+        "def handler(event, context):\n"
+        "    if event: threading.Timer(event, os._exit, [1]).start()\n"
+        "    return context.log_stream_name\n"
+    )
+    name = function(cloud, {"slow": slow}, source)
+    first = cloud.invoke(name, 0.05, tail=False)
+    second = cloud.invoke(name, 0, tail=False)
+    assert first.error is None and second.error is None
+    assert first.payload != second.payload

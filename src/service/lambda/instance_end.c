@@ -295,6 +295,8 @@ void instance_failed(struct instance *in, const struct failure *f)
     }
     if (!starting) {
         in->state = INSTANCE_ENDING;
+        if (in->inv && !first_init) /* the next one, which came while extensions were at work */
+            instance_arm(in, END_WAIT_MS);
         end_for(in, f);
     } /* else it may come to its first event all the same, and wait for the next invocation */
     if (inv)
