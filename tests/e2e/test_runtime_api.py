@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 BOOTSTRAP = """#!/usr/bin/python3
 import http.client, json, os
 host = os.environ["AWS_LAMBDA_RUNTIME_API"]
@@ -203,3 +205,35 @@ def test_a_bootstrap_that_is_no_program(cloud):
             % r.id,
         },
     )
+
+
+FAILING = """#!/usr/bin/python3
+import http.client, os
+api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+api.request("POST", "/2018-06-01/runtime/init/error", '{"errorMessage":"m","errorType":"T"}',
+            {"Lambda-Runtime-Function-Error-Type": os.environ["KIND"]})
+api.getresponse().read()
+"""
+
+
+@pytest.mark.parametrize(
+    "kind, kept",
+    [
+        ("Runtime.NoConfig", "Runtime.NoConfig"),
+        ("Function.Odd", "Function.Odd"),
+        ("Function.odd", "Function.Unknown"),
+        ("Runtime.With1", "Runtime.Unknown"),
+        ("TypeError", "Runtime.Unknown"),
+    ],
+)
+def test_kinds_of_errors_that_are_kept(cloud, kind, kept):
+    """In reports; what the client gets is the runtime's own."""
+    name = cloud.function(
+        files={"bootstrap*": FAILING}, Runtime="provided.al2023",
+        Environment={"Variables": {"KIND": kind}},
+    )
+    r = cloud.invoke(name)
+    assert (r.error, r.payload) == ("Unhandled", {"errorMessage": "m", "errorType": "T"})
+    for line in r.log.splitlines():
+        if line.startswith(("INIT_REPORT", "REPORT")):
+            assert line.endswith("\tStatus: error\tError Type: " + kept), line
