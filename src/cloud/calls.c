@@ -268,12 +268,6 @@ int cloud_port(struct cloud *cloud)
     return http_listener_port(cloud->listener);
 }
 
-void *cloud_service_state(struct cloud *cloud, const char *service_id)
-{
-    struct mounted *m = mounted_find(cloud, service_id);
-    return m ? m->state : NULL;
-}
-
 struct spawner *cloud_spawner(struct cloud *cloud)
 {
     return cloud->options.spawner;

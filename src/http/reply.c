@@ -66,11 +66,6 @@ struct str http_header_get(const struct http_request *req, const char *name)
     return (struct str){0};
 }
 
-bool http_replied(const struct http_request *req)
-{
-    return ((const struct exchange *)req)->replied;
-}
-
 static struct str date_now(struct http_server *s)
 {
     int64_t now_s = clock_now_ms() / 1000;

@@ -141,6 +141,4 @@ void http_abort(
 void http_pause(struct http_request *req);
 void http_resume(struct http_request *req);
 
-/* The answer is there or begun: nothing more is to be decided. */
-bool http_replied(const struct http_request *req);
 const char *http_reason(int status);

@@ -408,11 +408,6 @@ pid_t environment_pid(const struct environment *env)
     return env->pid;
 }
 
-int environment_pidfd(const struct environment *env)
-{
-    return env->pidfd;
-}
-
 int64_t environment_exec_ns(const struct environment *env)
 {
     return env->exec_ns;

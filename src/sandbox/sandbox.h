@@ -194,13 +194,11 @@ int environment_run(struct environment *env);
 /* Available after on_start(0). The caller owns what it takes; all are non-blocking, close-on-exec.
  */
 int environment_take_port(struct environment *env, size_t index); /* in the order of plan->ports */
-int environment_take_output(
-    struct environment *env); /* read end of stdout+stderr, in writing order;
-                                 never at its end while the environment is */
+/* Read end of stdout and stderr, in writing order; never at its end while the environment is. */
+int environment_take_output(struct environment *env);
 pid_t environment_pid(const struct environment *env); /* init's, as the host sees it */
-int environment_pidfd(const struct environment *env); /* init's; borrowed */
-int64_t
-environment_exec_ns(const struct environment *env); /* monotonic clock when the command began */
+/* When the command began: monotonic clock. */
+int64_t environment_exec_ns(const struct environment *env);
 
 /* These act at once, by file descriptors got at the start: no spawner in between. */
 int environment_kill(struct environment *env); /* SIGKILL to all; on_exit follows, lost */

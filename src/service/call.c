@@ -1,7 +1,6 @@
 /* call - the parts of a call that need no daemon: its failure, its ARNs, its records. */
 #include <errno.h>
 #include "service/call.h"
-#include "base/fs.h"
 #include "base/log.h"
 #include "wire/walk.h"
 
@@ -83,14 +82,6 @@ struct str call_arn(struct call *call, const char *service, const char *fmt, ...
     struct str region = global ? S("") : call->region, account = is_s3 ? S("") : call->account;
     return str_printf(call->arena, "arn:aws:%s:%.*s:%.*s:%.*s", service, STR(region), STR(account),
                       STR(rest));
-}
-
-struct str call_service_dir(struct call *call)
-{
-    struct str dir =
-        fs_join(call->arena, cloud_data_dir(call->cloud), str_from(call->service->model->id));
-    fs_mkdirs(str_c(call->arena, dir), 0700);
-    return dir;
 }
 
 int record_get(struct call *call, struct str key, const struct shape *shape, void *ret)

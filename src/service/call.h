@@ -171,9 +171,6 @@ int call_role_credentials(struct call *call, struct str role_arn, struct str ses
 void call_offload(struct call *call, int (*work)(void *user),
                   void (*done)(struct call *call, void *user, int result), void *user);
 
-/* Where files of a service may stand: DIR/<service id>, made when missing. */
-struct str call_service_dir(struct call *call);
-
 /* ARNs: arn:aws:SERVICE:REGION:ACCOUNT:rest with this call's region and account. */
 struct str call_arn(struct call *call, const char *service, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -220,7 +217,6 @@ struct service {
 struct str cloud_data_dir(struct cloud *cloud);
 struct str cloud_endpoint(struct cloud *cloud); /* http://127.0.0.1:4566 */
 int cloud_port(struct cloud *cloud);
-void *cloud_service_state(struct cloud *cloud, const char *service_id);
 /* Serves the cloud on one more listening socket (taken over): the one inside an environment. The
  * caller ends it with http_listener_free(). */
 struct http_listener;

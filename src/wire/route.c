@@ -104,11 +104,6 @@ void wire_router_free(struct wire_router *router)
     free(router);
 }
 
-const struct service_model *wire_router_service(const struct wire_router *router)
-{
-    return router->service;
-}
-
 /* ---- rest ---- */
 
 struct asked {

@@ -50,7 +50,6 @@ struct wire_route {
 struct wire_router;
 struct wire_router *wire_router_new(const struct service_model *service);
 void wire_router_free(struct wire_router *router); /* accepts NULL */
-const struct service_model *wire_router_service(const struct wire_router *router);
 
 /* rest: method, path, query literals, then the required query parameters and headers (they tell
  * UploadPart from PutObject, CopyObject from PutObject); json: X-Amz-Target; query: Action.

@@ -69,7 +69,6 @@ struct sigv4_result {
 /* Who signed? Cheap and unverified: the service's name in the credential scope of header or query,
  * for routing; absent when the request is unsigned or malformed. */
 struct str sigv4_scope_service(struct arena *a, const struct wire_request *req);
-struct str sigv4_scope_region(struct arena *a, const struct wire_request *req);
 
 /* 0 verified (or result.anonymous: the caller decides), else -EACCES with *err in the words of the
  * service (which may be NULL when it is not known yet: SigV4's general ones). Dates may be off by

@@ -178,13 +178,6 @@ struct str sigv4_scope_service(struct arena *a, const struct wire_request *req)
     return p.service;
 }
 
-struct str sigv4_scope_region(struct arena *a, const struct wire_request *req)
-{
-    struct parts p = {0};
-    scope_of(a, req, &p);
-    return p.region;
-}
-
 /* ---- the parts in order ---- */
 
 static int incomplete(struct arena *a, enum kind kind, const struct parts *p, struct str header,
