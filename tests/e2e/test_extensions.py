@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import threading
 import time
 
 import pytest
@@ -650,3 +651,22 @@ def test_who_comes_next_does_not_wait_for_a_long_end(cloud):
     second = cloud.invoke(name, 0, tail=False)
     assert first.error is None and second.error is None
     assert first.payload != second.payload
+
+
+def test_work_after_the_answer_is_within_the_reserved_concurrency(cloud):
+    """The environment is not free before its extensions are, and there may be only one."""
+    bucket = unique("ext")
+    cloud.s3.create_bucket(Bucket=bucket)
+    url = cloud.s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "go"})
+    name = function(
+        cloud, {"slow": WAITING}, "def handler(event, context): return context.log_stream_name",
+        Timeout=30, Environment={"Variables": {"WAIT_FOR": url}},
+    )
+    cloud.lambda_.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    first, second = cloud.invoke(name, tail=False), []
+    thread = threading.Thread(target=lambda: second.append(cloud.invoke(name, tail=False)))
+    thread.start()
+    time.sleep(0.5)  # it would have gone to another environment by now
+    cloud.s3.put_object(Bucket=bucket, Key="go", Body=b"")
+    thread.join()
+    assert second[0].payload == first.payload

@@ -302,6 +302,12 @@ int64_t function_use_reserved(struct function_use *use)
     return use->reserved;
 }
 
+int64_t function_use_cap(struct function_use *use)
+{
+    int64_t reserved = function_use_reserved(use);
+    return reserved < 0 ? use->all->limit : reserved;
+}
+
 static void count(struct function_use *use, bool provisioned, int64_t change)
 {
     if (provisioned) {

@@ -38,6 +38,7 @@ struct function_use *function_use_hold(struct concurrency *c, struct str account
                                        struct str name);
 void function_use_drop(struct function_use *use);
 int64_t function_use_reserved(struct function_use *use); /* -1: none */
+int64_t function_use_cap(struct function_use *use);      /* the reservation, else the account's */
 
 /* An invocation takes a place until concurrency_end(). counted: the rate of requests matters, too.
  */

@@ -103,6 +103,7 @@ void instance_thaw(struct instance *in)
 static void on_timer(uv_timer_t *timer)
 {
     struct instance *in = timer->data;
+    int64_t left_ms = in->work.deadline_ms - clock_now_ms();
     switch (in->state) {
     case INSTANCE_IDLE:
         if (telemetry_holds(&in->telemetry))
@@ -119,9 +120,11 @@ static void on_timer(uv_timer_t *timer)
         instance_init_wait_over(in);
         break;
     case INSTANCE_ANSWERED:
-        if (in->inv && !in->answer_held) { /* the next one, which has waited for long enough */
-            pool_pass_on(in);
-            instance_arm(in, in->work.deadline_ms - clock_now_ms());
+        if (in->inv && !in->answer_held && pool_may_pass_on(in)) {
+            pool_pass_on(in); /* the next one, which has waited for long enough */
+            instance_arm(in, left_ms);
+        } else if (in->inv && !in->answer_held && left_ms > 0) {
+            instance_arm(in, left_ms < NEXT_WAIT_MS ? left_ms : NEXT_WAIT_MS);
         } else {
             instance_timed_out(in);
         }

@@ -235,6 +235,21 @@ static struct instance *ready_one(struct group *g)
     return NULL;
 }
 
+bool pool_may_pass_on(const struct instance *in)
+{
+    struct function_use *use = in->group->use;
+    int64_t at_work = 0;
+    size_t pos = 0;
+    void *value;
+    while (map_next(&in->group->pool->groups, &pos, NULL, &value)) {
+        struct group *g = value;
+        if (g->use == use)
+            LIST_EACH(&g->all, struct instance, link, other)
+                at_work += other->inv || other->state == INSTANCE_ANSWERED;
+    }
+    return at_work < function_use_cap(use);
+}
+
 void pool_pass_on(struct instance *in)
 {
     struct group *g = in->group;

@@ -25,6 +25,8 @@ void pool_check(struct pool *p);
 void pool_invocation_over(struct instance *in); /* its concurrency is free again */
 void pool_instance_free(struct instance *in);   /* it could take the next one */
 void pool_pass_on(struct instance *in);         /* its waiting invocation goes to another one */
-void pool_instance_lost(struct instance *in);   /* it is of no use any more: freed */
+/* One that has answered is at work for as long as its extensions are: may there be another one? */
+bool pool_may_pass_on(const struct instance *in);
+void pool_instance_lost(struct instance *in); /* it is of no use any more: freed */
 /* The init of instance_prepare() is over: it is IDLE, or (not ok) of no use, and freed. */
 void pool_instance_prepared(struct instance *in, bool ok);
