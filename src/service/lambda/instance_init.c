@@ -167,6 +167,8 @@ static void on_start(struct environment *env, int error, const char *why, void *
     in->work.times.sandbox_ready = exec_ns;
     if (!began)
         in->init_began_ns = exec_ns > 0 ? exec_ns : clock_mono_ns();
+    if (in->poll) /* a runtime that was started again may be faster than the word of it */
+        instance_next(in);
 }
 
 static void on_runtime_exit(struct environment *env, const struct environment_exit *how, void *user)
