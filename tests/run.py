@@ -38,6 +38,7 @@ USER_E2E = [
     "test_runtimes.py",
     "test_s3.py",
     "test_sandbox.py",
+    "test_starts.py",
 ]
 # Of no use with a sanitized program: these are about other people's clients, and slow.
 SANITIZED_E2E_WITHOUT = ["test_s3_cli.py", "test_lambda_cli.py", "test_node.py"]
@@ -394,6 +395,10 @@ def part_e2e_user(tally):
                         ignore=shutil.ignore_patterns("node_modules", "__pycache__", ".aws-sam"))
     os.mkdir(os.path.join(tree, "build"))
     shutil.copy(os.path.join(ROOT, "build", "lamina"), os.path.join(tree, "build"))
+    for module in glob.glob(os.path.join(ROOT, "build", "runtimes", "*", "*.so")):
+        folder = os.path.join(tree, os.path.relpath(os.path.dirname(module), ROOT))
+        os.makedirs(folder, exist_ok=True)
+        shutil.copy(module, folder)
     code, output = run(["chown", "-R", "%d:%d" % (NOBODY, NOBODY), tree])
     if code:
         tally.fail(output)
