@@ -1,6 +1,8 @@
 """What holds for every way of invoking a function: API, streams, URLs, events."""
 
+import concurrent.futures
 import json
+import time
 
 from cloud import ACCOUNT, REGION, error_of
 from test_function_url import ask, open_to_all
@@ -64,3 +66,49 @@ def test_where_a_payload_is_wrong(cloud):
             )
             assert (status, code) == (400, "InvalidRequestContentException")
             assert message.endswith("line: %d, column: %d]" % at)
+
+
+def test_events_end_with_their_function(new_cloud):
+    cloud = new_cloud("--time-scale", "0.001")  # retries after 60 and 120 ms
+    source = "def handler(e, c):\n    print('%s', e, flush=True)\n    raise Exception('no')\n"
+    name = cloud.function(source % "old")
+
+    def send(event, **options):
+        r = cloud.lambda_.invoke(
+            FunctionName=name, InvocationType="Event", Payload=json.dumps(event), **options
+        )
+        assert r["StatusCode"] == 202
+
+    send("one")
+    assert "old one\n" in cloud.log_events(name, until="old one")
+    cloud.lambda_.delete_function(FunctionName=name)
+    cloud.function(source % "new", name=name)
+    version = cloud.lambda_.publish_version(FunctionName=name)["Version"]
+    cloud.lambda_.create_alias(FunctionName=name, Name="live", FunctionVersion=version)
+    send("two", Qualifier="live")
+    assert "new two\n" in cloud.log_events(name, until="new two")
+    cloud.lambda_.delete_alias(FunctionName=name, Name="live")
+    send("three")
+    deadline, lines = time.monotonic() + 20, []
+    while lines.count("new three\n") < 3:  # the others had their tries before
+        assert time.monotonic() < deadline, (lines, cloud.log_text())
+        time.sleep(0.02)
+        lines = [l for l in cloud.log_events(name) if l.startswith(("old", "new"))]
+    assert "new one\n" not in lines and "old two\n" not in lines
+    assert lines.count("old one\n") < 3 and lines.count("new two\n") < 3
+
+
+def test_a_name_given_again_is_another_function(cloud):
+    source = (
+        "import time\ndef handler(e, c):\n    print('begun', flush=True)\n"
+        "    time.sleep(e)\n    return '%s'\n"
+    )
+    name = cloud.function(source % "old")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        running = pool.submit(cloud.invoke, name, 1)
+        assert "begun\n" in cloud.log_events(name, until="begun")
+        cloud.lambda_.delete_function(FunctionName=name)
+        cloud.function(source % "new", name=name)
+        assert cloud.invoke(name, 0).payload == "new"
+        assert running.result().payload == "old"
+    assert cloud.invoke(name, 0).payload == "new"

@@ -364,7 +364,7 @@ int configuration_create(struct call *call, const struct lambda_create_function_
     apply(call, &s, c);
 
     *ret = (struct lambda_version_record){
-        .configuration = c, .account = call->account, .region = call->region, .build = opt_int(1)};
+        .configuration = c, .account = call->account, .region = call->region};
     configuration_touch(call, ret);
     return configuration_check_layers(call, ret, &in->layers, c->runtime);
 }

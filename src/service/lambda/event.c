@@ -258,6 +258,10 @@ int event_accept(struct call *call, const struct event_request *r)
 
 int event_forget_function(struct call *call, struct str name)
 {
+    struct event_queue *q = lambda_state(call)->queue;
+    struct line *l = line_get(q, call->account, call->region, name);
+    l->count = -1; /* another function may have the name next */
+    line_wake(q, l, 0);
     return store_delete_prefix(call->store, store_prefix(call->arena, 5, S("lambda"), S("queue"),
                                                          call->account, call->region, name));
 }
@@ -273,19 +277,19 @@ static void over(struct attempt *at)
     call_close(at->call);
 }
 
-static void remove_event(struct attempt *at)
-{
-    record_delete(at->call, at->key);
-    map_put(&at->line->finished, at->record.request_id, (void *)at->queue->tick);
-    if (at->line->count > 0)
-        at->line->count--;
-    over(at);
-}
-
 /* The function has been deleted, and its events with it. */
 static bool is_forgotten(const struct attempt *at)
 {
     return !store_has(at->call->store, at->key);
+}
+
+static void remove_event(struct attempt *at)
+{
+    if (at->line->count > 0 && !is_forgotten(at))
+        at->line->count--;
+    record_delete(at->call, at->key);
+    map_put(&at->line->finished, at->record.request_id, (void *)at->queue->tick);
+    over(at);
 }
 
 static void put_off(struct attempt *at, int64_t delay_ms)

@@ -1,5 +1,6 @@
 /* function - functions as wholes: create, look at, list, delete. */
 #include <errno.h>
+#include "base/digest.h"
 #include "service/lambda/image.h"
 #include "service/lambda/concurrency.h"
 #include "service/lambda/event.h"
@@ -26,13 +27,23 @@ static int check_new(struct call *call, struct str name)
     return r == -ENOENT ? 0 : r;
 }
 
+/* Builds are counted from anywhere: a function of this name that has just been deleted may still
+ * have environments, and they must not be taken for those of the new one. */
+static int64_t first_build(void)
+{
+    uint32_t n;
+    random_bytes(&n, sizeof(n));
+    return ((int64_t)n << 16) + 1;
+}
+
 /* All checks have passed: what is written here stays. */
 static int store_function(struct call *call, struct creation *k, const struct code *code)
 {
     struct lambda_create_function_output *out = call->out;
     struct lambda_version_record *v = &k->version;
+    v->build = opt_int(first_build());
     struct lambda_function_record f = {
-        .name = k->name, .last_version = opt_int(0), .last_build = opt_int(1), .tags = k->in->tags};
+        .name = k->name, .last_version = opt_int(0), .last_build = v->build, .tags = k->in->tags};
     int r = code_hold(call, code);
     for (size_t i = 0; r == 0 && i < v->layer_codes.n; i++)
         r = code_hold_again(call, v->layer_codes.items[i]);

@@ -4,10 +4,15 @@
  *     lambda version       ACCOUNT REGION NAME NUMBER      VersionRecord; 0 is $LATEST
  *     lambda alias         ACCOUNT REGION NAME ALIAS       AliasConfiguration
  *     lambda policy        ACCOUNT REGION NAME QUALIFIER   PolicyRecord; "" for the function
- *     lambda layer         ACCOUNT REGION NAME             LayerRecord: versions are never used
- * twice lambda layer-version ACCOUNT REGION NAME NUMBER      LayerVersionRecord lambda code DIGEST
- * CodeRecord: how many use that zip lambda event         DUE REQUEST-ID EventRecord: asynchronous
- * invocations */
+ *     lambda layer         ACCOUNT REGION NAME             LayerRecord: versions are not used twice
+ *     lambda layer-version ACCOUNT REGION NAME NUMBER      LayerVersionRecord
+ *     lambda code          DIGEST                          CodeRecord: how many use that zip
+ *     lambda queue         ACCOUNT REGION NAME DUE ID      EventRecord: asynchronous invocations
+ *     lambda url           ACCOUNT REGION NAME QUALIFIER   FunctionUrlRecord; "" for the function
+ *     lambda url-id        ID                              the key of a URL
+ *     lambda reserved      ACCOUNT REGION NAME             ReservedRecord
+ *     lambda provisioned   ACCOUNT REGION NAME QUALIFIER   ProvisionedRecord
+ */
 #include <errno.h>
 #include "base/digest.h"
 #include "service/lambda/lambda.h"
