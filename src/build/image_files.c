@@ -146,7 +146,7 @@ static int index_tar(struct image_files *f, const char *path, int64_t size,
         r = add_member(f, &t, &e);
         if (r < 0)
             return image_fail(report, IMAGE_FAULT_SIZE, "%s has too many members", path);
-        if (t.pos + t.left > size)
+        if (t.left > size - t.pos) /* pax sizes go to the end of numbers: no sum of them */
             return image_fail(report, IMAGE_FAULT_BAD, "%s is cut off", path);
         r = jump(&t, f->fd);
         if (r < 0)

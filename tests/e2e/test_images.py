@@ -443,3 +443,60 @@ def test_files_do_not_go_to_aws(cloud, tmp_path):
     # Nothing is sent: the check comes before the first call.
     r = lamina("package", "--target", "aws", "--resolve-s3", cwd=str(tmp_path), check=False)
     assert r.returncode == 1 and "push it to Amazon ECR" in r.stderr
+
+
+def _lying(member, **pax):
+    """A whole archive whose member says something of itself that is not so."""
+    member, data = member
+    member.pax_headers = pax
+    return member.tobuf(tarfile.PAX_FORMAT) + data + b"\0" * 2048
+
+
+def _numbered(size):
+    """The size as GNU writes large ones: base 256."""
+    head = bytearray(entry("a", b"")[0].tobuf(tarfile.GNU_FORMAT))
+    head[124:136] = size
+    head[148:156] = b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head)
+    return bytes(head) + b"\0" * 1024
+
+
+LIES = {
+    "size": _lying(entry("a", b"x"), size=str(2**63 - 513)),
+    "largest": _lying(entry("a", b"x"), size=str(2**63 - 1)),
+    "beyond": _lying(entry("a", b"x"), size=str(2**64)),
+    "negative": _lying(entry("a", b"x"), size="-512"),
+    "sparse": _lying(entry("a", b"x"), **{"GNU.sparse.realsize": "1000000000000"}),
+    "base 256": _numbered(b"\x80" + b"\xff" * 11),
+    "half": _numbered(b"\x80\0\0\0\x40" + b"\0" * 7),
+    "less than nothing": _numbered(b"\xff" * 12),
+}
+
+
+@pytest.mark.parametrize("what", LIES)
+@pytest.mark.parametrize("where", ["layer", "archive"])
+def test_tars_that_lie_about_sizes(cloud, base, tmp_path, what, where):
+    if where == "layer":
+        layout = Layout()
+        layout.image([base, LIES[what]], Entrypoint=["/app/run"])
+        uri = layout.write(tmp_path / "image")
+    else:
+        path = tmp_path / "image.tar"
+        path.write_bytes(LIES[what])
+        uri = "file://%s" % path
+    status, code, message = refusal(cloud, uri)
+    assert (status, code) == (400, "InvalidParameterValueException"), message
+    assert "is not valid. Provide a valid source image." in message, message
+
+
+def test_links_of_an_archive_go_in_circles(cloud, base, tmp_path):
+    """Members that are links to each other, or to files of the host, are none."""
+    path = tmp_path / "image.tar"
+    for target in ("index.json", "manifest.json", "../../../../etc/passwd", "/etc/passwd"):
+        with tarfile.open(str(path), "w") as t:
+            for name in ("index.json", "manifest.json", "oci-layout"):
+                link, _ = entry(name, type=tarfile.SYMTYPE, target=target)
+                t.addfile(link)
+        status, code, message = refusal(cloud, "file://%s" % path)
+        assert (status, code) == (400, "InvalidParameterValueException"), message
+        assert "root:" not in message
