@@ -33,6 +33,7 @@ USER_E2E = [
     "test_cli_chain.py",
     "test_cloudformation.py",
     "test_escapes.py",
+    "test_hostile_environments.py",
     "test_invoke.py",
     "test_lifecycle.py",
     "test_runtimes.py",
