@@ -280,6 +280,7 @@ int environment_restart(struct environment *env)
     int r = environment_command(env, COMMAND_RESTART, 0);
     if (r == 0) {
         env->state = ENV_STARTING;
+        env->baseline = 0;     /* from now on it is executed, and shares nothing */
         meter_forget_oom(env); /* what killed the last command says nothing of the next */
     }
     return r;

@@ -1,4 +1,5 @@
-/* environment - its inside, shared by environment.c and meter.c only. */
+/* environment - its inside, shared by environment.c, meter.c and pressure.c; and what else of
+ * meter.c the spawner needs. */
 #pragma once
 #include "sandbox/cgroup.h"
 #include "sandbox/message.h"
@@ -40,6 +41,7 @@ int environment_command(struct environment *env, int kind, int sig);
 void environment_release(struct environment *env);
 
 /* meter.c: */
+int64_t meter_own(int memory_fd, int kind); /* memory of processes alone; 0: not to be had */
 bool meter_read(int fd, char *ret, size_t max);
 int64_t meter_number(const char *text,
                      const char *name); /* after `name ` at a line's start, or 0 */

@@ -122,3 +122,8 @@ int kind_open_mounts(const struct kind *k, int *ret, size_t max, size_t *ret_n, 
     *ret_n = r < 0 ? 0 : n;
     return r;
 }
+
+int64_t kind_shared(const struct kind *k)
+{
+    return k->baseline > k->copied ? k->baseline - k->copied : 0;
+}

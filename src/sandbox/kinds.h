@@ -20,7 +20,8 @@ struct kind {
     bool zygote_ready;
     int failures; /* in a row */
     int64_t retry_ms;
-    int64_t baseline;    /* bytes of memory that its children share with it */
+    int64_t baseline;    /* bytes of memory that its children share with it when they are born */
+    int64_t copied;      /* of these, what they have copied by the time they wait; 0: not known */
     struct list forking; /* shells whose answer is due, in order */
 
     int want;  /* spares to keep */
@@ -38,6 +39,8 @@ void kind_free(struct kind *k); /* its shells are somebody else's concern */
 void kind_used(struct kind *k, int spares, int64_t now_ms);
 /* As time goes by: fewer. False: it is not wanted at all any more. */
 bool kind_age(struct kind *k, int spares, int64_t now_ms);
+/* Bytes that a spare of it has and that are charged to the zygote. */
+int64_t kind_shared(const struct kind *k);
 
 /* Detached mounts for the binds of its part of the plan. */
 int kind_open_mounts(const struct kind *k, int *ret, size_t max, size_t *ret_n, char *why);

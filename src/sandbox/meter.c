@@ -50,6 +50,14 @@ int environment_set_cpu(struct environment *env, int memory_mb)
     return write(fd, text, (size_t)n) < 0 ? -errno : 0;
 }
 
+int64_t meter_own(int memory_fd, int kind)
+{
+    char stat[8192];
+    if (!meter_read(memory_fd, stat, sizeof(stat)))
+        return 0;
+    return meter_number(stat, kind == SANDBOX_CGROUP_V2 ? "anon" : "rss");
+}
+
 /* The kernel's mark includes file cache and tmpfs, which are not the function's memory as its
  * users understand it. What is cached now but mapped by nobody is taken off. */
 static bool cgroup_peak(struct environment *env, int64_t *ret)

@@ -18,6 +18,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "sandbox/abilities.h"
+#include "sandbox/environment.h"
 #include "sandbox/init.h"
 #include "sandbox/kinds.h"
 #include "sandbox/message.h"
@@ -192,6 +193,8 @@ static void on_zygote(struct process *p, struct kind *k)
     if (!s)
         return;
     s->spare = error ? SPARE_NONE : SPARE_READY;
+    if (!k->copied && !p->tidy_at_ms)
+        p->tidy_at_ms = now_ms() + TIDY_AFTER_MS;
     if (error && !s->used && !s->dead)
         kill(s->pid, SIGKILL);
 }
@@ -320,7 +323,7 @@ static int carry_out(struct process *p, struct order *o, char *why)
     }
     /* While init is at its mounts: they take longer. */
     if (r == 0) {
-        int64_t shared = s->kind ? s->kind->baseline : 0;
+        int64_t shared = s->kind ? kind_shared(s->kind) : 0;
         r = cgroup_limit(&s->cgroup, head.memory_mb, head.tmp_mb, shared, head.max_processes);
         if (r < 0)
             why_printf(why, r, "set the limits");
@@ -417,12 +420,22 @@ static void on_signal(struct process *p)
         on_death(p, pid);
 }
 
+/* What spares have copied of their zygote is charged to them: it must not be counted twice. */
+static void measure(struct process *p, const struct shell *s)
+{
+    int64_t own = meter_own(s->cgroup.files[CGROUP_FILE_MEMORY], p->machine.abilities.memory);
+    if (own > s->kind->copied)
+        s->kind->copied = own;
+}
+
 static void tidy(struct process *p)
 {
     p->tidy_at_ms = 0;
     LIST_EACH(&p->shells, struct shell, link, s)
         if (s->used)
             shell_close_unneeded(s);
+        else if (s->kind && s->kind->forks && s->spare == SPARE_READY && !s->dead)
+            measure(p, s);
 }
 
 static bool any_dead(struct process *p)

@@ -142,7 +142,7 @@ int shell_send_made(const struct machine *m, const struct shell *s, int sock)
         .cpu = m->abilities.cpu,
         .cpu_stat = cgroups_cpu_stat_kind(&m->cgroups),
         .output = s->kind != NULL,
-        .baseline = s->kind ? s->kind->baseline : 0,
+        .baseline = s->kind ? kind_shared(s->kind) : 0,
     };
     int fds[CGROUP_FILES + 2] = {s->pidfd};
     size_t n = 1;

@@ -201,6 +201,7 @@ int zygote_hear(struct kind *k, struct shell **ret, int *ret_error)
         k->zygote_ready = true;
         k->failures = 0;
         k->baseline = anonymous_memory(k->zygote);
+        k->copied = 0;
         return 0;
     }
     if (list_empty(&k->forking))

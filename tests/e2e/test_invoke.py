@@ -318,7 +318,7 @@ def test_state_is_kept_in_an_environment(cloud):
 def test_invocations_at_the_same_time_have_their_own_environments(cloud):
     import threading
 
-    source = "import os, time\ndef handler(e, c):\n    time.sleep(.4)\n    return c.log_stream_name\n"
+    source = "import os, time\ndef handler(e, c):\n    time.sleep(1.5)\n    return c.log_stream_name\n"
     name = cloud.function(source)
     clients = [cloud.client("lambda", user_agent_extra=str(i)) for i in range(3)]
     streams = []
