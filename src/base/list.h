@@ -37,7 +37,7 @@ static inline void list_remove(struct list *e) /* harmless on an element that is
 #define LIST_ENTRY(link, type, member) ((type *)((char *)(link)-offsetof(type, member)))
 /* The current element may be removed while iterating. */
 #define LIST_EACH(l, type, member, var)                                                            \
-    for (struct list *it_##var = (l)->next, *next_##var = it_##var->next; it_##var != (l);         \
-         it_##var = next_##var, next_##var = it_##var->next)                                       \
-        for (type *var = LIST_ENTRY(it_##var, type, member), *once_##var = var; once_##var;        \
-             once_##var = NULL)
+    for (type *var = LIST_ENTRY((l)->next, type, member),                                          \
+              *next_##var = LIST_ENTRY(var->member.next, type, member);                            \
+         &var->member != (l);                                                                      \
+         var = next_##var, next_##var = LIST_ENTRY(next_##var->member.next, type, member))

@@ -27,6 +27,7 @@
 
 #define REFILL_AFTER_MS 20 /* the command that was started last needs the processors now */
 #define REFILL_AT_LAST_MS 100
+#define FIRST_TRIES 4
 #define TIDY_AFTER_MS 5
 #define RETRY_MS 5
 #define AGE_MS 10000 /* kinds are looked at */
@@ -554,8 +555,8 @@ static void look_at_machine(struct process *p)
     abilities_describe(a);
 }
 
-/* Nothing tells whether an environment can be made as surely as making one: it becomes a spare. */
-static int make_first(struct process *p, char *why)
+/* -EIO: it has ended before it could say anything. */
+static int try_first(struct process *p, char *why)
 {
     struct shell *s;
     struct shell_report report;
@@ -571,6 +572,16 @@ static int make_first(struct process *p, char *why)
         return why_printf(why, r, "set an environment up");
     snprintf(why, WHY_MAX, "%s", report.why);
     return report.error;
+}
+
+/* Nothing tells whether an environment can be made as surely as making one: it becomes a spare. One
+ * that somebody has killed tells nothing. */
+static int make_first(struct process *p, char *why)
+{
+    int r = -EIO;
+    for (int i = 0; i < FIRST_TRIES && r == -EIO; i++)
+        r = try_first(p, why);
+    return r;
 }
 
 static void detach_from_daemon(int *control)
