@@ -307,9 +307,11 @@ def prison(request):
 
     spare = request.param == "spare"
     cloud = Cloud(["--spares", "2" if spare else "0"]).start()
-    yield function_in(cloud, spare)
-    if cloud.running():
-        cloud.stop(within=5)
+    try:
+        yield function_in(cloud, spare)
+    finally:
+        if cloud.running():
+            cloud.stop()
 
 
 @pytest.mark.parametrize("what, code, expected", ATTEMPTS, ids=[a[0].replace(" ", "-") for a in ATTEMPTS])
