@@ -69,7 +69,7 @@ def test_where_a_payload_is_wrong(cloud):
 
 
 def test_events_end_with_their_function(new_cloud):
-    cloud = new_cloud("--time-scale", "0.001")  # retries after 60 and 120 ms
+    cloud = new_cloud("--time-scale", "0.015")  # retries after 0.9 and 1.8 s
     source = "def handler(e, c):\n    print('%s', e, flush=True)\n    raise Exception('no')\n"
     name = cloud.function(source % "old")
 
