@@ -1,0 +1,1 @@
+"""coverage_wrapper - the Python face of the coverage layer."""
