@@ -1,0 +1,82 @@
+/* report - what was run of a project's sources: the model that every format is written from.
+ *
+ * report_build() (report_build.c) makes it out of data.h's union; a writer is one function in one
+ * file, report_FORMAT.c, and only appends bytes to a buffer. Everything lives in the arena the
+ * report was built in. */
+#pragma once
+#include "base/buf.h"
+#include "coverage/analysis.h"
+#include "coverage/numbers.h"
+
+/* An invocation, an initialisation or a test that hit lines first; where to look for it. */
+struct report_context {
+    struct str name;              /* request id, "init", test's name */
+    int64_t start_ms;             /* 0: not known */
+    struct str function, version; /* absent: from a .coverage file */
+    struct str log_group, log_stream, region;
+};
+
+/* Lines of one file by what --by asks for: a function, a version, a context. */
+struct report_group_hits {
+    uint32_t group; /* index into the report's groups */
+    struct bits lines;
+};
+
+struct report_file {
+    struct str name; /* as reports call it: relative to the working directory where it is below */
+    struct str path; /* absolute */
+    struct str text; /* the source */
+    bool imported;   /* false: nobody has told of it; it is there because it is below the source */
+    struct file_result result; /* .analysis has statements, arcs, regions */
+    /* first[l] - 1 is the index of the context that hit line l first; 0: not run, or not known. */
+    const uint32_t *first;
+    size_t n_first;
+    const struct report_group_hits *groups; /* by index; none without --by */
+    size_t n_groups;
+};
+
+/* What is not in the report, and why: "source changed since it was deployed", "is not Python: ...",
+ * "it is truncated". */
+struct report_left_out {
+    struct str name, reason;
+};
+
+struct coverage_report {
+    struct report_file *files; /* sorted by name, as Python sorts */
+    size_t n_files;
+    struct coverage_numbers totals;
+    bool branches;       /* are counted */
+    int precision;       /* digits of percentages */
+    int64_t now_ms;      /* when it was made */
+    struct str root;     /* absolute: XML's <source> */
+    struct str *sources; /* roots given; XML's further <source>s */
+    size_t n_sources;
+    const struct report_context *contexts;
+    size_t n_contexts;
+    const struct str *groups; /* labels of --by: "api", "api:7", "init" */
+    size_t n_groups;
+    const struct report_left_out *left_out; /* source files */
+    size_t n_left_out;
+    const struct report_left_out *unreadable; /* objects and data files */
+    size_t n_unreadable;
+    const struct report_left_out *missing; /* objects that say that they are not complete */
+    size_t n_missing;
+    size_t n_objects;   /* that are in it */
+    struct str warning; /* of the analysis: no python3, not the minor wanted; or absent */
+};
+
+struct report_text_options {
+    bool show_missing, skip_covered, skip_empty, colour;
+    struct str sort; /* [-+]name, stmts, miss, branch, brpart, cover; absent: name */
+};
+
+/* Text as `coverage report` prints it. -EINVAL: the column to sort by does not exist. */
+int report_text(struct buf *b, const struct coverage_report *r,
+                const struct report_text_options *o);
+/* coverage.py's JSON, format 3; contexts: with "contexts" of each file (groups of --by). */
+void report_json(struct buf *b, const struct coverage_report *r, bool pretty, bool contexts);
+void report_xml(struct buf *b, const struct coverage_report *r);  /* Cobertura, DTD 04 */
+void report_lcov(struct buf *b, const struct coverage_report *r); /* geninfo 1.x */
+/* For a pull request or GITHUB_STEP_SUMMARY. */
+void report_markdown(struct buf *b, const struct coverage_report *r,
+                     const struct report_text_options *o);
