@@ -1,0 +1,2 @@
+#!/usr/bin/env python3
+"""analyse - what Python source files could run: statements, exclusions, branches, regions."""
