@@ -1,13 +1,17 @@
-/* layer - `lamina layer build`: a layer's zip from a package or a requirements.txt. */
+/* layer - `lamina layer build`: a layer's zip from a package, a requirements.txt, or our own parts.
+ */
 #include <errno.h>
 #include "base/clock.h"
+#include "build/coverage_layer.h"
 #include "build/layer.h"
+#include "cli/layer_publish.h"
 #include "cli/target.h"
 #include "cli/verbs_all.h"
 
 struct layer_options {
     struct str output, runtime, architecture;
     bool cache, import_check;
+    struct layer_publish_options publish;
 };
 
 static const struct option_row rows[] = {
@@ -18,10 +22,23 @@ static const struct option_row rows[] = {
     {OPTION(struct layer_options, architecture), .name = "architecture", .type = OPTION_TEXT,
      .choices = "x86_64|arm64", .default_value = "x86_64",
      .help = "the processor the layer is for"},
+    {OPTION(struct layer_options, architecture), .name = "arch", .type = OPTION_TEXT,
+     .choices = "x86_64|arm64", .default_value = "x86_64", .hidden = true,
+     .help = "the same, shorter"},
     {OPTION(struct layer_options, cache), .name = "cache", .type = OPTION_FLAG,
      .default_value = "true", .help = "take the zip made from the same inputs before"},
     {OPTION(struct layer_options, import_check), .name = "import-check", .type = OPTION_FLAG,
      .default_value = "true", .help = "import every module that was installed"},
+    {OPTION(struct layer_options, publish.name), .name = "name", .letter = 'n', .type = OPTION_TEXT,
+     .metavar = "NAME", .help = "publish: the layer's name"},
+    {OPTION(struct layer_options, publish.regions), .name = "regions", .type = OPTION_TEXT,
+     .metavar = "A,B,...", .help = "publish: in these regions; otherwise the target's"},
+    {OPTION(struct layer_options, publish.compatible_runtimes), .name = "compatible-runtimes",
+     .type = OPTION_LIST, .metavar = "RUNTIME", .many = true,
+     .help = "publish: runtimes it is for; otherwise those of its manifest"},
+    {OPTION(struct layer_options, publish.manifest), .name = "manifest", .type = OPTION_TEXT,
+     .metavar = "FILE", .default_value = "layer-deployment.json",
+     .help = "publish: the JSON file that gets the versions by region"},
     {0},
 };
 
@@ -73,12 +90,33 @@ static void print_json(struct arena *a, const struct layer_options *o, const str
     target_print_json(a, v);
 }
 
-static int run_layer(struct verb_run *run)
+static int build_coverage(struct verb_run *run, const struct layer_options *o)
 {
-    const struct layer_options *o = run->values[0];
-    if (!str_is(run->parsed.operands[0], "build"))
-        return verb_usage(run, "unknown action \"%.*s\"; there is: layer build",
-                          STR(run->parsed.operands[0]));
+    struct arena *a = run->arena;
+    struct coverage_layer r;
+    if (coverage_layer_build(a, o->architecture, o->output, &r) < 0)
+        return verb_fail(run, "%.*s", STR(r.error));
+    if (target_of(run)->json) {
+        struct json *v = json_new(a, JSON_OBJECT);
+        json_set(a, v, S("output"), json_new_str(a, o->output));
+        json_set(a, v, S("architecture"), json_new_str(a, o->architecture));
+        json_set(a, v, S("content"), json_new_str(a, r.content));
+        json_set(a, v, S("sha256"), json_new_str(a, r.sha256));
+        json_set(a, v, S("zippedBytes"), json_new_int(a, r.zipped_bytes));
+        json_set(a, v, S("unzippedBytes"), json_new_int(a, r.unzipped_bytes));
+        json_set(a, v, S("files"), json_new_int(a, r.files));
+        target_print_json(a, v);
+        return 0;
+    }
+    printf("%.*s  %.1f kB zipped, %.1f kB unzipped, %lld files, for %.*s\n", STR(o->output),
+           (double)r.zipped_bytes / 1024, (double)r.unzipped_bytes / 1024, (long long)r.files,
+           STR(o->architecture));
+    printf("  sha256    %.*s\n", STR(r.sha256));
+    return 0;
+}
+
+static int build_layer(struct verb_run *run, const struct layer_options *o)
+{
     struct layer_request q = {
         .source = run->parsed.operands[1],
         .runtime = o->runtime,
@@ -99,16 +137,40 @@ static int run_layer(struct verb_run *run)
     return 0;
 }
 
+static int run_layer(struct verb_run *run)
+{
+    const struct layer_options *o = run->values[0];
+    struct str action = run->parsed.operands[0], what = run->parsed.operands[1];
+    if (str_is(action, "validate"))
+        return layer_validate_run(run, what);
+    if (str_is(action, "publish"))
+        return layer_publish_run(run, &o->publish, what);
+    if (!str_is(action, "build"))
+        return verb_usage(run,
+                          "unknown action \"%.*s\"; there are: layer build, layer validate, "
+                          "layer publish",
+                          STR(action));
+    return str_is(what, COVERAGE_LAYER_SOURCE) ? build_coverage(run, o) : build_layer(run, o);
+}
+
 const struct verb layer_verb = {
     .name = "layer",
     .run = run_layer,
     .sets = {{rows, sizeof(struct layer_options)}, TARGET_SET},
-    .operands = "build PATH|requirements.txt",
+    .operands = "build PATH|requirements.txt|python-coverage | validate ZIP | publish ZIP",
     .min_operands = 2,
     .max_operands = 2,
-    .summary = "build a layer's zip from a Python package or a requirements.txt",
-    .details = "The same inputs give the same zip, byte for byte. What a function never needs is "
-               "left out\n"
-               "(tests, bytecode, pip's own records); METADATA and entry_points.txt stay.\n\n"
-               "    lamina layer build requirements.txt -o layer.zip --runtime python3.12",
+    .summary = "build a layer's zip, check it, publish it in regions",
+    .details =
+        "The same inputs give the same zip, byte for byte. What a function never needs is "
+        "left out\n"
+        "(tests, bytecode, pip's own records); METADATA and entry_points.txt stay.\n\n"
+        "    lamina layer build requirements.txt -o layer.zip --runtime python3.12\n\n"
+        "python-coverage is the layer that `lamina coverage enable` gives to functions.\n"
+        "validate looks at sizes, modes, programs and imports of a zip. publish writes a\n"
+        "JSON file with the version's ARN in each region; a content that a layer has\n"
+        "already is not published again.\n\n"
+        "    lamina layer build python-coverage -o coverage.zip\n"
+        "    lamina layer validate coverage.zip\n"
+        "    lamina layer publish coverage.zip --name coverage --regions us-east-1,eu-west-1",
 };
