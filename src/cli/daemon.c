@@ -9,6 +9,7 @@
 #include "service/call.h"
 
 #define GRACE_MS 400
+#define TWICE_MS 200 /* programs that end a group of processes send the same signal twice */
 #define REVIVAL_MAX_MS 10000
 
 void daemon_prepare(struct daemon *d, const char *cache_dir, int spares)
@@ -52,7 +53,9 @@ static void on_spawner_gone(void *user)
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct daemon *d = handle->data;
-    if (d->on_signal)
+    if (d->leaving && clock_now_ms() - d->leaving_ms > TWICE_MS)
+        uv_stop(&d->loop);
+    else if (d->on_signal)
         d->on_signal(d, number);
     else
         daemon_leave(d);
@@ -121,6 +124,7 @@ void daemon_leave(struct daemon *d)
     if (d->leaving)
         return;
     d->leaving = true;
+    d->leaving_ms = clock_now_ms();
     cloud_stop(d->cloud, GRACE_MS, on_stopped, d);
 }
 

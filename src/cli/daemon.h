@@ -17,6 +17,7 @@ struct daemon {
     void (*on_signal)(struct daemon *d, int number);
     void *user;
     bool leaving;
+    int64_t leaving_ms; /* since when */
 };
 
 /* Forks the spawner: before anything else makes threads or a loop. cache_dir, spares: see
@@ -25,7 +26,9 @@ void daemon_prepare(struct daemon *d, const char *cache_dir, int spares);
 /* The loop, its signals and the cloud: it answers when this returns. -errno with *err. */
 int daemon_start(struct daemon *d, struct cloud_options *options, struct cloud_error *err);
 void daemon_run(struct daemon *d);   /* until daemon_leave(); then everything is closed */
-void daemon_leave(struct daemon *d); /* within half a second */
+/* At once, but for answers that are under way (half a second) and extensions of functions (two). A
+ * second signal cuts that short. */
+void daemon_leave(struct daemon *d);
 
 /* $XDG_DATA_HOME/lamina, or ~/.local/share/lamina. */
 struct str daemon_data_dir(struct arena *a);

@@ -12,6 +12,7 @@
 #define BODY_MAX (128LL * 1024 * 1024)
 #define INSIDE_CONNECTIONS 256 /* of one environment */
 #define SLOW_TURN_MS 100
+#define END_MS 2600 /* extensions have two seconds to leave, and are killed then */
 
 static int fail(struct cloud_error *err, int error, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -170,6 +171,7 @@ int cloud_serve(struct cloud *cloud, int fd, struct http_listener **ret)
         .user = &cloud->inside,
         .max_body = BODY_MAX,
         .max_connections = INSIDE_CONNECTIONS,
+        .outlasts = true,
         .spool_dir = store_tmp(cloud->store),
         .on_request = dispatch_request,
         .on_head = on_head,
@@ -306,14 +308,44 @@ static void stopped(struct cloud *cloud)
     done(cloud->stopped_user);
 }
 
+static void on_service_ended(void *user)
+{
+    struct cloud *cloud = user;
+    if (--cloud->n_ending == 0)
+        stopped(cloud);
+}
+
+static void on_end_over(uv_timer_t *timer)
+{
+    stopped(timer->data);
+}
+
+/* Nobody outside waits for an answer any more, or has waited for long enough. */
+static void end_services(struct cloud *cloud)
+{
+    if (cloud->ending)
+        return;
+    cloud->ending = true;
+    cloud->n_ending = 1;
+    uv_timer_start(&cloud->stop_timer, on_end_over, END_MS, 0);
+    for (size_t i = 0; i < cloud->n_mounted; i++) {
+        struct mounted *m = &cloud->mounted[i];
+        if (!m->opened || !m->service->end)
+            continue;
+        cloud->n_ending++;
+        m->service->end(m->state, on_service_ended, cloud);
+    }
+    on_service_ended(cloud);
+}
+
 static void on_answers_left(void *user)
 {
-    stopped(user);
+    end_services(user);
 }
 
 static void on_grace_over(uv_timer_t *timer)
 {
-    stopped(timer->data);
+    end_services(timer->data);
 }
 
 void cloud_stop(struct cloud *cloud, int64_t grace_ms, void (*done)(void *user), void *user)
@@ -334,6 +366,9 @@ void cloud_close(struct cloud *cloud)
     if (!cloud)
         return;
     cloud->closing = true;
+    cloud->stopped = NULL;
+    if (cloud->stopping && !uv_is_closing((uv_handle_t *)&cloud->stop_timer))
+        uv_close((uv_handle_t *)&cloud->stop_timer, NULL);
     if (cloud->http)
         http_server_free(cloud->http);
     leave_services(cloud);

@@ -50,7 +50,8 @@ int cloud_listen(struct cloud *cloud, const char *host, int port,
                  int *ret_port, struct cloud_error *err);
 void cloud_answer_url(struct cloud *cloud, struct http_request *req, struct str url_id,
                       struct str path);
-/* Stops serving, lets pending answers leave for at most grace_ms, then calls done. */
+/* Takes no more requests from outside, lets pending answers leave for at most grace_ms, ends what
+ * services run (execution environments are served until then, for seconds at most), calls done. */
 void cloud_stop(struct cloud *cloud, int64_t grace_ms, void (*done)(void *user), void *user);
 /* After the loop has ended, or instead of running it. Accepts NULL. */
 void cloud_close(struct cloud *cloud);

@@ -51,7 +51,8 @@ struct cloud {
     uv_timer_t stop_timer;
     void (*stopped)(void *user);
     void *stopped_user;
-    bool stopping, closing;
+    bool stopping, ending, closing;
+    size_t n_ending; /* services that have something to end */
     uint64_t requests;
 };
 

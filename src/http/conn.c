@@ -319,7 +319,7 @@ static void conn_process(struct conn *c)
     bool more = true;
     while (more && !c->closed) {
         if (c->state == CONN_HEAD)
-            more = !c->server->stopping && step_head(c);
+            more = !c->listener->stopping && step_head(c);
         else if (c->state == CONN_BODY)
             more = !c->paused && step_body(c);
         else
@@ -336,7 +336,7 @@ static void conn_process(struct conn *c)
 /* The answer has left whole. */
 void conn_answered(struct conn *c)
 {
-    bool keep = c->ex->keep_alive && !c->server->stopping && !c->peer_closed;
+    bool keep = c->ex->keep_alive && !c->listener->stopping && !c->peer_closed;
     struct exchange *ex = c->ex;
     bool unread = ex->refused || c->in.n;
     c->paused = false;

@@ -67,6 +67,7 @@ struct http_listener {
     uv_poll_t poll;
     int fd, port;
     bool closed, paused;
+    bool stopping; /* no new requests */
     struct http_server *server;
     struct http_listener_options options;
     char *spool_dir;

@@ -169,7 +169,7 @@ static void reply_begin(struct exchange *ex, int status, const struct http_heade
         ex->keep_alive = false; /* what is still to come is not read */
         ex->refused = c->state == CONN_BODY;
     }
-    if (ex->req.server->stopping)
+    if (c && c->listener->stopping)
         ex->keep_alive = false;
     if (ex->streaming && ex->req.minor == 0)
         ex->keep_alive = false; /* its end is the end of the connection */

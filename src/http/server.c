@@ -113,6 +113,15 @@ static void release(struct exchange *ex)
     reply_flush(ex);
 }
 
+/* On those listeners that are stopping. */
+static bool all_answered(const struct http_server *s)
+{
+    LIST_EACH(&s->listeners, struct http_listener, link, l)
+        if (l->stopping && l->n_conns > 0)
+            return false;
+    return true;
+}
+
 static void turn_end(struct http_server *s)
 {
     if (s->in_turn_end)
@@ -140,7 +149,7 @@ static void turn_end(struct http_server *s)
     s->in_turn_end = false;
     while (!list_empty(&s->dead))
         exchange_free(LIST_ENTRY(s->dead.next, struct exchange, link));
-    if (s->stopping && s->stopped && s->n_conns == 0) {
+    if (s->stopping && s->stopped && all_answered(s)) {
         void (*stopped)(void *) = s->stopped;
         s->stopped = NULL;
         stopped(s->stopped_user);
@@ -243,7 +252,7 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 void listeners_resume(struct http_server *s)
 {
     LIST_EACH(&s->listeners, struct http_listener, link, l) {
-        if (l->paused && !l->closed && !s->stopping && has_room(l)) {
+        if (l->paused && !l->closed && !l->stopping && has_room(l)) {
             l->paused = false;
             uv_poll_start(&l->poll, UV_READABLE, on_connection);
         }
@@ -452,6 +461,9 @@ void http_server_stop(struct http_server *s, void (*done)(void *user), void *use
     s->stopped = done;
     s->stopped_user = user;
     LIST_EACH(&s->listeners, struct http_listener, link, l) {
+        if (l->options.outlasts)
+            continue;
+        l->stopping = true;
         uv_poll_stop(&l->poll);
         if (l->fd >= 0)
             close(l->fd); /* the port is free for the next one at once */

@@ -74,6 +74,7 @@ struct http_listener_options {
     int64_t max_spooled; /* of all its bodies in files together, more is answered 507; 0: no end */
     int max_connections; /* 0: only the server's limit; further ones wait in the backlog */
     const char *spool_dir; /* where big bodies go; NULL: they must fit into memory (max_body) */
+    bool outlasts;         /* http_server_stop() leaves it and its connections alone */
     void (*on_request)(struct http_request *req);
     /* The head is there, the body is not. May refuse by http_reply() (the body is not read, the
      * connection closes), or change req->max_body. NULL: every request is wanted. */
@@ -100,7 +101,8 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct http_server_op
 void http_server_free(struct http_server *s);
 /* At the end of a turn its answers leave before those of the loop's servers made by now. */
 void http_server_put_first(struct http_server *s);
-/* No new connections or requests; `done` is called when the pending answers have left. */
+/* No new connections or requests; `done` is called when the pending answers have left. Listeners
+ * that outlast this go on as before, until they are freed. */
 void http_server_stop(struct http_server *s, void (*done)(void *user), void *user);
 /* Called at the end of every turn, before its answers leave. A negative result: see on_turn_failed.
  */

@@ -190,6 +190,10 @@ struct service {
      * call->state. */
     int (*open)(struct cloud *cloud, struct store *store, uv_loop_t *loop, void **ret_state);
     void (*close)(void *state);
+    /* The cloud is about to leave: what runs is ended in order, while everything still answers, and
+     * nothing is begun any more. done(user) when nothing runs, perhaps at once; it is not waited
+     * for longer than some seconds. NULL: nothing runs. */
+    void (*end)(void *state, void (*done)(void *user), void *user);
     /* The cloud leaves: the last moment to call other services, which are all still open; what is
      * sent runs before the first close(). NULL: nothing is to be said. */
     void (*leave)(void *state);

@@ -15,7 +15,7 @@ static uv_loop_t loop;
 static uv_async_t stop_async;
 static pthread_t thread;
 static struct http_server *server;
-static struct http_listener *listener;
+static struct http_listener *listener, *lasting;
 static int port, events[2]; /* a pipe: what the handlers want the test to know */
 static char spool[64];
 static _Atomic int turn_result;
@@ -201,6 +201,9 @@ static int setup(void **state)
     if (http_listen(server, &where, &listener) < 0)
         return -1;
     port = http_listener_port(listener);
+    where.outlasts = true;
+    if (http_listen(server, &where, &lasting) < 0)
+        return -1;
     return pthread_create(&thread, NULL, run, NULL);
 }
 
@@ -222,16 +225,21 @@ static int teardown(void **state)
     return r;
 }
 
-static int dial(void)
+static int dial_port(int to_port)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons((uint16_t)port),
+                             .sin_port = htons((uint16_t)to_port),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval patience = {.tv_sec = 5};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
     return fd;
+}
+
+static int dial(void)
+{
+    return dial_port(port);
 }
 
 static void say(int fd, struct str bytes)
@@ -636,6 +644,28 @@ static void test_stop(void **state)
     assert_int_equal(told(), 's');
 }
 
+/* A listener that outlasts the stop takes connections and keeps them, before and after. */
+static void test_stop_is_outlasted(void **state)
+{
+    char text[1024];
+    int inside = http_listener_port(lasting);
+    auto_close int before = dial_port(inside);
+    say(before, S("GET /a HTTP/1.1\r\nHost: a\r\n\r\n"));
+    hear(before, "|/a|", text, sizeof(text));
+    auto_close int other = dial();
+    say(other, S("GET /stop HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_true(str_ends(hear(other, NULL, text, sizeof(text)), S("stops")));
+    assert_int_equal(told(), 's'); /* the connection from before is not waited for */
+    auto_close int after = dial_port(inside);
+    for (int i = 0; i < 2; i++) {
+        say(before, S("GET /b HTTP/1.1\r\nHost: a\r\n\r\n"));
+        struct str heard = hear(before, "|/b|", text, sizeof(text));
+        assert_true(str_find(heard, S("|/b|")) > 0 && str_find(heard, S("Connection: close")) < 0);
+        say(after, S("GET /c HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_true(str_find(hear(after, "|/c|", text, sizeof(text)), S("|/c|")) > 0);
+    }
+}
+
 static void test_connection_limit(void **state)
 {
     char text[1024];
@@ -682,6 +712,7 @@ int main(void)
         CASE(test_turn),
         CASE(test_slow_head),
         CASE(test_stop),
+        CASE(test_stop_is_outlasted),
         CASE(test_listener_free),
         CASE(test_connection_limit),
         CASE(test_many_big_bodies),

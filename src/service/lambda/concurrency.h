@@ -23,6 +23,7 @@ enum throttle {
     THROTTLE_RATE,
     THROTTLE_RESERVED_RATE,
     THROTTLE_GROWTH,
+    THROTTLE_LEAVING, /* no throttling: the cloud is being stopped */
 };
 struct str throttle_reason(enum throttle t); /* as TooManyRequestsException names it */
 

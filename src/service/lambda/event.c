@@ -44,6 +44,7 @@ struct event_queue {
     struct map lines; /* account/region/name */
     struct list order;
     double scale; /* of the waiting times */
+    bool resting;
     uintptr_t tick;
 };
 
@@ -61,6 +62,8 @@ static void on_timer(uv_timer_t *timer);
 
 static void look_at(struct event_queue *q, int64_t when_ms)
 {
+    if (q->resting)
+        return;
     uv_update_time(q->lambda->loop);
     int64_t delay = when_ms - clock_now_ms();
     delay = delay > 0 ? delay : 0;
@@ -171,6 +174,12 @@ void event_queue_free(struct event_queue *q)
         line_free(q, l);
     map_done(&q->lines);
     uv_close((uv_handle_t *)&q->timer, closed);
+}
+
+void event_queue_rest(struct event_queue *q)
+{
+    q->resting = true;
+    uv_timer_stop(&q->timer);
 }
 
 /* The store may have them again. */
@@ -385,6 +394,10 @@ static void invoked(struct invocation *inv)
     struct attempt *at = inv->user;
     struct lambda_event_record *e = &at->record;
     const struct opt_int *retries = &at->config.maximum_retry_attempts;
+    if (inv->outcome != OUTCOME_ANSWER && at->queue->resting) {
+        over(at);
+        return;
+    }
     if (inv->outcome != OUTCOME_ANSWER) { /* ours, not the function's: it does not count */
         e->failures = opt_int(e->failures.is + 1);
         log_error("lambda: an event of %.*s: %.*s", STR(e->function_name), STR(inv->answer));

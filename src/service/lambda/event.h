@@ -16,6 +16,8 @@
 
 struct event_queue *event_queue_new(struct lambda_state *lambda);
 void event_queue_free(struct event_queue *q); /* accepts NULL */
+/* The cloud is about to leave: nothing is begun; what is cut off begins again with the next one. */
+void event_queue_rest(struct event_queue *q);
 /* The store has taken a turn back. */
 void event_queue_reset(struct event_queue *q);
 

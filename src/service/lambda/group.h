@@ -25,6 +25,7 @@ struct pool {
     int64_t idle_ms;
     uv_timer_t sweep, top_up;
     int open_timers;
+    bool ending; /* nothing is begun any more */
 };
 
 struct group *group_get(struct pool *p, struct target *t);

@@ -79,6 +79,9 @@ void instance_free(struct instance *in)
         code_unuse(in->lambda, in->target->record.layer_codes.items[i]);
     shutdown_close(in);
     uv_close((uv_handle_t *)&in->timer, timer_closed);
+    struct lambda_state *lambda = in->lambda;
+    if (lambda->ended && list_empty(&lambda->retiring))
+        TAKE(lambda->ended)(lambda->ended_user);
 }
 
 /* ---- time ---- */

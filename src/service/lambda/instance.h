@@ -157,7 +157,6 @@ struct instance {
     bool init_again;                  /* this init runs inside an invocation */
     bool preparing;                   /* this init has no invocation that waits for it */
     bool retire;                      /* when its work is over */
-    bool hurried;                     /* the daemon ends */
     int64_t init_began_ns, init_ns;   /* init_ns: what the next REPORT shows, then 0 */
     int64_t idle_since_ms;
 
@@ -228,10 +227,10 @@ void instance_extension_registered(struct instance *in);
 void instance_extension_next(struct instance *in, struct extension *e);
 void instance_extension_error(struct instance *in); /* init/error, exit/error */
 
-/* shutdown.c: at the daemon's end each is told to leave, and then those that need time are waited
- * for, not for long. */
-void instance_leave(struct instance *in);
-void instances_leave(struct lambda_state *lambda);
+/* The daemon ends: whoever waits for its outcome gets an error, then it is ended in order, as by
+ * instance_retire() but whatever it is doing. The pool has unlinked it between the two. */
+void work_cancel(struct instance *in, const char *why);
+void instance_end(struct instance *in);
 
 /* runtime_api.c */
 int runtime_api_listen(struct instance *in, int fd);

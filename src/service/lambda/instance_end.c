@@ -203,6 +203,21 @@ void work_abandon(struct instance *in)
     tell_report(in, in->work.status, in->work.error_type);
 }
 
+void work_cancel(struct instance *in, const char *why)
+{
+    struct invocation *inv = in->inv;
+    if (!inv)
+        return;
+    response_stream_cut(in);
+    if (!in->answer_held) {
+        inv->outcome = OUTCOME_NO_SANDBOX;
+        inv->failed = true; /* for those that have had a part of the answer */
+        inv->answer = str_copy(inv->arena, str_from(why));
+    }
+    release(in);
+    inv->done(inv);
+}
+
 void work_over(struct instance *in)
 {
     struct invocation *inv = NULL;

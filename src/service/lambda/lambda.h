@@ -30,6 +30,8 @@ struct lambda_state {
     struct concurrency *concurrency;
     struct pool *pool;         /* pool.c */
     struct list retiring;      /* instances on their way out: shutdown.c */
+    void (*ended)(void *user); /* the daemon waits for the last of them */
+    void *ended_user;
     struct event_queue *queue; /* event.c */
     struct http_server *http;  /* of the Runtime API's listeners */
     struct code_keeper *codes; /* code.c */

@@ -13,6 +13,7 @@
 #define SWEEP_MIN_MS 20
 #define LOST_MAX 5
 #define LOST_WAIT_MS 500
+#define LEAVING "The cloud is being stopped"
 
 static void group_free(struct group *g)
 {
@@ -131,10 +132,31 @@ static void timer_closed(uv_handle_t *handle)
         free(p);
 }
 
+void pool_end(struct pool *p)
+{
+    size_t pos = 0;
+    void *value;
+    p->ending = true;
+    uv_timer_stop(&p->top_up);
+    LIST_EACH(&p->lambda->retiring, struct instance, link, old)
+        if (old->state == INSTANCE_ANSWERED)
+            instance_end(old);
+    while (map_next(&p->groups, &pos, NULL, &value)) {
+        struct group *g = value;
+        g->wanted = 0;
+        LIST_EACH(&g->all, struct instance, link, in) {
+            work_cancel(in, LEAVING);
+            unlink_instance(in);
+            instance_end(in);
+        }
+    }
+}
+
 void pool_leave(struct pool *p)
 {
     size_t pos = 0;
     void *value;
+    p->ending = true;
     while (map_next(&p->groups, &pos, NULL, &value)) {
         struct group *g = value;
         g->wanted = 0;
@@ -142,9 +164,11 @@ void pool_leave(struct pool *p)
             if (in->inv) /* nobody will be told its outcome */
                 target_drop(in->inv->target);
             unlink_instance(in);
-            instance_leave(in);
+            instance_free(in);
         }
     }
+    LIST_EACH(&p->lambda->retiring, struct instance, link, old)
+        instance_free(old);
 }
 
 void pool_free(struct pool *p)
@@ -180,6 +204,8 @@ static int refuse(struct pool *p, const struct invocation *inv, enum throttle t)
 
 int pool_invoke(struct pool *p, struct invocation *inv)
 {
+    if (p->ending)
+        return -(int)THROTTLE_LEAVING;
     mounts_refresh(p->lambda->mounts);
     struct group *g = group_get(p, inv->target);
     bool provisioned = !list_empty(&g->idle[INIT_PROVISIONED]);
@@ -201,6 +227,8 @@ int pool_invoke(struct pool *p, struct invocation *inv)
 
 int pool_refused(struct call *call, int r)
 {
+    if (r == -(int)THROTTLE_LEAVING)
+        return lambda_fail(call, LAMBDA_SERVICE, LEAVING);
     return lambda_fail_throttled(call, throttle_reason((enum throttle) - r));
 }
 

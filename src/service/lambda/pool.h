@@ -9,7 +9,10 @@
 #include "service/lambda/instance.h"
 
 struct pool *pool_new(struct lambda_state *lambda);
-void pool_leave(struct pool *p); /* ends every environment; their logs are sent */
+/* The cloud is about to leave: what waits for an outcome gets an error, environments are ended in
+ * order (lambda->retiring), and no more are begun. */
+void pool_end(struct pool *p);
+void pool_leave(struct pool *p); /* kills every environment; their logs are sent */
 void pool_free(struct pool *p);
 /* Takes the invocation over; or refuses it with a value below 0 that pool_refused() knows. */
 int pool_invoke(struct pool *p, struct invocation *inv);

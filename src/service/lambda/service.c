@@ -40,12 +40,23 @@ static void lambda_reset(void *user)
     event_queue_reset(s->queue);
 }
 
+static void lambda_end(void *user, void (*done)(void *user), void *done_user)
+{
+    struct lambda_state *s = user;
+    event_queue_rest(s->queue);
+    pool_end(s->pool);
+    s->ended = done;
+    s->ended_user = done_user;
+    if (list_empty(&s->retiring))
+        TAKE(s->ended)(done_user);
+}
+
 /* Ends all environments: the rest of their logs is written now or never. */
 static void lambda_leave(void *user)
 {
     struct lambda_state *s = user;
+    s->ended = NULL;
     pool_leave(s->pool);
-    instances_leave(s);
 }
 
 static void lambda_close(void *user)
@@ -56,7 +67,6 @@ static void lambda_close(void *user)
     event_queue_free(TAKE(s->queue));
     mounts_free(TAKE(s->mounts));
     pool_free(TAKE(s->pool));
-    instances_leave(s);
     concurrency_free(TAKE(s->concurrency));
     runtime_cache_free(TAKE(s->runtimes));
     if (s->http)
@@ -140,6 +150,7 @@ const struct service lambda_service = {
     .handlers = handlers,
     .open = lambda_open,
     .close = lambda_close,
+    .end = lambda_end,
     .leave = lambda_leave,
     .reset = lambda_reset,
     .serve = serve,

@@ -3,8 +3,7 @@
  * Without extensions there is nobody to ask: SIGKILL. With them the runtime gets SIGTERM and 30 %
  * of the budget, then SIGKILL; after it has gone, extensions that want SHUTDOWN get it and have
  * until the deadline, the others are killed at once. The budget is 500 ms when all are internal
- * (threads of the runtime), 2 s otherwise;
- * when the daemon itself ends it is cut to 0.3 s.
+ * (threads of the runtime), 2 s otherwise.
  *
  *   RUNTIME --exit, else SIGKILL at 30 %--> EXTENSIONS --exits, else SIGKILL at 100 %--> over
  */
@@ -16,7 +15,6 @@
 
 #define BUDGET_INTERNAL_MS 500
 #define BUDGET_EXTERNAL_MS 2000
-#define BUDGET_LEAVING_MS 300 /* at the daemon's end, which nobody wants to wait for */
 #define RUNTIME_SHARE 0.3
 /* SIGKILL takes effect at once, but for a process that the kernel is busy with. */
 #define KILL_WAIT_MS 2000
@@ -101,8 +99,6 @@ void shutdown_begin(struct instance *in, enum shutdown_reason why)
     int64_t budget = x->n == 0                ? 0
                      : extensions_external(x) ? BUDGET_EXTERNAL_MS
                                               : BUDGET_INTERNAL_MS;
-    if (in->hurried && budget > BUDGET_LEAVING_MS)
-        budget = BUDGET_LEAVING_MS;
     in->ending.why = why;
     in->ending.deadline_ms = clock_now_ms() + budget;
     if (!in->runtime_runs) {
@@ -180,44 +176,18 @@ void instance_retire(struct instance *in, enum shutdown_reason why)
 
 /* ---- the daemon's end ---- */
 
-/* Idle ones tell their extensions, as for good; whatever is at work is cut off. */
-void instance_leave(struct instance *in)
+void instance_end(struct instance *in)
 {
-    in->hurried = true;
-    http_listener_free(TAKE(in->cloud_listener)); /* the cloud's server is gone already */
-    if (in->state == INSTANCE_IDLE)
-        instance_retire(in, SHUTDOWN_SPINDOWN);
-    else
+    bool at_work = in->state == INSTANCE_BUSY || in->state == INSTANCE_ANSWERED;
+    bool told = has_extensions(in);
+    if (at_work && !told) {
         instance_free(in);
-}
-
-static void on_end(uv_timer_t *timer)
-{
-    *(bool *)timer->data = true;
-}
-
-static void on_end_closed(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-/* The loop has stopped: it is run on here, for as long as somebody has something to say. */
-void instances_leave(struct lambda_state *lambda)
-{
-    bool late = false;
-    if (list_empty(&lambda->retiring))
         return;
-    LIST_EACH(&lambda->retiring, struct instance, link, old) /* of before */
-        if (!old->hurried)
-            instance_free(old);
-    uv_timer_t *end = MEM_NEW(uv_timer_t);
-    uv_timer_init(lambda->loop, end);
-    end->data = &late;
-    uv_update_time(lambda->loop);
-    uv_timer_start(end, on_end, BUDGET_LEAVING_MS + 50, 0);
-    while (!late && !list_empty(&lambda->retiring))
-        uv_run(lambda->loop, UV_RUN_ONCE);
-    uv_close((uv_handle_t *)end, on_end_closed);
-    LIST_EACH(&lambda->retiring, struct instance, link, in)
-        instance_free(in);
+    }
+    if (at_work) {
+        work_abandon(in);
+        in->state = INSTANCE_IDLE;
+    }
+    in->preparing = false;
+    instance_retire(in, SHUTDOWN_SPINDOWN);
 }
