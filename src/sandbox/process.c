@@ -21,6 +21,7 @@
 #include "sandbox/environment.h"
 #include "sandbox/init.h"
 #include "sandbox/kinds.h"
+#include "sandbox/limits.h"
 #include "sandbox/message.h"
 #include "sandbox/process.h"
 #include "sandbox/root.h"
@@ -601,11 +602,7 @@ static void detach_from_daemon(int *control)
     umask(022);
     if (chdir("/") < 0)
         return;
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files);
-    }
+    limits_prepare();
 }
 
 static int open_signals(void)

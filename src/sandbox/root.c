@@ -131,6 +131,7 @@ static const struct op root_ops[] = {
     {OP_DIR, "var/runtime", NULL, 0755},
     {OP_DIR, "var/lang", NULL, 0755},
     {OP_DIR, "var/lang/bin", NULL, 0755},
+    {OP_LINK, "lambda-entrypoint.sh", "/var/runtime/lambda-entrypoint.sh", 0},
 };
 
 static int make_dir(const char *path, mode_t mode)

@@ -21,9 +21,19 @@ static int set_limit(int which, rlim_t value)
     return setrlimit((__rlimit_resource_t)which, &limit);
 }
 
+/* As far as limits_prepare() lets it. */
+static int allow_cores(void)
+{
+    struct rlimit core;
+    if (getrlimit(RLIMIT_CORE, &core) < 0)
+        return -1;
+    core.rlim_cur = core.rlim_max;
+    return setrlimit(RLIMIT_CORE, &core);
+}
+
 static int set_limits(const struct shed_limits *l)
 {
-    return set_limit(RLIMIT_CORE, 0) < 0 || set_limit(RLIMIT_MEMLOCK, MEMLOCK_BYTES) < 0 ||
+    return allow_cores() < 0 || set_limit(RLIMIT_MEMLOCK, MEMLOCK_BYTES) < 0 ||
                    set_limit(RLIMIT_NOFILE, l->files) < 0 ||
                    set_limit(RLIMIT_NPROC, l->processes) < 0 || set_limit(RLIMIT_DATA, l->data) < 0
                ? -1

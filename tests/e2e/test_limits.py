@@ -1,6 +1,8 @@
 """Limits that bite, as AWS states them: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 import json
+import os
+import resource
 
 import pytest
 
@@ -108,3 +110,19 @@ def test_descriptors_and_processes(cloud, fn):
     assert cloud.invoke(
         fn, "import resource as r\nresult = [r.getrlimit(r.RLIMIT_NOFILE), r.getrlimit(r.RLIMIT_MEMLOCK)]"
     ).payload == [[1024, 1024], [65536, 65536]]
+
+
+def test_other_resource_limits(cloud, fn):
+    def limit(name):
+        return cloud.invoke(fn, "import resource as r\nresult = list(r.getrlimit(r.RLIMIT_%s))" % name).payload
+
+    with open("/proc/sys/kernel/core_pattern") as f:
+        piped = f.read(1) == "|"  # this machine would take the dumps: it is told not to
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    core = 0 if piped else 10 << 30
+    if os.geteuid() != 0 and hard != -1:
+        core = min(core, hard)
+    assert limit("CORE") == [core, core]
+    assert limit("STACK")[0] == 8 << 20
+    for name in ("CPU", "FSIZE", "AS"):
+        assert limit(name) == [-1, -1]

@@ -39,8 +39,9 @@ static int refuse(struct instance *in, int outcome, struct str why)
     return -ENOENT;
 }
 
-/* AWS_LAMBDA_EXEC_WRAPPER starts managed runtimes, from a shell as on AWS: a file that is not there
- * is exit status 127. */
+/* AWS_LAMBDA_EXEC_WRAPPER starts managed runtimes, from a shell as on AWS, with the words that it
+ * would have executed there: python without -S, which only saves time, and a site that the wrapper
+ * has set up is to be seen. */
 static const char *const *wrapped(struct arena *a, const struct target *t, const char *const *argv)
 {
     const struct lambda_environment_response *own = t->c->environment;
@@ -56,9 +57,13 @@ static const char *const *wrapped(struct arena *a, const struct target *t, const
     const char **ret = ARENA_ARRAY(a, const char *, n + 5);
     ret[0] = "/bin/sh";
     ret[1] = "-c";
-    ret[2] = "exec \"$0\" \"$@\"";
+    ret[2] = "[ -f \"$0\" ] || { echo \"$0: does not exist\"; exit 127; }\n"
+             "[ -x \"$0\" ] || { echo \"$0: is not an executable\"; exit 126; }\n"
+             "exec \"$0\" \"$@\"";
     ret[3] = str_c(a, wrapper);
-    memcpy(ret + 4, argv, n * sizeof(*argv));
+    for (size_t i = 0, to = 4; i < n; i++)
+        if (strcmp(argv[i], "-S") != 0)
+            ret[to++] = argv[i];
     return ret;
 }
 

@@ -25,7 +25,7 @@ struct runtime_cache {
 };
 
 /* argv: library, folder. Unchecked: what is in the copy does not change. */
-static const char script[] = "import os, py_compile, sys\n"
+static const char script[] = "import os, py_compile, shutil, sys\n"
                              "library, folder = sys.argv[1:]\n"
                              "os.umask(0o022)\n"
                              "os.mkdir(folder)\n"
@@ -38,7 +38,9 @@ static const char script[] = "import os, py_compile, sys\n"
                              "            f.write(text)\n"
                              "        py_compile.compile(path, dfile='/var/runtime/' + name,\n"
                              "            doraise=True, invalidation_mode=\n"
-                             "            py_compile.PycInvalidationMode.UNCHECKED_HASH)\n";
+                             "            py_compile.PycInvalidationMode.UNCHECKED_HASH)\n"
+                             "for name in 'bootstrap', 'lambda-entrypoint.sh':\n"
+                             "    shutil.copy(os.path.join(library, name), folder)\n";
 
 struct runtime_cache *runtime_cache_new(struct lambda_state *lambda)
 {
