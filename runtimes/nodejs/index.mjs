@@ -90,8 +90,8 @@ class Runtime {
     return { headers, body };
   }
 
-  postResult(result, done) {
-    this.client.postResponse(this.id, toText(result), done || (() => {}));
+  postResult(result) {
+    this.client.postResponse(this.id, toText(result));
   }
 
   postError(error, done) {
@@ -160,7 +160,7 @@ class Runtime {
       const result = await this.handler(JSON.parse(body), makeContext(headers, true));
       const text = toText(result);
       await new Promise(setImmediate);
-      this.client.postResponse(this.id, text, () => {});
+      this.client.postResponse(this.id, text);
       whenEmpty(() => {});
       this.scheduleIteration();
     } catch (error) {

@@ -12,6 +12,9 @@ from _socket import socket as Socket
 # A cause of failure travels in a header; the platform takes no more than this.
 MAX_CAUSE_BYTES = 64 * 1024
 
+# Whoever serves us may keep the answer to this request until it has that to the next one.
+PIPELINED = "Lamina-Pipelined: 1\r\n"
+
 
 class ApiError(Exception):
     pass
@@ -55,22 +58,33 @@ class Client:
         self._next = self._head("GET", "invocation/next") + b"\r\n"
         self._socket = None
         self._rest = b""
+        self._unsent = b""
 
     def next(self):
-        status, headers, body = self._exchange(self._next)
+        if self._unsent:
+            head, self._unsent = self._unsent + self._next, b""
+            self._exchange(head)
+            status, headers, body = self._receive() if self._socket else self._exchange(self._next)
+        else:
+            status, headers, body = self._exchange(self._next)
         if status != 200:
             raise ApiError("GET next failed: {} {!r}".format(status, body))
         return Event(headers, body)
 
     def post_response(self, request_id, body, content_type):
-        head = self._head("POST", "invocation/" + request_id + "/response")
+        """Small ones leave with the request for the next event, which follows at once."""
         # A refusal (an answer that is too large, say) has been told to the caller by the
         # platform; the next event is our business again.
-        self._exchange(
-            head + "Content-Type: {}\r\nContent-Length: {}\r\n\r\n".format(content_type, len(body))
-            .encode("latin-1"),
-            body,
+        small = len(body) < 65536
+        head = self._head("POST", "invocation/" + request_id + "/response") + (
+            "Content-Type: {}\r\n{}Content-Length: {}\r\n\r\n".format(
+                content_type, PIPELINED if small else "", len(body)
+            ).encode("latin-1")
         )
+        if small:
+            self._unsent = head + body
+        else:
+            self._exchange(head, body)
 
     def post_error(self, request_id, error, cause):
         head = self._head("POST", "invocation/" + request_id + "/error")

@@ -35,6 +35,7 @@ void conn_close(struct conn *c)
     uv_poll_stop(&c->poll);
     close(c->fd);
     list_remove(&c->link);
+    buf_done(&c->held);
     buf_done(&c->in);
     c->server->n_conns--;
     c->listener->n_conns--;
@@ -465,6 +466,7 @@ void conn_open(struct http_listener *l, int fd, const char *peer)
     c->listener = l;
     snprintf(c->peer, sizeof(c->peer), "%s", peer);
     buf_init(&c->in, HTTP_HEAD_MAX + 4 * READ_SIZE);
+    buf_init(&c->held, HELD_MAX);
     if (uv_poll_init_socket(s->loop, &c->poll, fd) < 0) {
         close(fd);
         free(c);

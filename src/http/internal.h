@@ -7,6 +7,7 @@
 
 #define READ_SIZE (64 * 1024)
 #define STREAM_HIGH (256 * 1024)
+#define HELD_MAX (64 * 1024)
 
 /* A request with its answer: made when a head is complete, freed after the turn in which it ends.
  */
@@ -26,6 +27,7 @@ struct exchange {
 
     /* The answer. */
     bool replied, streaming, ended, released;
+    bool may_wait; /* for the answer to the next request of its connection */
     bool drain_wanted;
     int status;
     struct buf out; /* head, and chunks of a stream */
@@ -58,6 +60,7 @@ struct conn {
     struct list link; /* in listener->conns */
     struct exchange *ex;
     struct buf in;
+    struct buf held; /* answers that leave with the next one */
     size_t scanned;
     int64_t deadline_ms; /* 0: none */
     char peer[48];
@@ -117,4 +120,5 @@ void exchange_later(struct exchange *ex);
 /* reply.c */
 void reply_status(struct exchange *ex, int status);
 void reply_flush(struct exchange *ex);
+bool reply_hold(struct exchange *ex); /* instead of reply_flush(), when it may wait */
 void reply_reset(struct exchange *ex);

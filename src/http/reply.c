@@ -250,12 +250,39 @@ void http_abort(struct http_request *req)
         conn_close(c);
 }
 
+void http_reply_may_wait(struct http_request *req)
+{
+    ((struct exchange *)req)->may_wait = true;
+}
+
+bool reply_hold(struct exchange *ex)
+{
+    struct conn *c = ex->conn;
+    if (!ex->may_wait || ex->streaming || !ex->keep_alive || c->peer_closed ||
+        c->listener->stopping || (ex->reply.has && ex->reply.in_file))
+        return false;
+    size_t body_n = ex->reply.has ? ex->reply.mem.n : 0;
+    char *room = buf_room(&c->held, ex->out.n + body_n);
+    if (!room) {
+        c->held.failed = false;
+        return false;
+    }
+    memcpy(room, ex->out.p, ex->out.n);
+    if (body_n)
+        memcpy(room + ex->out.n, ex->reply.mem.p, body_n);
+    c->held.n += ex->out.n + body_n;
+    conn_answered(c);
+    return true;
+}
+
 /* One piece to the socket: 1 there may be more room, 0 all is sent, -errno. */
 static int send_piece(struct exchange *ex)
 {
     struct conn *c = ex->conn;
-    struct iovec iov[2];
+    struct iovec iov[3];
     struct msghdr msg = {.msg_iov = iov};
+    if (c->held.n)
+        iov[msg.msg_iovlen++] = (struct iovec){c->held.p, c->held.n};
     if (ex->out_sent < ex->out.n)
         iov[msg.msg_iovlen++] = (struct iovec){ex->out.p + ex->out_sent, ex->out.n - ex->out_sent};
     int64_t left = ex->reply.has ? ex->reply.size - ex->reply_sent : 0;
@@ -276,6 +303,11 @@ static int send_piece(struct exchange *ex)
     }
     if (n < 0)
         return errno == EINTR ? 1 : -errno;
+    if (c->held.n) {
+        size_t of_held = (size_t)n < c->held.n ? (size_t)n : c->held.n;
+        buf_drop(&c->held, of_held);
+        n -= (ssize_t)of_held;
+    }
     size_t of_out = (size_t)n < ex->out.n - ex->out_sent ? (size_t)n : ex->out.n - ex->out_sent;
     ex->out_sent += of_out;
     ex->reply_sent += n - (int64_t)of_out;

@@ -110,7 +110,8 @@ static void release(struct exchange *ex)
 {
     ex->released = true;
     ex->conn->state = CONN_SENDING;
-    reply_flush(ex);
+    if (!reply_hold(ex))
+        reply_flush(ex);
 }
 
 /* On those listeners that are stopping. */

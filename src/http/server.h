@@ -127,6 +127,9 @@ struct str http_header_get(const struct http_request *req, const char *name);
  * An fd in the body is taken over, unless it is that of req->body. */
 void http_reply(struct http_request *req, int status, const struct http_header *headers, size_t n,
                 struct body body);
+/* Before or after http_reply(): the client has sent the next request of this connection without
+ * waiting, or will; the answer may leave together with that one's. Only for answers in memory. */
+void http_reply_may_wait(struct http_request *req);
 
 /* Streaming: start, write any number of times, end. The client gets chunks (HTTP/1.0: until close).
  * http_write() copies; false: more than 256 KiB wait, go on after on_drain. The request lives until

@@ -107,6 +107,9 @@ static void on_request(struct http_request *req)
     } else if (str_is(req->path, "/resume")) {
         http_resume(paused);
         reply_text(req, 200, S("resumed"));
+    } else if (str_is(req->path, "/patient")) {
+        http_reply_may_wait(req);
+        reply_text(req, 200, S("patient"));
     } else if (str_is(req->path, "/none")) {
         http_reply(req, 204, NULL, 0, (struct body){.fd = -1});
     } else {
@@ -584,6 +587,25 @@ static void test_later(void **state)
     assert_true(str_ends(hear(second, "wakes", text, sizeof(text)), S("wakes")));
 }
 
+/* An answer that may wait leaves with the next one of its connection, or at once with the last. */
+static void test_patient(void **state)
+{
+    char text[2048];
+    auto_close int first = dial();
+    auto_close int second = dial();
+    say(first, S("GET /patient HTTP/1.1\r\nHost: a\r\n\r\nGET /wait HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_int_equal(told(), 'w');
+    say(second, S("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+    hear(second, "GET|", text, sizeof(text)); /* that turn is over */
+    assert_int_equal(recv(first, text, 1, MSG_DONTWAIT), -1);
+    say(second, S("GET /wake HTTP/1.1\r\nHost: a\r\n\r\n"));
+    struct str both = hear(first, "woken", text, sizeof(text));
+    ssize_t patient = str_find(both, S("\r\n\r\npatientHTTP/1.1 200 OK\r\n"));
+    assert_true(patient > 0 && str_ends(both, S("\r\n\r\nwoken")));
+    say(first, S("GET /patient HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+    assert_true(str_ends(hear(first, NULL, text, sizeof(text)), S("patient")));
+}
+
 static void test_gone(void **state)
 {
     int fd = dial();
@@ -708,6 +730,7 @@ int main(void)
         CASE(test_body_as_it_comes_ends),
         CASE(test_body_pause),
         CASE(test_later),
+        CASE(test_patient),
         CASE(test_gone),
         CASE(test_turn),
         CASE(test_slow_head),

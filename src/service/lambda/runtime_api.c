@@ -15,6 +15,8 @@
 #define SPOOLED_MAX (256LL * 1024 * 1024)
 #define READ_MAX (64LL * 1024 * 1024)
 #define CONNECTIONS_MAX 64
+/* Our own runtimes send the next request without looking at this one's answer. */
+#define PIPELINED "Lamina-Pipelined"
 
 static const struct http_header json_type[] = {
     {S_INIT("Content-Type"), S_INIT("application/json")}};
@@ -207,6 +209,8 @@ static void respond(struct instance *in, struct http_request *req, struct str id
     }
     struct str type, error;
     bool failed = response_trailers_error(req, &type, &error);
+    if (http_header_get(req, PIPELINED).n)
+        http_reply_may_wait(req);
     api_accept(req);
     instance_answer(in, failed ? error : body, failed);
 }
