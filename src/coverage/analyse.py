@@ -289,7 +289,7 @@ class Arcs:
         self.withs = set()  # lines
         self.open_withs = []  # those whose body is being looked at
         self.with_bodies = set()  # arcs from a with into its body
-        self.with_ends = []  # arcs from the end of the body back to the with
+        self.with_ends = set()  # arcs from the end of the body back to the with
         if self.live:
             self.code(source.tree, 1, "exit the module")
         for node in source.definitions:
@@ -424,7 +424,7 @@ class Arcs:
         self.open_withs.pop()
         for end, cause in exits:
             self.add(end, start, cause)
-            self.with_ends.append((end, start))
+            self.with_ends.add((end, start))
         return [(start, None)] if exits else []
 
     def leave_loop(self, node, start):
