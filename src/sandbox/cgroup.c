@@ -200,6 +200,28 @@ static unsigned controllers_of_mount(const struct mntent *m)
     return got;
 }
 
+static void hierarchy_close(struct cgroup_hierarchy *h)
+{
+    remove_spawner_dir(h->dir);
+    rmdir(h->root); /* stays when another spawner lives */
+    free(h->dir);
+    free(h->root);
+}
+
+/* Where v2 freezes and meters, groups that could do nothing else would only cost time. */
+static void forget_superfluous(struct cgroups *g)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < g->n; i++) {
+        struct cgroup_hierarchy *h = &g->items[i];
+        if (!h->v2 && !(h->controllers & ~(unsigned)(CGROUP_FREEZER | CGROUP_CPUACCT)))
+            hierarchy_close(h);
+        else
+            g->items[kept++] = *h;
+    }
+    g->n = kept;
+}
+
 void cgroups_open(struct cgroups *ret)
 {
     char name[96], buffer[4096];
@@ -227,16 +249,14 @@ void cgroups_open(struct cgroups *ret)
         ret->n++;
     }
     endmntent(f);
+    if (seen_v2)
+        forget_superfluous(ret);
 }
 
 void cgroups_close(struct cgroups *g)
 {
-    for (size_t i = 0; i < g->n; i++) {
-        remove_spawner_dir(g->items[i].dir);
-        rmdir(g->items[i].root); /* stays when another spawner lives */
-        free(g->items[i].dir);
-        free(g->items[i].root);
-    }
+    for (size_t i = 0; i < g->n; i++)
+        hierarchy_close(&g->items[i]);
     g->n = 0;
 }
 
