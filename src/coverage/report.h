@@ -6,6 +6,7 @@
 #pragma once
 #include "base/buf.h"
 #include "coverage/analysis.h"
+#include "coverage/data.h"
 #include "coverage/numbers.h"
 
 /* An invocation, an initialisation or a test that hit lines first; where to look for it. */
@@ -45,11 +46,11 @@ struct coverage_report {
     struct report_file *files; /* sorted by name, as Python sorts */
     size_t n_files;
     struct coverage_numbers totals;
-    bool branches;       /* are counted */
-    int precision;       /* digits of percentages */
-    int64_t now_ms;      /* when it was made */
-    struct str root;     /* absolute: XML's <source> */
-    struct str *sources; /* roots given; XML's further <source>s */
+    bool branches;             /* are counted */
+    int precision;             /* digits of percentages */
+    int64_t now_ms;            /* when it was made */
+    struct str root;           /* absolute: XML's <source> */
+    const struct str *sources; /* roots given; XML's further <source>s */
     size_t n_sources;
     const struct report_context *contexts;
     size_t n_contexts;
@@ -65,6 +66,35 @@ struct coverage_report {
     struct str warning; /* of the analysis: no python3, not the minor wanted; or absent */
 };
 
+/* Where sources of an environment's folder are here: "/var/task/" of function "api" is /p/src. */
+struct report_root {
+    struct str function; /* absent: any */
+    struct str prefix;   /* ends with '/' */
+    struct str dir;      /* absolute, without a '/' at the end */
+    bool guess;          /* nobody has said so: only files of the same hash are taken from there */
+};
+
+struct report_request {
+    const struct data_view *data;
+    struct str cwd;                  /* absolute: names are relative to it */
+    const struct report_root *roots; /* tried in this order */
+    size_t n_roots;
+    const struct str *sources; /* absolute folders: files there count, whether run or not */
+    size_t n_sources;
+    bool namespaces;                  /* of sources: folders without __init__.py as well */
+    const struct str *include, *omit; /* glob.h */
+    size_t n_include, n_omit;
+    bool branches;       /* count them, if there are any in the data */
+    bool ignore_changed; /* take files whose source is not the deployed one */
+    int precision;
+    const struct analysis_options *analysis; /* NULL: defaults */
+};
+
+/* Maps files to sources, has them analysed, counts. Never wrong lines: a file whose source here is
+ * not the one that was run is left out, with the reason. -errno of analysis_run() with the report's
+ * warning. */
+int report_build(struct arena *a, const struct report_request *q, struct coverage_report *ret);
+
 struct report_text_options {
     bool show_missing, skip_covered, skip_empty, colour;
     struct str sort; /* [-+]name, stmts, miss, branch, brpart, cover; absent: name */
@@ -78,5 +108,5 @@ void report_json(struct buf *b, const struct coverage_report *r, bool pretty, bo
 void report_xml(struct buf *b, const struct coverage_report *r);  /* Cobertura, DTD 04 */
 void report_lcov(struct buf *b, const struct coverage_report *r); /* geninfo 1.x */
 /* For a pull request or GITHUB_STEP_SUMMARY. */
-void report_markdown(struct buf *b, const struct coverage_report *r,
-                     const struct report_text_options *o);
+int report_markdown(struct buf *b, const struct coverage_report *r,
+                    const struct report_text_options *o);

@@ -1,0 +1,456 @@
+/* data - unions of lines and arcs, and who was first: see data.h. */
+#include "coverage/data.h"
+#include <errno.h>
+#include <stdlib.h>
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "coverage/sets.h"
+
+#define NEVER INT64_MAX
+
+struct file {
+    struct data_file pub;
+    struct line_set raw;
+    struct hits all;
+    struct hits *groups;
+    size_t n_groups, cap_groups;
+    struct data_hits *pub_groups;
+    uint32_t *first;
+    size_t n_first;
+    int64_t latest; /* start of the latest context in `first` */
+};
+
+struct data {
+    struct arena arena; /* texts */
+    enum data_by by;
+    struct map by_key, by_source, by_group, by_context;
+    struct file **files;
+    size_t n_files, cap_files;
+    struct data_source *sources;
+    size_t n_sources, cap_sources;
+    struct data_context *contexts;
+    size_t n_contexts, cap_contexts;
+    struct str *groups;
+    size_t n_groups, cap_groups;
+    struct data_file *view;
+    struct object_reader *reader;
+    struct arena reading;
+    bool has_arcs;
+};
+
+/* ---- the whole ---- */
+
+struct data *data_new(enum data_by by)
+{
+    struct data *d = MEM_NEW(struct data);
+    arena_init(&d->arena);
+    arena_init(&d->reading);
+    map_init(&d->by_key);
+    map_init(&d->by_source);
+    map_init(&d->by_group);
+    map_init(&d->by_context);
+    d->by = by;
+    return d;
+}
+
+void data_free(struct data *d)
+{
+    if (!d)
+        return;
+    for (size_t i = 0; i < d->n_files; i++) {
+        struct file *f = d->files[i];
+        hits_done(&f->all);
+        for (size_t k = 0; k < f->n_groups; k++)
+            hits_done(&f->groups[k]);
+        free(f->raw.p);
+        free(f->first);
+    }
+    free(d->view);
+    object_reader_free(d->reader);
+    map_done(&d->by_key);
+    map_done(&d->by_source);
+    map_done(&d->by_group);
+    map_done(&d->by_context);
+    arena_done(&d->reading);
+    arena_done(&d->arena);
+    free(d);
+}
+
+#define PUSH(d, list)                                                                              \
+    arena_push(&(d)->arena, (void **)&(d)->list, &(d)->n_##list, &(d)->cap_##list,                 \
+               sizeof *(d)->list)
+
+/* Index + 1 as a map's value, so that NULL is "not there". */
+static void *of_index(size_t i)
+{
+    return (void *)(uintptr_t)(i + 1);
+}
+
+static uint32_t group_of(struct data *d, struct str label)
+{
+    uintptr_t at = (uintptr_t)map_find(&d->by_group, label);
+    if (!at) {
+        struct str *g = PUSH(d, groups);
+        *g = str_copy(&d->arena, label);
+        at = d->n_groups;
+        map_put(&d->by_group, *g, of_index(d->n_groups - 1));
+    }
+    return (uint32_t)at - 1;
+}
+
+static struct str label_of(struct data *d, const struct data_source *s, struct str context)
+{
+    switch (d->by) {
+    case DATA_BY_FUNCTION:
+        return s->function;
+    case DATA_BY_VERSION:
+        return s->version.n ? str_printf(&d->arena, "%.*s:%.*s", STR(s->function), STR(s->version))
+                            : s->function;
+    case DATA_BY_CONTEXT:
+        return context;
+    default:
+        return S("");
+    }
+}
+
+static struct hits *group_hits(struct data *d, struct file *f, uint32_t group)
+{
+    for (size_t i = 0; i < f->n_groups; i++)
+        if (f->groups[i].group == group)
+            return &f->groups[i];
+    struct hits *h =
+        arena_push(&d->arena, (void **)&f->groups, &f->n_groups, &f->cap_groups, sizeof *f->groups);
+    *h = (struct hits){.group = group};
+    return h;
+}
+
+/* ---- files ---- */
+
+static struct str file_key(struct arena *a, struct str function, struct str path,
+                           const uint8_t *sha256, uint32_t kind)
+{
+    struct str key = {arena_alloc(a, function.n + path.n + 64), 0};
+    char *p = (char *)(uintptr_t)key.p;
+    if (function.n)
+        memcpy(p, function.p, function.n);
+    p += function.n + 1; /* zeroed */
+    if (path.n)
+        memcpy(p, path.p, path.n);
+    p += path.n + 1;
+    if (sha256)
+        memcpy(p, sha256, 32);
+    p += 32;
+    memcpy(p, &kind, sizeof kind);
+    key.n = (size_t)(p + sizeof kind - key.p);
+    return key;
+}
+
+static struct file *file_get(struct data *d, struct str function, struct str path,
+                             const uint8_t *sha256, uint32_t kind)
+{
+    struct str key = file_key(&d->reading, function, path, sha256, kind);
+    struct file *f = map_find(&d->by_key, key);
+    if (f)
+        return f;
+    f = ARENA_NEW(&d->arena, struct file);
+    f->latest = -1;
+    f->pub = (struct data_file){.function = str_copy(&d->arena, function),
+                                .path = str_copy(&d->arena, path),
+                                .has_sha256 = sha256 != NULL,
+                                .kind = kind};
+    if (sha256)
+        memcpy(f->pub.sha256, sha256, 32);
+    *(struct file **)PUSH(d, files) = f;
+    map_put(&d->by_key, key, f);
+    return f;
+}
+
+static void file_seen(struct file *f, const struct data_source *s)
+{
+    if (f->pub.updated.p && str_cmp(f->pub.updated, s->updated) > 0)
+        return;
+    f->pub.updated = s->updated;
+    f->pub.runtime = s->runtime;
+    f->pub.version = s->version;
+}
+
+/* ---- who was first ---- */
+
+static int64_t start_of(const struct data_context *c)
+{
+    return c->start_ms > 0 ? c->start_ms : NEVER;
+}
+
+/* Earlier; of the same time, the one whose names sort first, so that no order of arrival matters.
+ */
+static bool earlier(const struct data *d, const struct data_context *x,
+                    const struct data_context *y)
+{
+    if (start_of(x) != start_of(y))
+        return start_of(x) < start_of(y);
+    int r = str_cmp(x->name, y->name);
+    if (!r)
+        r = str_cmp(d->sources[x->source].name, d->sources[y->source].name);
+    return r < 0;
+}
+
+static void first_byte(struct data *d, struct file *f, uint32_t context, size_t byte, unsigned bits)
+{
+    const struct data_context *c = &d->contexts[context];
+    for (; bits; bits &= bits - 1) {
+        uint32_t *slot = &f->first[byte * 8 + (size_t)__builtin_ctz(bits)];
+        if (!*slot || earlier(d, c, &d->contexts[*slot - 1]))
+            *slot = context + 1;
+    }
+}
+
+/* Before the lines are joined: those that are known need a look only if this context is early. */
+static void file_first(struct data *d, struct file *f, uint32_t context, struct bits lines)
+{
+    int64_t start = start_of(&d->contexts[context]);
+    bool late = start > f->latest;
+    if (lines.n * 8 > f->n_first) {
+        f->first = mem_realloc(f->first, lines.n * 8 * sizeof *f->first);
+        memset(f->first + f->n_first, 0, (lines.n * 8 - f->n_first) * sizeof *f->first);
+        f->n_first = lines.n * 8;
+    }
+    bool any = false;
+    for (size_t i = 0; i < lines.n; i++) {
+        unsigned known = late && i < f->all.lines.n ? f->all.lines.p[i] : 0;
+        unsigned bits = lines.p[i] & ~known;
+        if (bits)
+            first_byte(d, f, context, i, bits);
+        any = any || bits;
+    }
+    if (any && late)
+        f->latest = start;
+}
+
+static uint32_t context_add(struct data *d, struct str name, int64_t start_ms, uint32_t source)
+{
+    struct data_context *c = PUSH(d, contexts);
+    *c = (struct data_context){str_copy(&d->arena, name), start_ms, source};
+    return (uint32_t)d->n_contexts - 1;
+}
+
+/* ---- objects ---- */
+
+static void hits_take(struct data *d, struct file *f, uint32_t context, struct bits lines,
+                      const struct object_arc *arcs, size_t n_arcs)
+{
+    file_first(d, f, context, lines);
+    hits_add(&f->all, lines, arcs, n_arcs);
+    if (d->by != DATA_BY_NOTHING) {
+        const struct data_context *c = &d->contexts[context];
+        uint32_t group = group_of(d, label_of(d, &d->sources[c->source], c->name));
+        hits_add(group_hits(d, f, group), lines, arcs, n_arcs);
+    }
+}
+
+static uint32_t source_add(struct data *d, struct str name, const struct object *o)
+{
+    static const struct {
+        const char *key;
+        size_t at;
+    } members[] = {
+        {"function", offsetof(struct data_source, function)},
+        {"version", offsetof(struct data_source, version)},
+        {"runtime", offsetof(struct data_source, runtime)},
+        {"language", offsetof(struct data_source, language)},
+        {"region", offsetof(struct data_source, region)},
+        {"log_group", offsetof(struct data_source, log_group)},
+        {"log_stream", offsetof(struct data_source, log_stream)},
+        {"started", offsetof(struct data_source, started)},
+        {"updated", offsetof(struct data_source, updated)},
+        {"missing", offsetof(struct data_source, missing)},
+    };
+    struct data_source *s = PUSH(d, sources);
+    *s = (struct data_source){.name = str_copy(&d->arena, name)};
+    for (size_t i = 0; o && i < sizeof members / sizeof *members; i++)
+        *(struct str *)((char *)s + members[i].at) =
+            str_copy(&d->arena, object_meta_find(o, members[i].key));
+    return (uint32_t)d->n_sources - 1;
+}
+
+void data_add_object(struct data *d, struct str name, const struct object *o)
+{
+    uint32_t source = source_add(d, name, o), context = (uint32_t)d->n_contexts;
+    for (size_t i = 0; i < o->n_contexts; i++)
+        context_add(d, o->contexts[i].name, o->contexts[i].start_ms, source);
+    d->has_arcs = d->has_arcs || str_is(object_meta_find(o, "branch"), "1");
+    for (size_t i = 0; i < o->n_files; i++) {
+        const struct object_file *in = &o->files[i];
+        struct file *f = file_get(d, d->sources[source].function, in->path,
+                                  in->has_sha256 ? in->sha256 : NULL, in->kind);
+        file_seen(f, &d->sources[source]);
+        lines_join(&f->raw, in->raw);
+        for (size_t k = 0; k < in->n_hits; k++)
+            hits_take(d, f, context + in->hits[k].context, in->hits[k].lines, in->hits[k].arcs,
+                      in->hits[k].n_arcs);
+    }
+}
+
+int data_add(struct data *d, struct str name, struct str bytes, struct object_error *err)
+{
+    struct object o;
+    if (!d->reader)
+        d->reader = object_reader_new();
+    arena_reset(&d->reading);
+    int r = object_read(d->reader, bytes, &d->reading, &o, err);
+    if (r == 0)
+        data_add_object(d, name, &o);
+    return r;
+}
+
+static uint32_t known_source(struct data *d, struct str name)
+{
+    uintptr_t at = (uintptr_t)map_find(&d->by_source, name);
+    if (at)
+        return (uint32_t)at - 1;
+    uint32_t source = source_add(d, name, NULL);
+    map_put(&d->by_source, name, of_index(source));
+    return source;
+}
+
+static uint32_t known_context(struct data *d, struct str source_name, struct str name)
+{
+    uint32_t source = known_source(d, source_name);
+    struct str key = str_printf(&d->reading, "%u/%.*s", source, STR(name));
+    uintptr_t at = (uintptr_t)map_find(&d->by_context, key);
+    if (at)
+        return (uint32_t)at - 1;
+    uint32_t context = context_add(d, name, 0, source);
+    map_put(&d->by_context, key, of_index(context));
+    return context;
+}
+
+void data_add_lines(struct data *d, struct str source, struct str path, struct str context,
+                    struct bits lines, const struct object_arc *arcs, size_t n_arcs)
+{
+    arena_reset(&d->reading);
+    struct file *f = file_get(d, S(""), path, NULL, OBJECT_PYTHON);
+    d->has_arcs = d->has_arcs || n_arcs;
+    hits_take(d, f, known_context(d, source, context), lines, arcs, n_arcs);
+}
+
+/* ---- joining two ---- */
+
+static void join_first(struct data *d, struct file *to, const struct file *from, uint32_t shift)
+{
+    if (from->n_first > to->n_first) {
+        to->first = mem_realloc(to->first, from->n_first * sizeof *to->first);
+        memset(to->first + to->n_first, 0, (from->n_first - to->n_first) * sizeof *to->first);
+        to->n_first = from->n_first;
+    }
+    for (size_t l = 0; l < from->n_first; l++) {
+        if (!from->first[l])
+            continue;
+        uint32_t context = from->first[l] - 1 + shift;
+        if (!to->first[l] || earlier(d, &d->contexts[context], &d->contexts[to->first[l] - 1]))
+            to->first[l] = context + 1;
+    }
+    if (from->latest > to->latest)
+        to->latest = from->latest;
+}
+
+static void join_file(struct data *d, const struct data *other, const struct file *from,
+                      uint32_t shift)
+{
+    arena_reset(&d->reading);
+    struct file *to = file_get(d, from->pub.function, from->pub.path,
+                               from->pub.has_sha256 ? from->pub.sha256 : NULL, from->pub.kind);
+    if (!to->pub.updated.p || str_cmp(to->pub.updated, from->pub.updated) <= 0) {
+        to->pub.updated = str_copy(&d->arena, from->pub.updated);
+        to->pub.runtime = str_copy(&d->arena, from->pub.runtime);
+        to->pub.version = str_copy(&d->arena, from->pub.version);
+    }
+    lines_join(&to->raw, (struct bits){from->raw.p, from->raw.n});
+    join_first(d, to, from, shift);
+    hits_join(&to->all, &from->all);
+    for (size_t i = 0; i < from->n_groups; i++)
+        hits_join(group_hits(d, to, group_of(d, other->groups[from->groups[i].group])),
+                  &from->groups[i]);
+}
+
+void data_join(struct data *d, const struct data *from)
+{
+    uint32_t source = (uint32_t)d->n_sources, context = (uint32_t)d->n_contexts;
+    for (size_t i = 0; i < from->n_sources; i++) {
+        struct data_source *s = PUSH(d, sources);
+        const struct str *in = (const struct str *)&from->sources[i];
+        struct str *out = (struct str *)s; /* all members are texts */
+        for (size_t k = 0; k < sizeof *s / sizeof *out; k++)
+            out[k] = str_copy(&d->arena, in[k]);
+    }
+    for (size_t i = 0; i < from->n_contexts; i++)
+        context_add(d, from->contexts[i].name, from->contexts[i].start_ms,
+                    from->contexts[i].source + source);
+    d->has_arcs = d->has_arcs || from->has_arcs;
+    for (size_t i = 0; i < from->n_files; i++)
+        join_file(d, from, from->files[i], context);
+}
+
+/* ---- what is in it ---- */
+
+static int file_cmp(const void *va, const void *vb)
+{
+    const struct file *a = *(struct file *const *)va, *b = *(struct file *const *)vb;
+    int r = str_cmp(a->pub.path, b->pub.path);
+    if (!r)
+        r = str_cmp(a->pub.function, b->pub.function);
+    if (!r)
+        r = a->pub.has_sha256 - b->pub.has_sha256;
+    return r ? r : memcmp(a->pub.sha256, b->pub.sha256, sizeof a->pub.sha256);
+}
+
+static int hits_cmp(const void *va, const void *vb)
+{
+    const struct data_hits *a = va, *b = vb;
+    return (a->group > b->group) - (a->group < b->group);
+}
+
+static struct data_hits hits_view(struct hits *h)
+{
+    size_t n = hits_sort(h);
+    return (struct data_hits){.group = h->group,
+                              .lines = bits_trim((struct bits){h->lines.p, h->lines.n}),
+                              .arcs = h->sorted,
+                              .n_arcs = n};
+}
+
+void data_finish(struct data *d, struct data_view *ret)
+{
+    if (d->n_files)
+        qsort(d->files, d->n_files, sizeof *d->files, file_cmp);
+    free(d->view);
+    d->view = mem_alloc((d->n_files + 1) * sizeof *d->view);
+    for (size_t i = 0; i < d->n_files; i++) {
+        struct file *f = d->files[i];
+        struct data_hits all = hits_view(&f->all);
+        f->pub_groups = ARENA_ARRAY(&d->arena, struct data_hits, f->n_groups);
+        for (size_t k = 0; k < f->n_groups; k++)
+            f->pub_groups[k] = hits_view(&f->groups[k]);
+        if (f->n_groups)
+            qsort(f->pub_groups, f->n_groups, sizeof *f->pub_groups, hits_cmp);
+        f->pub.raw = bits_trim((struct bits){f->raw.p, f->raw.n});
+        f->pub.lines = all.lines;
+        f->pub.arcs = all.arcs;
+        f->pub.n_arcs = all.n_arcs;
+        f->pub.first = f->first;
+        f->pub.n_first = f->n_first;
+        f->pub.groups = f->pub_groups;
+        f->pub.n_groups = f->n_groups;
+        d->view[i] = f->pub;
+    }
+    *ret = (struct data_view){.files = d->view,
+                              .n_files = d->n_files,
+                              .sources = d->sources,
+                              .n_sources = d->n_sources,
+                              .contexts = d->contexts,
+                              .n_contexts = d->n_contexts,
+                              .groups = d->groups,
+                              .n_groups = d->n_groups,
+                              .has_arcs = d->has_arcs};
+}
