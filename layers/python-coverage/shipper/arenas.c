@@ -1,0 +1,369 @@
+/* arenas - see arenas.h. */
+#include "arenas.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include "../arena.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "conn.h"
+#include "snapshot.h"
+
+/* A directory's time stamps have steps of some milliseconds: what happens within one step after a
+ * look cannot be seen from them. */
+#define STAMP_STEP_NS 20000000ll
+
+struct arena_file {
+    char name[80];
+    int fd;
+    int process;                   /* pidfd, -1: it has ended, or cannot be watched */
+    struct covarena_header header; /* as it was read last */
+    uint64_t news, done;           /* entered; waited for */
+    struct snapshot copy;
+    const char *unreadable; /* why; NULL: fine */
+};
+
+struct arenas {
+    int directory, fifo;
+    bool take;
+    int64_t stamp_ns; /* the directory's when it was looked at, 0: look again */
+    struct arena_file *files[ARENAS_MAX];
+    size_t n;
+    bool told; /* by a process that has no arena: it writes into the FIFO, and has said that it does
+                */
+    size_t ignored;
+};
+
+/* ---- opening ---- */
+
+static int open_fifo(int directory)
+{
+    for (int i = 0; i < 2; i++) {
+        struct stat st;
+        if (mkfifoat(directory, "done", 0600) < 0 && errno != EEXIST)
+            return -errno;
+        int fd = openat(directory, "done", O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+        if (fd >= 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
+            return fd;
+        if (fd >= 0)
+            close(fd);
+        if (unlinkat(directory, "done", 0) < 0) /* somebody else's */
+            break;
+    }
+    return -EEXIST;
+}
+
+int arenas_open(const char *directory, bool take, struct arenas **ret)
+{
+    if (mkdir(directory, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return -errno;
+    int fifo = open_fifo(fd);
+    if (fifo < 0) {
+        close(fd);
+        return fifo;
+    }
+    struct arenas *a = MEM_NEW(struct arenas);
+    *a = (struct arenas){.directory = fd, .fifo = fifo, .take = take};
+    *ret = a;
+    return 0;
+}
+
+static void free_arena(struct arena_file *f)
+{
+    snapshot_done(&f->copy);
+    if (f->process >= 0)
+        close(f->process);
+    close(f->fd);
+    free(f);
+}
+
+void arenas_close(struct arenas *a)
+{
+    if (!a)
+        return;
+    for (size_t i = 0; i < a->n; i++)
+        free_arena(a->files[i]);
+    close(a->fifo);
+    close(a->directory);
+    free(a);
+}
+
+int arenas_directory(const struct arenas *a)
+{
+    return a->directory;
+}
+
+/* ---- which there are ---- */
+
+static void read_header(struct arena_file *f)
+{
+    struct covarena_header h;
+    if (pread(f->fd, &h, sizeof(h), 0) != sizeof(h) || !covarena_open(&h, SIZE_MAX))
+        f->unreadable = f->unreadable ? f->unreadable : "it is no arena";
+    else
+        f->header = h;
+}
+
+static bool known(const struct arenas *a, const char *name)
+{
+    for (size_t i = 0; i < a->n; i++)
+        if (!strcmp(a->files[i]->name, name))
+            return true;
+    return false;
+}
+
+/* Makes room by the oldest one whose process has ended and that has nothing new. */
+static bool forget_one(struct arenas *a)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        struct arena_file *f = a->files[i];
+        if (f->process >= 0 || f->header.news != f->news)
+            continue;
+        unlinkat(a->directory, f->name, 0);
+        free_arena(f);
+        memmove(&a->files[i], &a->files[i + 1], (--a->n - i) * sizeof(a->files[0]));
+        return true;
+    }
+    return false;
+}
+
+static void add(struct arenas *a, const char *name)
+{
+    if (strlen(name) >= sizeof(a->files[0]->name) || known(a, name))
+        return;
+    if (a->n == ARENAS_MAX && !forget_one(a)) {
+        a->ignored++;
+        return;
+    }
+    int fd = openat(a->directory, name,
+                    (a->take ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    struct arena_file *f = MEM_NEW(struct arena_file);
+    *f = (struct arena_file){.fd = fd, .process = -1};
+    snprintf(f->name, sizeof(f->name), "%s", name);
+    read_header(f);
+    if (!f->unreadable)
+        f->process = (int)syscall(SYS_pidfd_open, (pid_t)f->header.pid, 0);
+    if (f->process < 0) /* what it has told was for a shipper before this one */
+        f->done = f->header.done;
+    a->files[a->n++] = f;
+}
+
+bool arenas_look(struct arenas *a)
+{
+    struct stat st;
+    if (fstat(a->directory, &st) < 0)
+        return false;
+    int64_t stamp = st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec;
+    if (stamp == a->stamp_ns)
+        return false;
+    a->stamp_ns = clock_now_us() * 1000 - stamp > STAMP_STEP_NS ? stamp : 0;
+    int fd = openat(a->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d) {
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    for (struct dirent *e; (e = readdir(d));) {
+        if (!strncmp(e->d_name, "arena-", 6))
+            add(a, e->d_name);
+        else if (!strcmp(e->d_name, "tells-done"))
+            a->told = true;
+    }
+    closedir(d);
+    return true;
+}
+
+/* ---- the end of an invocation ---- */
+
+static bool tells(const struct arena_file *f)
+{
+    return !f->unreadable && f->process >= 0 &&
+           (f->header.flags & (COVARENA_DONE | COVARENA_STOPPED)) == COVARENA_DONE;
+}
+
+bool arenas_tell(const struct arenas *a)
+{
+    for (size_t i = 0; i < a->n; i++)
+        if (tells(a->files[i]))
+            return true;
+    return a->told;
+}
+
+static bool drain(struct arenas *a)
+{
+    char bytes[256];
+    bool any = false;
+    while (read(a->fifo, bytes, sizeof(bytes)) > 0)
+        any = true;
+    return any;
+}
+
+/* Has any of them counted a return? */
+static bool returned(struct arenas *a)
+{
+    bool any = false;
+    for (size_t i = 0; i < a->n; i++) {
+        struct arena_file *f = a->files[i];
+        if (f->process < 0)
+            continue;
+        read_header(f);
+        any = any || f->header.done != f->done;
+        f->done = f->header.done;
+    }
+    return any;
+}
+
+/* Looks at processes that have become readable: they have ended. */
+static void bury(struct arenas *a, const struct pollfd *polls, const size_t *whose, nfds_t n)
+{
+    for (nfds_t i = 0; i < n; i++) {
+        struct arena_file *f = a->files[whose[i]];
+        if (!polls[i].revents)
+            continue;
+        close(f->process);
+        f->process = -1;
+    }
+}
+
+int arenas_wait(struct arenas *a, int64_t deadline_ms)
+{
+    /* A byte whose count is not to be seen is of a process without arena, or of yesterday. */
+    int64_t byte_deadline_ms = INT64_MAX;
+    for (;;) {
+        if (drain(a) && byte_deadline_ms == INT64_MAX)
+            byte_deadline_ms = conn_now_ms() + (a->told ? 0 : 5);
+        if (returned(a))
+            return 0;
+        if (!arenas_tell(a))
+            return -ESRCH;
+        int64_t now = conn_now_ms();
+        if (now >= byte_deadline_ms)
+            return 0;
+        if (now >= deadline_ms)
+            return -ETIMEDOUT;
+        int64_t until = deadline_ms < byte_deadline_ms ? deadline_ms : byte_deadline_ms;
+        struct pollfd polls[ARENAS_MAX + 1] = {{.fd = a->fifo, .events = POLLIN}};
+        size_t whose[ARENAS_MAX];
+        nfds_t n = 1;
+        for (size_t i = 0; i < a->n; i++) {
+            if (!tells(a->files[i]))
+                continue;
+            whose[n - 1] = i;
+            polls[n++] = (struct pollfd){.fd = a->files[i]->process, .events = POLLIN};
+        }
+        if (poll(polls, n, until - now > INT32_MAX ? INT32_MAX : (int)(until - now)) > 0)
+            bury(a, polls + 1, whose, n - 1);
+    }
+}
+
+/* ---- hits ---- */
+
+bool arenas_news(struct arenas *a)
+{
+    bool any = false;
+    for (size_t i = 0; i < a->n; i++) {
+        read_header(a->files[i]);
+        any = any || a->files[i]->header.news != a->files[i]->news;
+    }
+    return any;
+}
+
+void arenas_copy(struct arenas *a)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        struct arena_file *f = a->files[i];
+        read_header(f);
+        if (!f->unreadable && f->header.news != f->news)
+            snapshot_read(&f->copy, f->fd, ARENA_BYTES_MAX);
+    }
+}
+
+void arenas_enter(struct arenas *a, struct ledger *l, bool of_copies, struct ledger_counts *counts)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        struct arena_file *f = a->files[i];
+        if (of_copies) {
+            if (f->copy.bytes)
+                snapshot_enter(&f->copy, l, false, counts);
+            snapshot_done(&f->copy);
+            continue;
+        }
+        read_header(f);
+        uint64_t news = f->header.news; /* read before the hits: what comes meanwhile is news */
+        if (f->unreadable || news == f->news)
+            continue;
+        bool take = a->take && f->header.flags & COVARENA_CONTEXTS;
+        struct snapshot s = {0};
+        int r = take ? snapshot_take(&s, f->fd, ARENA_BYTES_MAX)
+                     : snapshot_read(&s, f->fd, ARENA_BYTES_MAX);
+        if (r < 0)
+            f->unreadable = r == -EFBIG ? "it is too big" : "it was cut short";
+        else
+            snapshot_enter(&s, l, take, counts);
+        snapshot_done(&s);
+        f->news = news;
+    }
+}
+
+/* ---- what to say of them ---- */
+
+static void add_missing(struct buf *missing, const char *name, const char *from)
+{
+    char text[256];
+    covarena_text(text, from);
+    if (!text[0])
+        return;
+    for (char *p = text; *p; p++)
+        if ((unsigned char)*p < 0x20)
+            *p = ' ';
+    buf_printf(missing, "%s%s: %s", missing->n ? "; " : "", name, text);
+}
+
+void arenas_missing(const struct arenas *a, struct buf *missing)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        const struct arena_file *f = a->files[i];
+        struct stat st;
+        if (f->unreadable)
+            add_missing(missing, f->name, f->unreadable);
+        add_missing(missing, f->name, f->header.error);
+        add_missing(missing, f->name, f->header.note);
+        if (f->header.lost)
+            buf_printf(missing, "%s%s: no room for %llu hits", missing->n ? "; " : "", f->name,
+                       (unsigned long long)f->header.lost);
+        if (fstat(f->fd, &st) == 0 && !st.st_nlink)
+            add_missing(missing, f->name, "it was removed by the function");
+    }
+    if (a->ignored)
+        buf_printf(missing, "%s%zu processes more than can be looked at", missing->n ? "; " : "",
+                   a->ignored);
+}
+
+bool arenas_about(const struct arenas *a, struct arenas_about *ret)
+{
+    for (size_t i = a->n; i > 0; i--) {
+        const struct covarena_header *h = &a->files[i - 1]->header;
+        if (a->files[i - 1]->unreadable)
+            continue;
+        *ret = (struct arenas_about){h->flags, h->python, h->pid};
+        if (a->files[i - 1]->process >= 0)
+            return true;
+    }
+    return a->n && ret->pid;
+}

@@ -1,0 +1,154 @@
+/* lamina-coverage-shipper - the external extension that sends coverage to S3.
+ *
+ *   start -> register -> event/next -> INVOKE:   wait until the handler has returned (arenas.h);
+ *                            ^   |                nothing new: at once to event/next,
+ *                            |   |                else collect and upload (ship.h), then event/next
+ *                            +---+  -> SHUTDOWN:  the same with the time that is left, then exit
+ *
+ * It never costs a function its life: without a bucket or a directory it says so and only waits for
+ * SHUTDOWN, because an extension that exits is a fault; it gives up before a deadline that would
+ * make the invocation a timeout; and what cannot be sent is said, not raised. */
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "events.h"
+#include "say.h"
+#include "ship.h"
+
+#define SHUTDOWN_MARGIN_MS 100 /* to exit before we are killed */
+
+/* Pages of program text that nothing needs between two events: they come back from the page cache.
+ */
+static void drop_text(void)
+{
+#ifdef SHIPPER_STATIC
+    extern char __executable_start[], etext[];
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)__executable_start + page - 1) & ~(page - 1);
+    uintptr_t to = (uintptr_t)etext & ~(page - 1);
+    madvise((void *)from, to - from, MADV_DONTNEED);
+#endif
+}
+
+/* A tenth of the time that is left stays the function's, from 20 ms to 300 ms: an upload that runs
+ * into the function's timeout would make one of a good invocation. */
+static int64_t before(int64_t deadline_ms)
+{
+    int64_t margin = (deadline_ms - conn_now_ms()) / 10;
+    return deadline_ms - (margin < 20 ? 20 : margin > 300 ? 300 : margin);
+}
+
+static void on_invoke(struct ship *s, const struct event *event)
+{
+    int64_t deadline_ms = before(event->deadline_ms);
+    if (s->hopeless)
+        return;
+    ship_begin(s, event->request_id);
+    /* A timeout or a crash is followed by SHUTDOWN, which has time of its own. */
+    if (arenas_tell(s->arenas) && arenas_wait(s->arenas, deadline_ms) < 0)
+        return;
+    ship_look(s);
+    if (!ship_news(s))
+        return;
+    ship_send(s, before(event->deadline_ms), false);
+    drop_text();
+}
+
+static void on_shutdown(struct ship *s, const struct event *event)
+{
+    ship_look(s);
+    if (ship_news(s))
+        ship_send(s, event->deadline_ms - SHUTDOWN_MARGIN_MS, true);
+}
+
+/* The next event; three tries, as a Runtime API that does not answer is a cloud that has ended. */
+static int next(struct events *events, struct arena *a, struct event *ret)
+{
+    int r = -EIO;
+    for (int i = 0; i < 3; i++) {
+        r = events_next(events, a, ret);
+        if (r == 0 || r == -EACCES)
+            return r;
+        poll(NULL, 0, 50 << i);
+    }
+    return r;
+}
+
+/* ship NULL: nothing is collected. Returns at SHUTDOWN. */
+static int serve(struct events *events, struct ship *ship)
+{
+    auto_arena struct arena a;
+    arena_init(&a);
+    for (;;) {
+        struct event event;
+        arena_reset(&a);
+        int r = next(events, &a, &event);
+        if (r < 0) {
+            say(SAY_DEBUG, S(""), "no more events: %s", events->conn.why);
+            return 1;
+        }
+        if (event.type == EVENT_INVOKE && ship)
+            on_invoke(ship, &event);
+        if (event.type != EVENT_SHUTDOWN)
+            continue;
+        if (ship)
+            on_shutdown(ship, &event);
+        return 0;
+    }
+}
+
+static const char *why_not(const struct settings *settings)
+{
+    if (!settings->enabled)
+        return "";
+    if (!settings->bucket.n)
+        return "COVERAGE_S3_BUCKET is not set: no coverage is uploaded. Set it to a bucket that "
+               "the "
+               "function's role may write to";
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    auto_arena struct arena a;
+    struct settings settings;
+    struct events events;
+    struct ship ship;
+    arena_init(&a);
+    settings_read(&settings, &a);
+    say_setup(settings.level);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, SIG_IGN); /* SHUTDOWN comes as an event, and SIGKILL after it */
+
+    const char *not = why_not(&settings);
+    int r = not ? 0 : ship_open(&ship, &settings);
+    if (not &&*not )
+        say(SAY_ERROR, S(""), "%s", not );
+    if (r < 0)
+        say(SAY_ERROR, S(""), "no coverage is uploaded: %.*s: %s", STR(settings.directory),
+            strerror(-r));
+    if (settings.complaint.n)
+        say(SAY_WARNING, S(""), "%.*s", STR(settings.complaint));
+    bool active = !not &&r == 0;
+
+    const char *slash = strrchr(argv[0], '/');
+    r = events_open(&events, settings.runtime_api);
+    if (!r)
+        r = events_register(&events, str_from(slash ? slash + 1 : argv[0]), active);
+    if (r < 0) {
+        say(SAY_ERROR, S(""), "the extension cannot be registered: %s",
+            settings.runtime_api.n ? events.conn.why : "AWS_LAMBDA_RUNTIME_API is not set");
+        return 1;
+    }
+    /* Not in front of the function's own processes when there is one processor. */
+    sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
+    drop_text();
+    r = serve(&events, active ? &ship : NULL);
+    if (active)
+        ship_close(&ship);
+    events_close(&events);
+    return r;
+}

@@ -1,0 +1,47 @@
+/* ship - collects what is new, and sends the environment's object.
+ *
+ * The object is cumulative: what could not be sent is in the next one. A copy of it stays in the
+ * shared directory, `.object` when it is in S3 and `.object-unsent` before, so that a shipper that
+ * is started again in the same environment goes on with it. */
+#pragma once
+#include "arenas.h"
+#include "blobs.h"
+#include "identity.h"
+#include "s3.h"
+
+struct ship {
+    const struct settings *settings;
+    struct arenas *arenas;
+    struct blobs *blobs;
+    struct ledger *ledger; /* NULL before anything was collected */
+    struct s3 s3;
+    struct arena arena; /* of identity and request */
+    struct identity identity;
+    bool identified;
+    struct str key;
+    char request[128]; /* the invocation that goes on or was the last; "": none yet */
+    int64_t request_ms;
+    bool init_entered;   /* what was there before the first invocation */
+    bool unsent;         /* the object has more than S3 has */
+    bool hopeless;       /* S3 will not take it: nothing is tried any more */
+    size_t unsent_lines; /* new since the last upload */
+    unsigned failures;   /* in a row */
+    int64_t rest_until_ms;
+};
+
+/* -errno: there is no directory to share. */
+int ship_open(struct ship *s, const struct settings *settings);
+void ship_close(struct ship *s);
+
+/* An invocation has begun: it gives its name to what is hit from now on. */
+void ship_begin(struct ship *s, struct str request_id);
+
+/* Looks for new arenas and files: cheap. */
+void ship_look(struct ship *s);
+
+/* Is there anything that S3 does not have? */
+bool ship_news(struct ship *s);
+
+/* Collects what is new; sends it when there is time, and no failure is so young that it would only
+ * be repeated; `last`: tried in any case, as there will be no other chance. */
+void ship_send(struct ship *s, int64_t deadline_ms, bool last);
