@@ -16,6 +16,7 @@ tree knows more than one way on.
 
 import ast
 import bisect
+import dis
 import io
 import json
 import os
@@ -76,13 +77,8 @@ def code_lines(code):
         if hasattr(code, "co_lines"):
             lines.update(line for _, _, line in code.co_lines())
         else:
-            line = code.co_firstlineno
-            pairs = code.co_lnotab
-            for i in range(0, len(pairs), 2):
-                if pairs[i]:
-                    lines.add(line)
-                line += pairs[i + 1] - 256 if pairs[i + 1] > 127 else pairs[i + 1]
-            lines.add(line)
+            # Of the lines that the optimizer left behind the end, nothing is run.
+            lines.update(line for at, line in dis.findlinestarts(code) if at < len(code.co_code))
         for const in code.co_consts:
             # Annotations of 3.14 that nobody may ever evaluate.
             if hasattr(const, "co_consts") and const.co_name != "__annotate__":

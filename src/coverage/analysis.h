@@ -18,7 +18,6 @@
 
 struct analysis_arc {
     struct object_arc arc;
-    /* Set when the line has more than one exit, else absent. */
     struct str action;  /* "jump to line 9", "return from function 'f'" (LCOV) */
     struct str missing; /* "line 8 didn't jump to line 9 because the condition on line 8 was never
                            true" (HTML) */
@@ -34,10 +33,12 @@ struct analysis_region {
                               class's are its methods' */
 };
 
-/* A with statement's body ends at `end`, and control comes back to the line of the `with` before it
- * goes on: the measured (end, with) and (with, next) count as (end, next). */
+/* When the body of a `with` ends, control comes back to the line of the `with` before it goes on:
+ * where `back` was measured, `instead` is meant, and none of `none` (back among them) counts. */
 struct analysis_with {
-    struct object_arc back, onward, instead;
+    struct object_arc back, instead;
+    const struct object_arc *none;
+    size_t n_none;
 };
 
 struct analysis {
@@ -54,7 +55,8 @@ struct analysis {
     const uint32_t *first_line;
     size_t n_first;
 
-    const struct analysis_arc *arcs; /* all possible, sorted by from and to; ends are first lines */
+    /* Exits of the lines that have several, sorted by from and to; their ends are first lines. */
+    const struct analysis_arc *arcs;
     size_t n_arcs;
     const struct analysis_with *withs;
     size_t n_withs;

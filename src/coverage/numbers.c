@@ -33,37 +33,38 @@ static int32_t first_of(const struct analysis *an, int32_t line)
     return (int32_t)analysis_first_line(an, (uint32_t)line);
 }
 
-/* The measured arcs as the analysis calls them: control that comes back to a `with` on its way out
- * goes on at once, ends are the first lines of their statements, sorted, each once. */
+/* The measured arcs as the analysis calls them: between the first lines of statements, without the
+ * way back to a `with`, sorted, each once. */
 static struct object_arc *measured_arcs(struct arena *a, const struct analysis *an,
                                         const struct file_hits *hits, size_t *ret_n)
 {
     size_t n = hits->n_arcs;
-    struct object_arc *raw = ARENA_ARRAY(a, struct object_arc, n + an->n_withs + 1);
-    if (n)
-        memcpy(raw, hits->arcs, n * sizeof(*raw));
-    n = sort_unique(raw, n);
+    struct object_arc *arcs = ARENA_ARRAY(a, struct object_arc, n + an->n_withs + 1);
+    for (size_t i = 0; i < n; i++)
+        arcs[i] =
+            (struct object_arc){first_of(an, hits->arcs[i].from), first_of(an, hits->arcs[i].to)};
+    n = sort_unique(arcs, n);
 
-    bool *gone = ARENA_ARRAY(a, bool, n + 1);
-    size_t added = 0;
+    size_t n_new = 0, n_gone = 0;
+    for (size_t i = 0; i < an->n_withs; i++)
+        n_gone += an->withs[i].n_none;
+    struct object_arc *gone = ARENA_ARRAY(a, struct object_arc, n_gone + 1);
+    n_gone = 0;
     for (size_t i = 0; i < an->n_withs; i++) {
         const struct analysis_with *w = &an->withs[i];
-        struct object_arc *back = find_arc(raw, n, w->back);
-        struct object_arc *onward = find_arc(raw, n, w->onward);
-        /* Where only branches are measured, the step onward is none. */
-        if (!back || (!onward && !hits->branches_only))
+        if (!find_arc(arcs, n, w->back))
             continue;
-        gone[back - raw] = true;
-        if (onward)
-            gone[onward - raw] = true;
-        raw[n + added++] = w->instead;
+        arcs[n + n_new++] = w->instead;
+        for (size_t j = 0; j < w->n_none; j++)
+            gone[n_gone++] = w->none[j];
     }
+    n_gone = sort_unique(gone, n_gone);
     size_t kept = 0;
-    for (size_t i = 0; i < n + added; i++)
-        if (i >= n || !gone[i])
-            raw[kept++] = (struct object_arc){first_of(an, raw[i].from), first_of(an, raw[i].to)};
-    *ret_n = sort_unique(raw, kept);
-    return raw;
+    for (size_t i = 0; i < n + n_new; i++)
+        if (!find_arc(gone, n_gone, arcs[i]))
+            arcs[kept++] = arcs[i];
+    *ret_n = sort_unique(arcs, kept);
+    return arcs;
 }
 
 static bool is_in(struct bits set, int32_t line)

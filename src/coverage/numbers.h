@@ -6,11 +6,12 @@
 
 /* What was measured in one file: the union over all contexts that are asked about. */
 struct file_hits {
-    struct bits lines;             /* may hold lines that are no statements */
-    const struct object_arc *arcs; /* any order; from < 0 entries, to < 0 exits; (l,l) allowed */
+    struct bits lines; /* may hold lines that are no statements */
+    /* In any order; from < 0 entries, to < 0 exits; (l, l): l was run. The sides of branches are
+     * enough (sys.monitoring), each step from line to line is welcome. */
+    const struct object_arc *arcs;
     size_t n_arcs;
-    /* Arcs are the two sides of branches only, not each step from line to line (sys.monitoring). */
-    bool branches_only;
+    bool branches_only; /* sides of branches it is: for what is written as arcs again */
 };
 
 struct coverage_numbers {

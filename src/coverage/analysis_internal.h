@@ -1,0 +1,38 @@
+/* analysis_internal - between the parts of the analysis: workers, their answers, the cache. */
+#pragma once
+#include "base/buf.h"
+#include "coverage/analysis.h"
+
+/* analysis_read.c: one line of the script's output; -EBADMSG when it is none. *ret_id: which
+ * request it answers; -1: the patterns are wrong, (*ret)->error says which. */
+int analysis_read(struct arena *a, struct str line, int64_t *ret_id, struct analysis **ret);
+/* Sets of lines, arcs and regions fit together and into the file; whoever made them. */
+bool analysis_valid(const struct analysis *an);
+/* The lines of spans (first, last, first, last ...), which ascend. -EBADMSG. */
+int analysis_set_spans(struct arena *a, struct analysis *an, const uint32_t *spans, size_t n);
+
+/* analysis_run.c: the interpreter to use. ret->program absent: there is none. */
+struct analysis_python {
+    struct str program, minor; /* "/usr/bin/python3.12", "3.12" */
+};
+void analysis_find_python(struct arena *a, struct str wanted, struct analysis_python *ret);
+/* Runs the script over `requests` (what it reads) and hands out all that it wrote. */
+int analysis_run_script(struct arena *a, const struct analysis_python *python, int workers,
+                        struct str requests, struct str *ret_results, struct str *ret_errors);
+
+/* cache.c */
+#define CACHE_FILES_MAX 10000      /* then the quarter that was not used for longest goes */
+#define CACHE_ENTRY_MAX (4u << 20) /* larger results are not kept */
+struct cache_key {
+    char hex[65];
+};
+/* Folder of the user's cache: $XDG_CACHE_HOME/lamina/coverage; absent without a home. */
+struct str cache_folder(struct arena *a);
+void cache_key(struct str source, struct str minor, const uint8_t patterns[32],
+               struct cache_key *ret);
+struct analysis *cache_load(struct arena *a, struct str folder, const struct cache_key *key);
+void cache_save(struct str folder, const struct cache_key *key, const struct analysis *an);
+void cache_trim(struct str folder);
+/* Bytes of an entry, and back; -EBADMSG for anything else. */
+void cache_encode(struct buf *b, const struct analysis *an);
+int cache_decode(struct arena *a, struct str data, struct analysis **ret);
