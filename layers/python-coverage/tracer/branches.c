@@ -1,0 +1,292 @@
+/* branches - the arcs of conditional jumps, read from the instructions of a code object (3.12 and
+ * later), and those arcs for which there are no events.
+ *
+ * From a jump, and from what is behind it, the instructions are followed to the first one of
+ * another line, or to the return. Another conditional jump of the same line will tell its own arcs;
+ * an exception that is raised ends the way without an arc. */
+#include "tracer.h"
+#include <stdlib.h>
+
+enum {
+    JUMP_FORWARD,
+    JUMP_BACK,
+    JUMP_BACK_QUIETLY,
+    RETURN_VALUE,
+    RETURN_CONST,
+    RETURN_GENERATOR,
+    RERAISE,
+    RAISE,
+    END_ASYNC_FOR,
+    GET_ANEXT,
+    END_SEND,
+    EXTENDED,
+    IF_TRUE,
+    IF_FALSE,
+    IF_NONE,
+    IF_NOT_NONE,
+    FOR_ITER,
+    SEND,
+    LOAD_CONST,
+    N_OPS
+};
+
+static const char *const op_names[N_OPS] = {"JUMP_FORWARD",
+                                            "JUMP_BACKWARD",
+                                            "JUMP_BACKWARD_NO_INTERRUPT",
+                                            "RETURN_VALUE",
+                                            "RETURN_CONST",
+                                            "RETURN_GENERATOR",
+                                            "RERAISE",
+                                            "RAISE_VARARGS",
+                                            "END_ASYNC_FOR",
+                                            "GET_ANEXT",
+                                            "END_SEND",
+                                            "EXTENDED_ARG",
+                                            "POP_JUMP_IF_TRUE",
+                                            "POP_JUMP_IF_FALSE",
+                                            "POP_JUMP_IF_NONE",
+                                            "POP_JUMP_IF_NOT_NONE",
+                                            "FOR_ITER",
+                                            "SEND",
+                                            "LOAD_CONST"};
+static const short ops_312[N_OPS] = {110, 140, 134, 83,  121, 75,  119, 130, 54, 51,
+                                     5,   144, 115, 114, 129, 128, 93,  123, 100};
+static const short ops_313[N_OPS] = {79, 77, 78,  36, 103, 35, 102, 101, 10, 18,
+                                     12, 71, 100, 97, 98,  99, 72,  104, 83};
+static signed char kind_of[256]; /* an operation's place above; -1: any other */
+
+/* Later versions are asked for their numbers. */
+static int ask_numbers(short ret[N_OPS])
+{
+    PyObject *module = PyImport_ImportModule("opcode");
+    PyObject *map = module ? PyObject_GetAttrString(module, "opmap") : NULL;
+    for (int i = 0; map && i < N_OPS; i++) {
+        PyObject *n = PyDict_GetItemString(map, op_names[i]);
+        ret[i] = n ? (short)PyLong_AsLong(n) : -1;
+    }
+    int r = map ? 0 : -1;
+    Py_XDECREF(map);
+    Py_XDECREF(module);
+    PyErr_Clear();
+    return r;
+}
+
+int monitor_prepare(void)
+{
+    short asked[N_OPS];
+    const short *ops = python_minor == 12 ? ops_312 : python_minor == 13 ? ops_313 : asked;
+    if (ops == asked && ask_numbers(asked) < 0)
+        return -1;
+    memset(kind_of, -1, sizeof(kind_of));
+    for (int i = 0; i < N_OPS; i++)
+        if (ops[i] >= 0 && ops[i] < 256)
+            kind_of[ops[i]] = (signed char)i;
+    return 0;
+}
+
+/* The instructions of a code object with their lines. */
+struct text {
+    PyObject *bytes;
+    const unsigned char *p;
+    uint32_t size;
+    int32_t *lines; /* of each code unit; 0: none */
+    int32_t first_line;
+};
+
+static void put_lines(void *arg, uint32_t start, uint32_t end, int line)
+{
+    struct text *t = arg;
+    for (uint32_t i = start; i < end && i < t->size; i += 2)
+        t->lines[i / 2] = line;
+}
+
+static int text_open(PyObject *code, const struct code *c, struct text *t)
+{
+    *t = (struct text){.bytes = PyObject_GetAttrString(code, "co_code"),
+                       .first_line = c->first_line};
+    char *p;
+    Py_ssize_t n;
+    if (!t->bytes || PyBytes_AsStringAndSize(t->bytes, &p, &n) < 0 ||
+        !(t->lines = calloc((size_t)n / 2 + 1, sizeof(*t->lines)))) {
+        PyErr_Clear();
+        Py_XDECREF(t->bytes);
+        return -1;
+    }
+    t->p = (unsigned char *)p;
+    t->size = (uint32_t)n;
+    code_lines(code, put_lines, t);
+    return 0;
+}
+
+static void text_close(struct text *t)
+{
+    Py_DECREF(t->bytes);
+    free(t->lines);
+}
+
+struct instruction {
+    uint32_t at, next; /* of itself, behind its prefixes; of the one behind it and its caches */
+    int kind, line;
+    uint32_t arg;
+};
+
+/* The instruction at `at`, or false at the end. */
+static bool read_one(const struct text *t, uint32_t at, struct instruction *ret)
+{
+    uint32_t arg = 0;
+    while (at + 1 < t->size && kind_of[t->p[at]] == EXTENDED) {
+        arg = (arg | t->p[at + 1]) << 8;
+        at += 2;
+    }
+    if (at + 1 >= t->size)
+        return false;
+    *ret = (struct instruction){.at = at,
+                                .next = at + 2,
+                                .kind = kind_of[t->p[at]],
+                                .line = t->lines[at / 2],
+                                .arg = arg | t->p[at + 1]};
+    while (ret->next + 1 < t->size && t->p[ret->next] == 0) /* CACHE */
+        ret->next += 2;
+    return true;
+}
+
+static uint32_t target_of(const struct instruction *i)
+{
+    uint32_t way = i->arg * 2;
+    return i->kind == JUMP_BACK || i->kind == JUMP_BACK_QUIETLY ? i->next - way : i->next + way;
+}
+
+static bool is_branch(int kind)
+{
+    return (kind >= IF_TRUE && kind <= FOR_ITER) || kind == SEND;
+}
+
+/* Where the way from `at` leaves the line: another line, -first_line, or 0. */
+static int32_t follow(const struct text *t, int line, uint32_t at)
+{
+    struct instruction i;
+    for (uint32_t left = t->size; left && read_one(t, at, &i); left--) {
+        if (i.line > 0 && i.line != line)
+            return i.line;
+        if (i.kind == RETURN_VALUE || i.kind == RETURN_CONST || i.kind == RETURN_GENERATOR)
+            return -t->first_line;
+        if (i.kind == RERAISE || i.kind == RAISE || is_branch(i.kind))
+            return 0;
+        bool jumps = i.kind == JUMP_FORWARD || i.kind == JUMP_BACK || i.kind == JUMP_BACK_QUIETLY;
+        at = jumps ? target_of(&i) : i.next;
+    }
+    return 0;
+}
+
+void code_read_branches(PyObject *code, struct code *c)
+{
+    struct text t;
+    struct instruction i;
+    c->flags |= CODE_BRANCHES_READ;
+    if (text_open(code, c, &t) < 0)
+        return;
+    uint32_t n = 0;
+    for (uint32_t at = 0; read_one(&t, at, &i); at = i.next)
+        n += is_branch(i.kind) || i.kind == END_ASYNC_FOR;
+    c->branches = n ? calloc(n, sizeof(*c->branches)) : NULL;
+    for (uint32_t at = 0; c->branches && read_one(&t, at, &i); at = i.next) {
+        if (!is_branch(i.kind) && i.kind != END_ASYNC_FOR)
+            continue;
+        struct branch *b = &c->branches[c->n_branches++];
+        b->at = i.at;
+        b->next = i.next;
+        b->from = i.line;
+        if (i.line > 0 && i.kind != END_ASYNC_FOR) {
+            b->to[0] = follow(&t, i.line, i.next);
+            b->to[1] = follow(&t, i.line, target_of(&i));
+        } else if (i.line > 0) { /* 3.14: right is the loop's end */
+            b->to[1] = follow(&t, i.line, i.next);
+        }
+    }
+    text_close(&t);
+}
+
+/* ---- arcs without events ---- */
+
+static void add_step(struct code *c, int32_t from, int32_t to, uint32_t at)
+{
+    if (from <= 0 || to == 0)
+        return;
+    struct step *more = realloc(c->steps, sizeof(*more) * (c->n_steps + 1));
+    if (!more)
+        return;
+    c->steps = more;
+    c->steps[c->n_steps++] = (struct step){from, to, at};
+}
+
+/* The first line of a body; what enters it (RESUME, at 0) has the line of its head. */
+static void see_body(void *arg, uint32_t start, uint32_t end, int line)
+{
+    int *first = arg;
+    if (end > 2 && line > 0 && (*first == 0 || line < *first))
+        *first = line;
+}
+
+/* Is it a def or a class whose body begins in the line of its head? */
+static bool is_short(PyObject *child, int line)
+{
+    int first = 0;
+    char *name = code_text(child, "co_name");
+    bool hidden = name && *name == '<' && strncmp(name, "<generic ", 9) != 0;
+    free(name);
+    if (hidden)
+        return false;
+    code_lines(child, see_body, &first);
+    return first == line;
+}
+
+/* After a def or a class that is one line with its body, that line has two ways out: into the body
+ * and out of it, and to what is next. */
+static void find_short(PyObject *consts, const struct text *t, struct code *c)
+{
+    struct instruction i;
+    for (uint32_t at = 0; read_one(t, at, &i); at = i.next) {
+        PyObject *o = i.kind == LOAD_CONST && i.arg < (uint32_t)PyTuple_Size(consts)
+                          ? PyTuple_GetItem(consts, i.arg)
+                          : NULL; /* borrowed */
+        if (o && code_is(o) && is_short(o, i.line))
+            add_step(c, i.line, follow(t, i.line, i.next), 0);
+    }
+}
+
+/* The body and the end of an async for: 3.12 and 3.13 have no events for its branch. */
+static void find_async_for(const struct text *t, struct code *c)
+{
+    struct instruction i;
+    int line = 0;
+    for (uint32_t at = 0; read_one(t, at, &i); at = i.next) {
+        if (i.kind == GET_ANEXT)
+            line = i.line;
+        if (i.kind == END_SEND && line) {
+            add_step(c, line, follow(t, line, i.next), 0);
+            line = 0;
+        }
+        if (i.kind == END_ASYNC_FOR)
+            add_step(c, i.line, follow(t, i.line, i.next), i.at);
+    }
+}
+
+void code_read_steps(PyObject *code, struct code *c)
+{
+    PyObject *consts = PyObject_GetAttrString(code, "co_consts");
+    Py_ssize_t n = consts ? PyTuple_Size(consts) : 0;
+    bool children = false,
+         async = python_minor < 14 && code_number(code, "co_flags") & (0x80 | 0x200);
+    for (Py_ssize_t i = 0; i < n; i++)
+        children |= code_is(PyTuple_GetItem(consts, i));
+    struct text t;
+    if ((children || async) && text_open(code, c, &t) == 0) {
+        if (children)
+            find_short(consts, &t, c);
+        if (async)
+            find_async_for(&t, c);
+        text_close(&t);
+    }
+    Py_XDECREF(consts);
+    PyErr_Clear();
+}

@@ -1,0 +1,311 @@
+/* settrace - counting by a trace function in C, 3.8 to 3.11.
+ *
+ * Each thread has its tracer, with a stack of the frames that are counted: the line that each is in
+ * is where the next arc comes from. Frames of other code have no line events. Somebody who calls
+ * sys.settrace() takes over; who gives back what sys.gettrace() had said, gives it back to us. */
+#include "tracer.h"
+#include <stdlib.h>
+
+enum { CALL, EXCEPTION, LINE, RETURN };
+enum { RESUME = 151, RESUME_QUICK = 150, YIELD_VALUE = 86, YIELD_FROM = 72 };
+
+/* Layouts that do not change within a minor version. 3.11's frame object points to the frame. */
+static struct layout {
+    int inner, code, last, line, trace_lines, bytes;
+} at;
+static const struct layout layouts[] = {
+    [8] = {0, 32, 104, 108, 88, 48},
+    [9] = {0, 32, 104, 108, 88, 48},
+    [10] = {0, 32, 96, 100, 84, 48},
+    [11] = {24, 32, 56, 40, 44, 184},
+};
+
+struct entry {
+    PyObject *frame; /* borrowed: it is executed */
+    struct code *code;
+    int32_t line; /* that it is in; -first_line: just entered */
+};
+
+struct tracer {
+    PyObject_HEAD struct entry *stack;
+    uint32_t depth, room;
+    bool main;    /* its end tells that another function was set */
+    bool starter; /* begins a tracer for the thread that calls it */
+};
+
+static PyTypeObject *tracer_type;
+static uint64_t epoch;
+
+static inline void *pointer_at(const void *p, int offset)
+{
+    return *(void *const *)((const char *)p + offset);
+}
+
+static inline PyObject *code_of(PyObject *frame)
+{
+    return pointer_at(at.inner ? pointer_at(frame, at.inner) : frame, at.code);
+}
+
+static inline int32_t line_of(PyObject *frame)
+{
+    return *(const int32_t *)((const char *)frame + at.line);
+}
+
+/* The instruction that was executed last; NULL: none yet. */
+static const unsigned char *last_of(PyObject *frame)
+{
+    if (at.inner)
+        return pointer_at(pointer_at(frame, at.inner), at.last);
+    int last = *(const int32_t *)((const char *)frame + at.last);
+    if (last < 0)
+        return NULL;
+    const char *bytes = pointer_at(code_of(frame), at.bytes);
+    return (const unsigned char *)bytes + 32 + (python_minor == 10 ? 2 : 1) * last;
+}
+
+/* Is it entered for the first time? */
+static bool is_entered(PyObject *frame)
+{
+    const unsigned char *last = last_of(frame);
+    if (python_minor < 11)
+        return !last;
+    return (last[0] != RESUME && last[0] != RESUME_QUICK) || (last[1] & 3) == 0;
+}
+
+/* Is it left for ever, and not by a yield? */
+static bool is_left(PyObject *frame)
+{
+    const unsigned char *last = last_of(frame);
+    if (!last)
+        return true;
+    if (python_minor == 11)
+        return last[2] != RESUME && last[2] != RESUME_QUICK;
+    return last[0] != YIELD_VALUE && last[2] != YIELD_FROM;
+}
+
+/* ---- arcs ---- */
+
+static void cache_grow(struct code *c)
+{
+    uint32_t mask = c->cache ? c->cache_mask * 2 + 1 : 31;
+    uint64_t *more = mask > 0xffff ? NULL : calloc(mask + 1, sizeof(*more));
+    if (!more)
+        return;
+    free(c->cache);
+    c->cache = more;
+    c->cache_mask = mask;
+    c->cache_misses = 0;
+}
+
+static void new_arc(struct code *c, uint64_t key, uint32_t i, int32_t from, int32_t to)
+{
+    uint8_t bit;
+    arena_arc(c->hits, from, to, &bit);
+    if (to > 0)
+        arena_line(c->hits, (uint32_t)to);
+    if (!c->cache || (c->cache[i] && ++c->cache_misses > c->cache_mask / 2)) {
+        cache_grow(c);
+        return;
+    }
+    c->cache[i] = key;
+}
+
+static inline void arc(struct code *c, int32_t from, int32_t to)
+{
+    uint64_t key = (uint64_t)(uint32_t)from << 32 | (uint32_t)to;
+    uint32_t i = ((uint32_t)from * 31 + (uint32_t)to) & c->cache_mask;
+    if (!c->cache || c->cache[i] != key)
+        new_arc(c, key, i, from, to);
+}
+
+/* ---- events ---- */
+
+static int push(struct tracer *t, PyObject *frame, struct code *c, int32_t line)
+{
+    if (t->depth == t->room) {
+        uint32_t room = t->room ? t->room * 2 : 64;
+        struct entry *more = realloc(t->stack, sizeof(*more) * room);
+        if (!more)
+            return -1;
+        t->stack = more;
+        t->room = room;
+    }
+    t->stack[t->depth++] = (struct entry){frame, c, line};
+    return 0;
+}
+
+static void on_call(struct tracer *t, PyObject *frame)
+{
+    struct code *c;
+    if (code_get(code_of(frame), &c) < 0)
+        return;
+    if (!c && !(c = code_look(code_of(frame))))
+        return;
+    if (!c->hits) {
+        *((char *)frame + at.trace_lines) = 0;
+        if (c->run)
+            push(t, frame, c, 0);
+        return;
+    }
+    if (c->epoch != epoch) {
+        c->epoch = epoch;
+        if (c->cache)
+            memset(c->cache, 0, sizeof(*c->cache) * (c->cache_mask + 1));
+    }
+    bool fresh = !(c->flags & CODE_GENERATOR) || is_entered(frame);
+    push(t, frame, c, fresh ? -c->first_line : PyFrame_GetLineNumber((PyFrameObject *)frame));
+}
+
+/* The entry of a frame that is not on top: after another trace function was there. */
+static struct entry *find_entry(struct tracer *t, PyObject *frame)
+{
+    for (uint32_t i = t->depth; i > 0; i--) {
+        if (t->stack[i - 1].frame == frame) {
+            t->depth = i;
+            return &t->stack[i - 1];
+        }
+    }
+    struct code *c;
+    if (code_get(code_of(frame), &c) < 0 || (!c && !(c = code_look(code_of(frame)))) || !c->hits ||
+        push(t, frame, c, 0) < 0)
+        return NULL;
+    return &t->stack[t->depth - 1];
+}
+
+static void on_line(struct tracer *t, PyObject *frame)
+{
+    struct entry *e = t->depth ? &t->stack[t->depth - 1] : NULL;
+    if ((!e || e->frame != frame) && !(e = find_entry(t, frame)))
+        return;
+    if (!e->code->hits)
+        return;
+    int32_t line = line_of(frame);
+    if (line <= 0)
+        return;
+    if (options.branch && e->line)
+        arc(e->code, e->line, line);
+    else
+        arena_line(e->code->hits, (uint32_t)line);
+    e->line = line;
+}
+
+static void on_return(struct tracer *t, PyObject *frame)
+{
+    struct entry *e = t->depth ? &t->stack[t->depth - 1] : NULL;
+    if (!e || e->frame != frame)
+        return;
+    struct code *c = e->code;
+    t->depth--;
+    if (c->hits && options.branch && e->line && (!(c->flags & CODE_GENERATOR) || is_left(frame)))
+        arc(c, e->line, -c->first_line);
+    if (c->run)
+        watch_ready((enum watch)c->run);
+}
+
+static int on_event(PyObject *self, PyObject *frame, int what, PyObject *arg)
+{
+    struct tracer *t = (struct tracer *)self;
+    if (!tracer_on)
+        return 0;
+    if (what == LINE)
+        on_line(t, frame);
+    else if (what == CALL)
+        on_call(t, frame);
+    else if (what == RETURN)
+        on_return(t, frame);
+    return 0;
+}
+
+/* ---- tracers ---- */
+
+static struct tracer *new_tracer(bool main, bool starter)
+{
+    struct tracer *t = PyObject_New(struct tracer, tracer_type);
+    if (!t)
+        return NULL;
+    t->stack = NULL;
+    t->depth = t->room = 0;
+    t->main = main;
+    t->starter = starter;
+    return t;
+}
+
+static void tracer_dealloc(PyObject *self)
+{
+    struct tracer *t = (struct tracer *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    if (t->main && tracer_on && Py_IsInitialized())
+        tracer_note("the program has set a trace function of its own: what its first thread has "
+                    "executed since then is not counted");
+    free(t->stack);
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+/* As a trace function of Python: from now on the one in C. */
+static PyObject *tracer_call(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    static const char *const names[] = {"call", "exception", "line", "return"};
+    PyObject *frame, *arg;
+    const char *what;
+    if (!PyArg_ParseTuple(args, "OsO", &frame, &what, &arg))
+        return NULL;
+    if (!tracer_on)
+        Py_RETURN_NONE;
+    struct tracer *t = (struct tracer *)self;
+    if (t->starter && !(t = new_tracer(false, false)))
+        return NULL;
+    if (!((struct tracer *)self)->starter)
+        Py_INCREF(self);
+    PyEval_SetTrace(on_event, (PyObject *)t);
+    for (int i = 0; i < 4; i++)
+        if (strcmp(what, names[i]) == 0)
+            on_event((PyObject *)t, frame, i, arg);
+    return (PyObject *)t;
+}
+
+int settrace_start(void)
+{
+    if (python_minor < 8 || python_minor > 11)
+        return -1;
+    at = layouts[python_minor];
+    if (!tracer_type) {
+        PyType_Slot slots[] = {
+            {Py_tp_call, tracer_call}, {Py_tp_dealloc, tracer_dealloc}, {0, NULL}};
+        PyType_Spec spec = {"_lamina_coverage.Tracer", sizeof(struct tracer), 0, Py_TPFLAGS_DEFAULT,
+                            slots};
+        tracer_type = (PyTypeObject *)PyType_FromSpec(&spec);
+    }
+    struct tracer *t = tracer_type ? new_tracer(true, false) : NULL;
+    if (!t)
+        return -1;
+    PyEval_SetTrace(on_event, (PyObject *)t);
+    Py_DECREF(t);
+    return 0;
+}
+
+void settrace_stop(void)
+{
+    PyObject *get = PySys_GetObject("gettrace"); /* borrowed */
+    PyObject *set = get ? PyObject_CallObject(get, NULL) : NULL;
+    if (set && (PyTypeObject *)Py_TYPE(set) == tracer_type) {
+        ((struct tracer *)set)->main = false;
+        PyEval_SetTrace(NULL, NULL);
+    }
+    Py_XDECREF(set);
+    PyErr_Clear();
+}
+
+void settrace_again(void)
+{
+    epoch++;
+}
+
+void settrace_watch_threads(PyObject *threading)
+{
+    struct tracer *t = new_tracer(false, true);
+    PyObject *r = t ? PyObject_CallMethod(threading, "settrace", "O", t) : NULL;
+    Py_XDECREF(t);
+    Py_XDECREF(r);
+    PyErr_Clear();
+}
