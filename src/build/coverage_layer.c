@@ -17,7 +17,8 @@ const char *const coverage_layer_runtimes[] = {"python3.8",  "python3.9",  "pyth
                                                "python3.11", "python3.12", "python3.13",
                                                "python3.14", NULL};
 
-/* Where each part stands below layers/python-coverage, and where it goes below /opt. */
+/* Where each part stands in the build folder, below layers/python-coverage; and where it goes below
+ * /opt, which is also where an installation has it below share/lamina/layers/python-coverage. */
 struct part {
     const char *from, *to;
     bool executable;
@@ -28,7 +29,7 @@ static const struct part parts[] = {
     {"start/sitecustomize.py", "lamina/coverage/sitecustomize.py", false, false},
     {"tracer/_lamina_coverage.abi3.so", "lamina/coverage/_lamina_coverage.abi3.so", false, true},
     {"shipper/lamina-coverage-shipper", "extensions/lamina-coverage-shipper", true, true},
-    {"python/analyse.py", "lamina/coverage/analyse.py", false, false},
+    {"analyse.py", "lamina/coverage/analyse.py", false, false},
 };
 
 bool coverage_layer_runs(struct str runtime)
@@ -76,8 +77,8 @@ static struct str find(struct arena *a, const char *name)
 #ifdef LAMINA_SOURCE
     if (!found.n)
         found = in(a, S(LAMINA_SOURCE "/layers/" COVERAGE_LAYER_SOURCE), name);
-    if (!found.n && !strcmp(name, "python/analyse.py"))
-        found = in(a, S(LAMINA_SOURCE "/src/coverage"), "analyse.py");
+    if (!found.n && !strcmp(name, "analyse.py"))
+        found = in(a, S(LAMINA_SOURCE "/src/coverage"), name);
 #endif
     return found;
 }
@@ -94,15 +95,22 @@ static const char *machine(void)
 }
 
 /* What a cross compiler made has the processor before its first dot. */
-static const char *named(struct arena *a, const struct part *p, struct str architecture)
+static const char *named(struct arena *a, const struct part *p, const char *name,
+                         struct str architecture)
 {
     if (!p->compiled || str_is(architecture, machine()))
-        return p->from;
-    struct str path = str_from(p->from), base = fs_basename(path), stem, rest;
+        return name;
+    struct str path = str_from(name), base = fs_basename(path), stem, rest;
     bool dot = str_cut(base, '.', &stem, &rest);
     return str_printf(a, "%.*s%.*s-%.*s%s%.*s", (int)(path.n - base.n), path.p, STR(stem),
                       STR(architecture), dot ? "." : "", STR(rest))
         .p;
+}
+
+static struct str find_part(struct arena *a, const struct part *p, struct str architecture)
+{
+    struct str found = find(a, named(a, p, p->from, architecture));
+    return found.n ? found : find(a, named(a, p, p->to, architecture));
 }
 
 /* ---- gathered ---- */
@@ -124,8 +132,8 @@ static int gather_parts(struct arena *a, struct str architecture, const char *co
 {
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         const struct part *p = &parts[i];
-        const char *name = named(a, p, architecture);
-        struct str from = find(a, name);
+        const char *name = named(a, p, p->from, architecture);
+        struct str from = find_part(a, p, architecture);
         if (!from.n && p->compiled && !str_is(architecture, machine()))
             return fail(a, ret, -ENOENT,
                         "this installation was built without the coverage layer's programs for "

@@ -53,8 +53,7 @@ def begin(options=None):
     tracer = module()
     if tracer is None or status()["active"]:
         return False
-    tracer.start(options) if options else tracer.start()
-    return bool(status()["active"])
+    return bool(tracer.start(None, options or None))
 
 
 def end():
