@@ -11,6 +11,7 @@
 bool tracer_on;
 int python_minor;
 static char reason[256]; /* why it is not on */
+static char *folder;     /* that this module was loaded from */
 
 static void put_text(char to[256], const char *text)
 {
@@ -41,6 +42,51 @@ void tracer_note(const char *text)
         put_text(arena->note, text);
         log_line(30, "count", "%s", text);
     }
+}
+
+static void set_variable(PyObject *environ, const char *name, const char *value)
+{
+    PyObject *v = PyUnicode_DecodeFSDefault(value);
+    if (!v || PyMapping_SetItemString(environ, name, v) < 0)
+        PyErr_Clear();
+    Py_XDECREF(v);
+}
+
+void tracer_tell_children(void)
+{
+    PyObject *modules = PySys_GetObject("modules"); /* borrowed */
+    PyObject *os = modules ? PyDict_GetItemString(modules, "os") : NULL;
+    PyObject *environ = os && options.children ? PyObject_GetAttrString(os, "environ") : NULL;
+    if (environ && folder && !getenv("LAMINA_COVERAGE_CHILD")) {
+        const char *before = getenv("PYTHONPATH");
+        char *path = malloc(strlen(folder) + (before ? strlen(before) : 0) + 2);
+        if (path) {
+            stpcpy(stpcpy(stpcpy(path, folder), before && *before ? ":" : ""),
+                   before ? before : "");
+            set_variable(environ, "PYTHONPATH", path);
+            set_variable(environ, "LAMINA_COVERAGE_CHILD", "1");
+            free(path);
+        }
+    }
+    Py_XDECREF(environ);
+    PyErr_Clear();
+}
+
+static void find_folder(PyObject *module)
+{
+    PyObject *file = PyObject_GetAttrString(module, "__file__");
+    PyObject *bytes = file && PyUnicode_Check(file) ? PyUnicode_EncodeFSDefault(file) : NULL;
+    char *path = bytes ? strdup(PyBytes_AsString(bytes)) : NULL;
+    char *slash = path ? strrchr(path, '/') : NULL;
+    if (slash)
+        *slash = 0;
+    free(folder);
+    folder = slash ? path : NULL;
+    if (!slash)
+        free(path);
+    Py_XDECREF(bytes);
+    Py_XDECREF(file);
+    PyErr_Clear();
 }
 
 /* A number in [0, 1) that no two environments share. */
@@ -110,6 +156,7 @@ static PyObject *start(PyObject *self, PyObject *args)
     if (tracer_on)
         Py_RETURN_TRUE;
     options_read(dict);
+    find_folder(self);
     if (dir) {
         free(options.dir);
         options.dir = strdup(dir);

@@ -129,6 +129,7 @@ void options_read(PyObject *dict)
         {&options.enabled, "enabled", "COVERAGE_ENABLED", true},
         {&options.branch, "branch", "COVERAGE_BRANCH_COVERAGE", true},
         {&options.debug, "debug", "COVERAGE_DEBUG", false},
+        {&options.children, "subprocess", "COVERAGE_SUBPROCESS", false},
     };
     for (size_t i = 0; i < sizeof(bools) / sizeof(*bools); i++) {
         char *value = setting(dict, bools[i].key, bools[i].variable);

@@ -86,6 +86,7 @@ struct tracer_options {
     char *exclude;
     char *handler; /* _HANDLER */
     bool enabled, branch, debug, contexts;
+    bool children; /* Pythons that the program starts are counted too */
     int log_level; /* 10 debug .. 50 critical, as Python's */
     double sample_rate;
 };
@@ -186,6 +187,8 @@ int watch_begin(void);
 /* ---- module.c ---- */
 
 extern bool tracer_on;
+/* Puts this module's folder into PYTHONPATH for the processes that the program starts. */
+void tracer_tell_children(void);
 /* Counting ends, with a line in the log and in the arena. */
 void tracer_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void tracer_note(const char *text);

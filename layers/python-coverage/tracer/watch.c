@@ -177,13 +177,18 @@ void watch_ready(enum watch kind)
             settrace_watch_threads(threading);
         return;
     }
-    for (size_t i = 0; kind == WATCH_CLIENT && i < N_METHODS; i++)
+    if (kind != WATCH_CLIENT)
+        return;
+    for (size_t i = 0; i < N_METHODS; i++)
         wrap(i);
+    tracer_tell_children(); /* not before: AWS's bootstrap looks at PYTHONPATH */
 }
 
 void watch_loaded(void)
 {
-    watch_ready(WATCH_CLIENT);
+    if (module_of(methods[0].module) || module_of(methods[3].module) ||
+        !getenv("AWS_LAMBDA_RUNTIME_API"))
+        watch_ready(WATCH_CLIENT);
     if (python_minor < 12)
         watch_ready(WATCH_THREADING);
 }
