@@ -84,8 +84,8 @@ def configure(cloud, name, **options):
 # ---- configuration ---------------------------------------------------------------------------
 
 
-def test_configuration(fast):
-    fn, to = fast.function(SOURCE), fast.function(TELL)
+def test_configuration(fast, role):
+    fn, to = fast.function(SOURCE, Role=role), fast.function(TELL)
     f = fast.lambda_
     none = (
         404,
@@ -307,15 +307,60 @@ def test_failures_to_a_bucket(fast, role):
     assert record["requestContext"]["condition"] == "RetriesExhausted"
 
 
-def test_the_role_must_be_allowed(fast):
+def test_the_role_must_be_allowed(fast, role):
     to = fast.function(TELL)
-    fn = fast.function(SOURCE, Role=fast.role())
+    fn = fast.function(SOURCE, Role=role)
     there = {"OnSuccess": {"Destination": ARN + to}}
     configure(fast, fn, DestinationConfig=there)
+    fast.iam.delete_role_policy(RoleName=role.rpartition("/")[2], PolicyName="inline")
     send(fast, fn, {"n": 1})
     wait_for(lambda: "is not told to " + ARN + to in fast.log_text())
     assert "lambda:InvokeFunction" in fast.log_text()
     assert lines(fast, to, "told") == []
+
+
+def test_destinations_are_looked_at_when_they_are_configured(fast, role):
+    bucket, to = unique("results"), fast.function(TELL)
+    fast.s3.create_bucket(Bucket=bucket)
+    allowed, poor = fast.function(SOURCE, Role=role), fast.function(SOURCE, Role=fast.role())
+    there = {"s3": "arn:aws:s3:::" + bucket, "lambda": ARN + to}
+
+    def put(name, arn, **options):
+        there = {"OnFailure": {"Destination": arn}}
+        return error_of(configure, fast, name, DestinationConfig=there, **options)
+
+    refused = (400, "InvalidParameterValueException")
+    denied = "The function execution role does not have permissions to call %s on %s"
+    assert put(poor, there["s3"]) == refused + (denied % ("PutObject", there["s3"]),)
+    assert put(poor, there["lambda"]) == refused + (denied % ("InvokeFunction", there["lambda"]),)
+    nowhere = "arn:aws:s3:::" + unique("nowhere")
+    assert put(allowed, nowhere) == refused + ("The destination ARN %s is invalid." % nowhere,)
+    none = error_of(fast.lambda_.get_function_event_invoke_config, FunctionName=allowed)
+    assert none[1] == "ResourceNotFoundException"
+    # What the destination's own policy allows will do, and versions have roles of their own.
+    fast.lambda_.add_permission(
+        FunctionName=to, StatementId="s", Action="lambda:InvokeFunction",
+        Principal=fast.lambda_.get_function_configuration(FunctionName=poor)["Role"])
+    configure(fast, poor, DestinationConfig={"OnFailure": {"Destination": there["lambda"]}})
+    fast.lambda_.publish_version(FunctionName=allowed)
+    fast.lambda_.update_function_configuration(FunctionName=allowed, Role=fast.role())
+    assert put(allowed, there["s3"])[2] == denied % ("PutObject", there["s3"])
+    r = configure(fast, allowed, Qualifier="1", DestinationConfig={"OnFailure": {"Destination": there["s3"]}})
+    assert r["DestinationConfig"]["OnFailure"] == {"Destination": there["s3"]}
+
+
+def test_invoke_async_of_old(fast):
+    fn = fast.function(SOURCE)
+    r = fast.lambda_.invoke_async(FunctionName=fn, InvokeArgs=b'{"old": 1}')
+    assert r["Status"] == 202 and r["ResponseMetadata"]["HTTPStatusCode"] == 202
+    id = r["ResponseMetadata"]["RequestId"]
+    assert wait_for(lambda: lines(fast, fn, "got")) == ['%s {"old": 1}\n' % id]
+    old = fast.lambda_.invoke_async
+    assert error_of(old, FunctionName=unique("no"), InvokeArgs=b"{}")[1] == "ResourceNotFoundException"
+    assert error_of(old, FunctionName=fn, InvokeArgs=b"{no")[1] == "InvalidRequestContentException"
+    assert error_of(old, FunctionName=fn, InvokeArgs=b'"%s"' % (b"x" * 262144)) == (
+        413, "RequestEntityTooLargeException",
+        "Request must be smaller than 262144 bytes for the InvokeAsync operation")
 
 
 def test_events_survive_kill(new_cloud, tmp_path):

@@ -205,6 +205,21 @@ def test_client_context(cloud, fn):
     encoded = base64.b64encode(json.dumps(context).encode()).decode()
     r = cloud.invoke(fn, {"do": "client"}, ClientContext=encoded)
     assert r.payload == [{"k": "\u00e9"}, "t"]
+    # 3583 bytes of base64 are the most; lines between values do not break the header.
+    for size, fits in ((2685, True), (2686, False)):
+        text = '{"custom":\n\r {"k": "%s"}, "client": {"app_title": "t"}}'
+        encoded = base64.b64encode((text % ("x" * (size - len(text) + 2))).encode()).decode()
+        assert (len(encoded) <= 3583) == fits, len(encoded)
+        if fits:
+            assert cloud.invoke(fn, {"do": "client"}, ClientContext=encoded).payload[1] == "t"
+        else:
+            assert error_of(cloud.lambda_.invoke, FunctionName=fn, ClientContext=encoded) == (
+                400, "InvalidRequestContentException",
+                "Client context exceeds the maximum allowed size of 3583 bytes")
+    for bad in ("e30", "{}", base64.b64encode(b"[1]").decode(), base64.b64encode(b"{no").decode()):
+        assert error_of(cloud.lambda_.invoke, FunctionName=fn, ClientContext=bad) == (
+            400, "InvalidRequestContentException",
+            "Client context must be a valid Base64-encoded JSON object.")
 
 
 def test_trace_id(cloud, fn):

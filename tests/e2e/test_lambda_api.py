@@ -256,6 +256,17 @@ def test_tags(lam, fn):
     assert lam.list_tags(Resource=arn(fn))["Tags"] == {"b": "2"}
 
 
+def test_no_more_than_fifty_tags(cloud, lam, fn):
+    many = {"key-%d" % i: "value" for i in range(51)}
+    refused = (400, "InvalidParameterValueException", "Number of tags exceeds resource tag limit.")
+    assert error_of(lam.tag_resource, Resource=arn(fn), Tags=many) == refused
+    assert error_of(cloud.function, files={"app.py": ""}, Tags=many) == refused
+    many.popitem()
+    fifty = cloud.function(files={"app.py": ""}, Tags=many)
+    assert len(lam.list_tags(Resource=arn(fifty))["Tags"]) == 50
+    assert error_of(lam.tag_resource, Resource=arn(fifty), Tags={"another": "one"}) == refused
+
+
 # ---- versions and aliases ------------------------------------------------------------------------
 
 

@@ -504,18 +504,27 @@ def test_a_client_as_awslambdaric(cloud):
     assert cloud.invoke(name, 2).payload == 2
 
 
+# Of 3.x and of 4.x; the first one is what `bin` names.
+RIC_FILES = (
+    ("bin/index.mjs", "package.json", "dist/index.mjs", "dist/rapid-client.node"),
+    ("index.mjs", "package.json", "rapid-client.node"),
+)
+
+
 def npm_client():
+    """(folder, files) of the client where it has been built."""
     for folder in (os.environ.get("LAMINA_TEST_RIC", ""), os.path.join(ROOT, "tests", "node")):
         path = os.path.join(folder, "node_modules", "aws-lambda-ric")
-        if os.path.exists(os.path.join(path, "dist", "rapid-client.node")):
-            return path
+        for files in RIC_FILES:
+            if all(os.path.exists(os.path.join(path, name)) for name in files):
+                return path, files
     return None
 
 
-def packed(folder, at):
+def packed(client, at):
     files = {}
-    for part in ("package.json", "bin/index.mjs", "dist/index.mjs", "dist/rapid-client.node"):
-        with open(os.path.join(folder, part), "rb") as f:
+    for part in client[1]:
+        with open(os.path.join(client[0], part), "rb") as f:
             files[os.path.join(at, part)] = f.read()
     return files
 
@@ -525,7 +534,7 @@ def packed(folder, at):
 def test_aws_lambda_ric_of_npm(cloud):
     files = packed(npm_client(), "node_modules/aws-lambda-ric")
     files["bootstrap*"] = (
-        "#!/bin/sh\nexec node node_modules/aws-lambda-ric/bin/index.mjs $_HANDLER\n"
+        "#!/bin/sh\nexec node node_modules/aws-lambda-ric/%s $_HANDLER\n" % npm_client()[1][0]
     )
     files["app.js"] = (
         "exports.handler = async (event, context) => {\n"

@@ -116,18 +116,6 @@ static void to_bucket(struct delivery *d)
     call_send_as(d->call, &d->who, &s3_put_object_op, in, sent, d);
 }
 
-static void be_role(struct delivery *d)
-{
-    struct arena *a = d->call->arena;
-    struct str role = d->record->role;
-    ssize_t slash = str_find_last_byte(role, '/');
-    d->who.type = PRINCIPAL_ROLE_SESSION;
-    d->who.account = d->call->account;
-    d->who.role_name = str_slice(role, (size_t)(slash + 1), role.n);
-    d->who.arn = str_printf(a, "arn:aws:sts::%.*s:assumed-role/%.*s/%.*s", STR(d->who.account),
-                            STR(d->who.role_name), STR(d->record->function_name));
-}
-
 void destination_send(struct call *call, const struct lambda_event_record *record,
                       delivered_fn *done, void *user)
 {
@@ -135,7 +123,7 @@ void destination_send(struct call *call, const struct lambda_event_record *recor
     *d = (struct delivery){.call = call, .record = record, .done = done, .user = user};
     struct str why = destination_unsupported(call->arena, record->destination);
     struct str service = arn_service(record->destination);
-    be_role(d);
+    destination_be_role(call, record->role, record->function_name, &d->who);
     if (str_is(service, "lambda")) {
         to_function(d);
     } else if (str_is(service, "s3")) {

@@ -1,7 +1,4 @@
-/* event_config - see event_config.h.
- *
- * A destination that nothing could be delivered to is refused when it is configured: on AWS it
- * would be as well, since the queue or topic has to exist. */
+/* event_config - see event_config.h. */
 #include "service/lambda/event_config.h"
 #include <errno.h>
 
@@ -26,83 +23,7 @@ int event_config_load(struct call *call, struct str name, struct str qualifier,
                       &lambda_function_event_invoke_config_shape, ret);
 }
 
-struct str arn_service(struct str arn)
-{
-    struct str part = {0}, rest = arn;
-    for (int i = 0; i < 3; i++)
-        str_cut(rest, ':', &part, &rest);
-    return part;
-}
-
-struct str destination_unsupported(struct arena *a, struct str arn)
-{
-    static const struct {
-        const char *service, *name;
-    } missing[] = {{"sqs", "Amazon SQS"}, {"sns", "Amazon SNS"}, {"events", "Amazon EventBridge"}};
-    struct str service = arn_service(arn);
-    for (size_t i = 0; i < sizeof(missing) / sizeof(*missing); i++)
-        if (str_is(service, missing[i].service))
-            return str_printf(a, "this cloud has no %s yet", missing[i].name);
-    if (str_starts(arn, S("kafka://")))
-        return S("this cloud delivers nothing to Kafka");
-    return (struct str){0};
-}
-
 /* ---- what is asked for ---- */
-
-static int check_function(struct call *call, struct str name, struct str arn)
-{
-    struct function_name f;
-    struct lambda_function_record record = {0};
-    if (!function_name_parse(arn, &f) || !str_eq(f.account, call->account) ||
-        !str_eq(f.region, call->region))
-        return INVALID("The destination ARN %.*s is invalid.", STR(arn));
-    int r = function_load(call, f.name, &record);
-    if (r == -ENOENT)
-        return INVALID("The destination ARN %.*s is invalid.", STR(arn));
-    if (r == 0 && str_eq(f.name, name))
-        return INVALID("You can't specify the function as a destination for itself.");
-    return r;
-}
-
-static struct str destination_text(struct arena *a, const char *name, struct str arn)
-{
-    return arn.n ? str_printf(a, "%s(destination=%.*s)", name, STR(arn)) : S("null");
-}
-
-static int check_destination(struct call *call, struct str name,
-                             const struct lambda_destination_config *config, struct str arn,
-                             bool failure)
-{
-    if (!arn.n)
-        return 0;
-    struct str why = destination_unsupported(call->arena, arn), service = arn_service(arn);
-    if (why.n)
-        return INVALID("The destination ARN %.*s is invalid: %.*s", STR(arn), STR(why));
-    if (str_is(service, "lambda"))
-        return check_function(call, name, arn);
-    if (str_is(service, "s3") && failure)
-        return 0;
-    struct str success = config->on_success ? config->on_success->destination : (struct str){0};
-    struct str failed = config->on_failure ? config->on_failure->destination : (struct str){0};
-    return INVALID("The provided destination config DestinationConfig(onSuccess=%.*s, "
-                   "onFailure=%.*s) is invalid.",
-                   STR(destination_text(call->arena, "OnSuccess", success)),
-                   STR(destination_text(call->arena, "OnFailure", failed)));
-}
-
-static int check_destinations(struct call *call, struct str name,
-                              const struct lambda_destination_config *config)
-{
-    if (!config)
-        return 0;
-    int r = config->on_failure
-                ? check_destination(call, name, config, config->on_failure->destination, true)
-                : 0;
-    if (r == 0 && config->on_success)
-        r = check_destination(call, name, config, config->on_success->destination, false);
-    return r;
-}
 
 /* Both members are always there, empty ones too. */
 static struct lambda_destination_config *whole(struct call *call,
@@ -122,19 +43,24 @@ static struct lambda_destination_config *whole(struct call *call,
     return c;
 }
 
-static int find(struct call *call, struct str text, struct str qualifier, struct function_ref *ret)
+/* *ret_role: of the version that events would go to now. */
+static int find(struct call *call, struct str text, struct str qualifier, struct function_ref *ret,
+                struct str *ret_role)
 {
     struct lambda_function_record f = {0};
+    struct lambda_version_record v = {0};
     int r = function_ref_get(call, text, qualifier, ret);
     if (r < 0)
         return r;
     r = function_load(call, ret->name, &f);
-    struct lambda_version_record v = {0};
-    if (r == 0 && !qualifier_is_latest(ret->qualifier) && version_resolve(call, ret, &v, NULL) < 0)
+    if (r == 0 && qualifier_is_latest(ret->qualifier))
+        r = version_load(call, ret->name, 0, &v);
+    else if (r == 0 && version_resolve(call, ret, &v, NULL) < 0)
         r = -ENOENT;
-    return r == -ENOENT
-               ? lambda_fail(call, LAMBDA_RESOURCE_NOT_FOUND, "The function doesn't exist.")
-               : r;
+    if (r == -ENOENT)
+        return lambda_fail(call, LAMBDA_RESOURCE_NOT_FOUND, "The function doesn't exist.");
+    *ret_role = r == 0 && v.configuration ? v.configuration->role : (struct str){0};
+    return r;
 }
 
 static int no_config(struct call *call, const struct function_ref *ref)
@@ -150,38 +76,51 @@ struct asked {
     const struct lambda_destination_config *destinations;
 };
 
-static int put(struct call *call, const struct asked *q, bool update,
-               struct lambda_function_event_invoke_config *out)
-{
+struct putting {
     struct function_ref ref;
-    if (!q->retries.has && !q->age.has && !q->destinations)
-        return INVALID("You must specify at least one of error handling or destination setting.");
-    int r = find(call, q->function_name, q->qualifier, &ref);
-    if (r < 0)
-        return r;
-    struct lambda_function_event_invoke_config c = {0};
-    if (update) {
-        r = event_config_load(call, ref.name, ref.qualifier, &c);
-        if (r < 0)
-            return r == -ENOENT ? no_config(call, &ref) : r;
-    }
-    r = check_destinations(call, ref.name, q->destinations);
-    if (r < 0)
-        return r;
-    c.last_modified = opt_time(call->now_ms);
-    c.function_arn = function_arn(call, ref.name, ref.qualifier.n ? ref.qualifier : S("$LATEST"));
-    if (q->retries.has)
-        c.maximum_retry_attempts = q->retries;
-    if (q->age.has)
-        c.maximum_event_age_in_seconds = q->age;
-    if (q->destinations || !c.destination_config)
-        c.destination_config = whole(call, q->destinations);
-    *out = c;
-    return record_put(call, key_event_config(call, ref.name, ref.qualifier),
-                      &lambda_function_event_invoke_config_shape, &c);
+    struct lambda_function_event_invoke_config config;
+};
+
+static int store(struct call *call, const struct putting *p)
+{
+    *(struct lambda_function_event_invoke_config *)call->out = p->config;
+    return record_put(call, key_event_config(call, p->ref.name, p->ref.qualifier),
+                      &lambda_function_event_invoke_config_shape, &p->config);
 }
 
-/* ---- operations ---- */
+static void checked(struct call *call, int result, void *user)
+{
+    call_finish(call, result < 0 ? result : store(call, user));
+}
+
+static int put(struct call *call, const struct asked *q, bool update)
+{
+    struct putting *p = ARENA_NEW(call->arena, struct putting);
+    struct lambda_function_event_invoke_config *c = &p->config;
+    struct str role;
+    if (!q->retries.has && !q->age.has && !q->destinations)
+        return INVALID("You must specify at least one of error handling or destination setting.");
+    int r = find(call, q->function_name, q->qualifier, &p->ref, &role);
+    if (r < 0)
+        return r;
+    struct str qualifier = p->ref.qualifier.n ? p->ref.qualifier : S("$LATEST");
+    if (update) {
+        r = event_config_load(call, p->ref.name, p->ref.qualifier, c);
+        if (r < 0)
+            return r == -ENOENT ? no_config(call, &p->ref) : r;
+    }
+    c->last_modified = opt_time(call->now_ms);
+    c->function_arn = function_arn(call, p->ref.name, qualifier);
+    if (q->retries.has)
+        c->maximum_retry_attempts = q->retries;
+    if (q->age.has)
+        c->maximum_event_age_in_seconds = q->age;
+    if (q->destinations || !c->destination_config)
+        c->destination_config = whole(call, q->destinations);
+    struct destination_wish wish = {p->ref.name, role, q->destinations};
+    r = destinations_check(call, &wish, checked, p);
+    return r == 0 ? store(call, p) : r;
+}
 
 static int put_config(struct call *call,
                       const struct lambda_put_function_event_invoke_config_input *in,
@@ -189,7 +128,7 @@ static int put_config(struct call *call,
 {
     struct asked q = {in->function_name, in->qualifier, in->maximum_retry_attempts,
                       in->maximum_event_age_in_seconds, in->destination_config};
-    return put(call, &q, false, out);
+    return put(call, &q, false);
 }
 
 static int update_config(struct call *call,
@@ -198,7 +137,7 @@ static int update_config(struct call *call,
 {
     struct asked q = {in->function_name, in->qualifier, in->maximum_retry_attempts,
                       in->maximum_event_age_in_seconds, in->destination_config};
-    return put(call, &q, true, out);
+    return put(call, &q, true);
 }
 
 static int get_config(struct call *call,
@@ -232,7 +171,8 @@ static int list_configs(struct call *call,
                         struct lambda_list_function_event_invoke_configs_output *out)
 {
     struct function_ref ref;
-    int r = find(call, in->function_name, S(""), &ref);
+    struct str role;
+    int r = find(call, in->function_name, S(""), &ref, &role);
     if (r < 0)
         return r;
     struct store_row *rows;

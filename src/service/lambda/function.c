@@ -151,6 +151,8 @@ static int create_function(struct call *call, const struct lambda_create_functio
     else
         r = code_check_source(call, code->zip_file, code->s3_bucket, code->s3_key);
     if (r == 0)
+        r = tag_count_check(call, in->tags.n);
+    if (r == 0)
         r = configuration_create(call, in, k->name, &k->version);
     if (r == 0)
         r = check_new(call, k->name);

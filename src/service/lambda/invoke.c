@@ -9,7 +9,8 @@
 #include "service/lambda/pool.h"
 #include "service/lambda/recursion.h"
 
-#define CLIENT_CONTEXT_MAX 3583
+#define CLIENT_CONTEXT_MAX 3583 /* as it comes, in base64 */
+#define INVOKE_OLD_ASYNC_MAX 262144
 
 static int check_payload(struct call *call, struct str payload, bool async)
 {
@@ -43,11 +44,12 @@ static int read_client_context(struct call *call, struct str encoded, struct str
     *ret = (struct str){0};
     if (!encoded.n)
         return 0;
-    if (encoded.n > (CLIENT_CONTEXT_MAX + 2) / 3 * 4)
+    if (encoded.n > CLIENT_CONTEXT_MAX)
         return lambda_fail(call, LAMBDA_INVALID_REQUEST_CONTENT,
                            "Client context exceeds the maximum allowed size of %d bytes",
                            CLIENT_CONTEXT_MAX);
-    if (base64_decode(call->arena, encoded, ret) < 0 || !json_check(*ret, &at, &why))
+    if (base64_decode(call->arena, encoded, ret) < 0 || !json_check(*ret, &at, &why) ||
+        !str_starts(str_trim(*ret), S("{")))
         return lambda_fail(call, LAMBDA_INVALID_REQUEST_CONTENT,
                            "Client context must be a valid Base64-encoded JSON object.");
     /* It becomes a header: what JSON allows between values must not end the line. */
@@ -150,11 +152,29 @@ int invoke_begin(struct call *call, struct str name, struct invocation *inv)
     return CALL_LATER;
 }
 
+/* Into the function's queue. */
+static int enqueue(struct call *call, const struct invoke_request *q)
+{
+    struct invocation inv = {0};
+    struct function_ref ref;
+    int r = invoke_prepare(call, q, &inv, &ref);
+    if (r < 0)
+        return r;
+    target_drop(inv.target);
+    struct event_request e = {ref.name,       ref.qualifier, inv.arn,
+                              inv.request_id, inv.trace_id,  inv.payload};
+    return event_accept(call, &e);
+}
+
 static int invoke(struct call *call, const struct lambda_invoke_input *in,
                   struct lambda_invoke_output *out)
 {
     struct invoke_request q = {in->function_name, in->qualifier,      in->invocation_type,
                                in->log_type,      in->client_context, in->payload};
+    if (str_is(in->invocation_type, "Event")) {
+        out->status_code = opt_int(202);
+        return enqueue(call, &q);
+    }
     struct invocation *inv = ARENA_NEW(call->arena, struct invocation);
     struct function_ref ref;
     int r = invoke_prepare(call, &q, inv, &ref);
@@ -164,18 +184,29 @@ static int invoke(struct call *call, const struct lambda_invoke_input *in,
     }
     if (r < 0)
         return r;
-    if (str_is(in->invocation_type, "Event")) {
-        target_drop(inv->target);
-        struct event_request e = {ref.name,        ref.qualifier, inv->arn,
-                                  inv->request_id, inv->trace_id, inv->payload};
-        out->status_code = opt_int(202);
-        return event_accept(call, &e);
-    }
     inv->done = invoked;
     return invoke_begin(call, ref.name, inv);
 }
 
+/* The operation of before Invoke had types. It has no errors of its own for what is too large. */
+static int invoke_async(struct call *call, const struct lambda_invoke_async_input *in,
+                        struct lambda_invoke_async_output *out)
+{
+    struct str payload;
+    int r = body_load(&in->invoke_args, INVOKE_OLD_ASYNC_MAX, call->arena, &payload);
+    if (r < 0)
+        return call_fail_code(call, S("RequestEntityTooLargeException"), 413,
+                              str_printf(call->arena,
+                                         "Request must be smaller than %d bytes for the "
+                                         "InvokeAsync operation",
+                                         INVOKE_OLD_ASYNC_MAX));
+    struct invoke_request q = {.name = in->function_name, .type = S("Event"), .payload = payload};
+    out->status = opt_int(202);
+    return enqueue(call, &q);
+}
+
 const struct handler lambda_invoke_handlers[] = {
     {lambda_invoke_run(invoke), "InvokeFunction", "function:{FunctionName}"},
+    {lambda_invoke_async_run(invoke_async), "InvokeFunction", "function:{FunctionName}"},
     {0},
 };

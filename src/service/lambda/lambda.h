@@ -163,6 +163,8 @@ void code_keeper_close(struct lambda_state *state);
 void code_use(struct lambda_state *state, struct str digest);
 void code_unuse(struct lambda_state *state, struct str digest);
 
+int tag_count_check(struct call *call, size_t n); /* tag.c: so many on one function? */
+
 /* permission.c: statements of policies, shared with layers. */
 struct statement_request {
     struct str sid, action, principal, resource;

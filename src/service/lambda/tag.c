@@ -2,6 +2,15 @@
 #include <errno.h>
 #include "service/lambda/lambda.h"
 
+#define TAGS_MAX 50
+
+int tag_count_check(struct call *call, size_t n)
+{
+    return n > TAGS_MAX ? lambda_fail(call, LAMBDA_INVALID_PARAMETER_VALUE,
+                                      "Number of tags exceeds resource tag limit.")
+                        : 0;
+}
+
 static int load(struct call *call, struct str arn, struct lambda_function_record *ret)
 {
     struct function_ref ref;
@@ -40,9 +49,9 @@ static int tag_resource(struct call *call, const struct lambda_tag_resource_inpu
         if (at == n)
             n++;
     }
-    if (n > 50)
-        return lambda_fail(call, LAMBDA_INVALID_PARAMETER_VALUE,
-                           "Number of tags exceeds resource tag limit.");
+    r = tag_count_check(call, n);
+    if (r < 0)
+        return r;
     f.tags.items = all;
     f.tags.n = n;
     return function_save(call, &f);
