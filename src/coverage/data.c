@@ -55,6 +55,11 @@ struct data *data_new(enum data_by by)
     return d;
 }
 
+enum data_by data_by(const struct data *d)
+{
+    return d->by;
+}
+
 void data_free(struct data *d)
 {
     if (!d)
@@ -332,6 +337,8 @@ void data_add_lines(struct data *d, struct str source, struct str path, struct s
     arena_reset(&d->reading);
     struct file *f = file_get(d, S(""), path, NULL, OBJECT_PYTHON);
     d->has_arcs = d->has_arcs || n_arcs;
+    if (bits_none(lines) && !n_arcs)
+        return;
     hits_take(d, f, known_context(d, source, context), lines, arcs, n_arcs);
 }
 

@@ -51,6 +51,7 @@ struct data_file {
 
 struct data *data_new(enum data_by by);
 void data_free(struct data *d); /* accepts NULL */
+enum data_by data_by(const struct data *d);
 
 /* Bytes of an object, as they were found under `name`. -EBADMSG with *err; nothing is taken then.
  */
