@@ -85,6 +85,14 @@ static void on_signal(struct daemon *d, int number)
     local_leave(l, number == SIGINT || number == SIGHUP || number == SIGTERM ? l->code : 1);
 }
 
+/* The terminal is the functions': what they print is seen at once, and all of it. */
+static void on_log(void *user, struct str text)
+{
+    fwrite(text.p, 1, text.n, stderr);
+    if (!str_ends(text, S("\n")))
+        fputc('\n', stderr);
+}
+
 /* ---- what the cloud made of the template ---- */
 
 const struct local_function *local_function_find(const struct local *l, struct str name)
@@ -300,6 +308,7 @@ static int start_cloud(struct local *l)
         if (!str_cut(l->o->runtime.items[i], '=', &runtimes[i].name, &runtimes[i].value))
             return verb_usage(l->run, "--runtime wants NAME=PATH");
     options.runtimes = runtimes;
+    options.on_log = on_log;
     local_mounts(l, &options);
     if (log_threshold == LOG_INFO)
         log_threshold = LOG_WARN; /* the terminal is the functions' */

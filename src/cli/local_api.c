@@ -243,13 +243,6 @@ static void reply(struct visit *v, const struct http_answer *answer)
                body_mem(str_copy(a, answer->body)));
 }
 
-static void show_log(struct call *call, struct str encoded)
-{
-    struct str log;
-    if (encoded.n && base64_decode(call->arena, encoded, &log) == 0)
-        fwrite(log.p, 1, log.n, stderr);
-}
-
 static void visited(struct call *call, void *user)
 {
     struct visit *v = user;
@@ -260,7 +253,6 @@ static void visited(struct call *call, void *user)
         fprintf(stderr, "lamina: local: %.*s: %.*s\n", STR(v->route->logical_id),
                 STR(call->message));
     } else {
-        show_log(call, out->log_result);
         if (str_has(out->function_error))
             fprintf(stderr, "lamina: local: %.*s failed: %.*s\n", STR(v->route->logical_id),
                     STR(out->payload));
@@ -350,7 +342,6 @@ static void on_request(void *user, struct http_request *req)
     req->on_gone = visitor_gone;
     struct lambda_invoke_input in = {
         .function_name = m.route->function->name,
-        .log_type = S("Tail"),
         .payload = event_of(v, &m, body),
     };
     local_invoke_function(api->l, &in, visited, v);

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <unistd.h>
 #include "base/cleanup.h"
-#include "base/digest.h"
 #include "base/fs.h"
 #include "cli/local.h"
 
@@ -20,9 +19,6 @@ static void over(struct call *call, void *user)
         local_leave(l, verb_fail(l->run, "%.*s", STR(call->message)));
         return;
     }
-    struct str log;
-    if (out->log_result.n && base64_decode(l->arena, out->log_result, &log) == 0)
-        fwrite(log.p, 1, log.n, stderr);
     fwrite(out->payload.p, 1, out->payload.n, stdout);
     putchar('\n');
     fflush(stdout);
@@ -53,7 +49,10 @@ static void ready(struct local *l)
         return;
     }
     struct lambda_invoke_input in = {
-        .function_name = f->name, .payload = one->event, .log_type = S("Tail")};
+        .function_name = f->name,
+        .payload = one->event,
+        .log_type = S("Tail"), /* then the answer comes after the last line */
+    };
     local_invoke_function(l, &in, over, l);
 }
 

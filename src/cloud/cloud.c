@@ -265,6 +265,8 @@ int cloud_open(const struct cloud_options *options, uv_loop_t *loop, struct clou
         .time_scale = options->time_scale > 0 ? options->time_scale : 1,
         .mounts = options->mounts,
         .n_mounts = options->n_mounts,
+        .on_log = options->on_log,
+        .log_user = options->log_user,
     };
     raise_file_limit();
     list_init(&cloud->queue);

@@ -29,6 +29,8 @@ struct cloud_options {
     double time_scale;
     const struct cloud_mount *mounts; /* service/call.h */
     size_t n_mounts;
+    void (*on_log)(void *user, struct str text); /* NULL, or see service/call.h */
+    void *log_user;
     struct spawner *spawner; /* borrowed; NULL: nothing can be invoked */
 };
 

@@ -236,6 +236,9 @@ struct cloud_lambda {
     const struct cloud_mount *mounts; /* folders instead of packages: --mount FUNCTION=DIR */
     size_t n_mounts;
     double time_scale; /* of the waiting times of asynchronous events: --time-scale */
+    /* Hears each event of functions' logs on its way, whether they may write any or not. */
+    void (*on_log)(void *user, struct str text);
+    void *log_user;
 };
 const struct cloud_lambda *cloud_lambda(struct cloud *cloud);
 /* The interpreter given with `up --runtime NAME=PATH`; absent: none was. */

@@ -103,6 +103,20 @@ def test_invoke(project):
     assert "arn:aws:lambda:us-east-1:123456789012:layer:far-away:1 is not here" in r.stderr
 
 
+def test_the_whole_log_is_shown(project):
+    (project / "one" / "app.py").write_text(
+        "def handler(event, context):\n"
+        "    for i in range(3000):\n        print('line', i)\n    print('end', end='')\n"
+    )
+    r = local(project, "invoke", "One")
+    assert json.loads(r.stdout) is None
+    lines = [l for l in r.stderr.splitlines() if l]
+    start = next(i for i, l in enumerate(lines) if l.startswith("START RequestId: "))
+    assert lines[start + 1 : start + 3002] == ["line %d" % i for i in range(3000)] + ["end"]
+    assert lines[-1].startswith("REPORT RequestId: ")
+    assert sum(l.startswith("REPORT") for l in lines) == 1
+
+
 def test_invoke_values(project):
     (project / "event.json").write_text('["from a file"]')
     (project / "env.json").write_text(

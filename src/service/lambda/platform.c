@@ -18,7 +18,10 @@ static bool in_json(const struct instance *in)
 
 static void log_event(struct instance *in, int64_t time_ms, struct str text)
 {
+    const struct cloud_lambda *options = cloud_lambda(in->lambda->cloud);
     log_stream_add(in->log, time_ms, text);
+    if (options->on_log)
+        options->on_log(options->log_user, text);
     buf_str(&in->tail, text);
     if (in_json(in) && text.n && text.p[text.n - 1] != '\n')
         buf_byte(&in->tail, '\n'); /* the tail is read record by record */
