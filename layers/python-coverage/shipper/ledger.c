@@ -48,7 +48,8 @@ struct ledger {
     struct context *contexts;
     size_t n_contexts, cap_contexts;
     struct context current;
-    bool entered; /* the current context is the last one of contexts */
+    bool entered; /* the current context is contexts[index] */
+    uint32_t index;
     size_t used;
     bool full;
 };
@@ -105,20 +106,23 @@ void ledger_context(struct ledger *l, struct str name, int64_t start_ms)
     l->entered = false;
 }
 
+/* Where the current context is: a name is there once, also after a load. */
 static uint32_t context_index(struct ledger *l)
 {
-    if (!l->entered) {
-        if (l->n_contexts == l->cap_contexts) {
-            l->cap_contexts = l->cap_contexts ? 2 * l->cap_contexts : 8;
-            l->contexts = mem_realloc(l->contexts, l->cap_contexts * sizeof(*l->contexts));
-        }
-        struct context *c = &l->contexts[l->n_contexts++];
-        *c = l->current;
-        c->name = mem_dup_text(l->current.name ? l->current.name : "init");
-        l->entered = true;
-        l->used += sizeof(*c) + strlen(c->name);
+    if (l->entered)
+        return l->index;
+    l->entered = true;
+    const char *name = l->current.name ? l->current.name : "init";
+    for (size_t i = l->n_contexts; i > 0; i--)
+        if (!strcmp(l->contexts[i - 1].name, name))
+            return l->index = (uint32_t)i - 1;
+    if (l->n_contexts == l->cap_contexts) {
+        l->cap_contexts = l->cap_contexts ? 2 * l->cap_contexts : 8;
+        l->contexts = mem_realloc(l->contexts, l->cap_contexts * sizeof(*l->contexts));
     }
-    return (uint32_t)l->n_contexts - 1;
+    l->contexts[l->n_contexts] = (struct context){mem_dup_text(name), l->current.start_ms};
+    l->used += sizeof(struct context) + strlen(name);
+    return l->index = (uint32_t)l->n_contexts++;
 }
 
 struct ledger_file *ledger_file(struct ledger *l, struct str path)
@@ -238,8 +242,9 @@ static void arcs_join(struct arcs *to, const struct arcs *from)
 
 static struct hits *hits_of(struct ledger_file *f, uint32_t context)
 {
-    if (f->n_hits && f->hits[f->n_hits - 1].context == context)
-        return &f->hits[f->n_hits - 1];
+    for (size_t i = f->n_hits; i > 0; i--)
+        if (f->hits[i - 1].context == context)
+            return &f->hits[i - 1];
     f->hits = mem_realloc(f->hits, (f->n_hits + 1) * sizeof(*f->hits));
     f->hits[f->n_hits] = (struct hits){.context = context};
     return &f->hits[f->n_hits++];

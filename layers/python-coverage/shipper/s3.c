@@ -9,7 +9,8 @@
 #include "coverage/object.h"
 #include "wire/sigv4.h"
 
-#define ATTEMPT_MAX_MS 10000
+#define ATTEMPT_MAX_MS 5000
+#define ATTEMPT_MIN_MS 700
 
 /* Where the bucket is; again after another region was learnt. */
 static void settle(struct s3 *s)
@@ -228,6 +229,14 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* An attempt gets half of the time, so that there can be another one. */
+static int64_t attempt_deadline(int64_t deadline_ms)
+{
+    int64_t now = conn_now_ms(), half = (deadline_ms - now) / 2;
+    half = half < ATTEMPT_MIN_MS ? ATTEMPT_MIN_MS : least(half, ATTEMPT_MAX_MS);
+    return least(deadline_ms, now + half);
+}
+
 static void explain(struct s3_result *ret, struct s3 *s, int error, const struct reply *reply,
                     struct str code)
 {
@@ -254,8 +263,7 @@ void s3_put(struct s3 *s, struct str key, struct str bytes, int64_t deadline_ms,
         auto_arena struct arena a;
         arena_init(&a);
         struct reply reply = {0};
-        int error =
-            attempt(s, &a, key, bytes, least(deadline_ms, conn_now_ms() + ATTEMPT_MAX_MS), &reply);
+        int error = attempt(s, &a, key, bytes, attempt_deadline(deadline_ms), &reply);
         struct str code = error ? (struct str){0} : reply_element(&reply, "Code");
         ret->attempts++;
         ret->verdict = retry_judge(error, reply.status, code);
