@@ -252,7 +252,7 @@ int coverage_layer_build(struct arena *a, struct str architecture, struct str ou
         r = gather_package(a, work, ret);
     if (r == 0)
         r = describe(a, architecture, work, ret);
-    if (r == 0)
+    if (r == 0 && output.n)
         r = pack(a, work, output, ret);
     fs_remove_tree(work);
     return r;

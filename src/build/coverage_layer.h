@@ -19,8 +19,9 @@ struct coverage_layer {
     int64_t zipped_bytes, unzipped_bytes, files;
 };
 
-/* architecture: x86_64 or arm64. -ENOENT when a part is missing from the installation (a processor
- * that it was not built for), -EINVAL otherwise; ret->error says why. */
+/* architecture: x86_64 or arm64. output: the zip; absent: only what it would contain is told, which
+ * is quick. -ENOENT when a part is missing from the installation (a processor that it was not built
+ * for), -EINVAL otherwise; ret->error says why. */
 int coverage_layer_build(struct arena *a, struct str architecture, struct str output,
                          struct coverage_layer *ret);
 

@@ -17,40 +17,61 @@
 
 /* ---- the layer ---- */
 
+static int read_zip(struct coverage_switch *s, struct str architecture, struct str *ret)
+{
+    char zip[] = "/tmp/lamina-coverage-XXXXXX";
+    auto_close int fd = mkstemp(zip);
+    struct coverage_layer built;
+    if (fd < 0)
+        return verb_fail(s->run, "/tmp: %s", strerror(errno));
+    int r = coverage_layer_build(s->a, architecture, str_from(zip), &built);
+    if (r == 0)
+        r = fs_read(zip, (size_t)built.zipped_bytes, s->a, ret);
+    unlink(zip);
+    return r < 0 ? verb_fail(s->run, "%.*s",
+                             STR(built.error.n ? built.error : str_from(strerror(-r))))
+                 : 0;
+}
+
+static int publish(struct coverage_switch *s, struct layer_publication *what,
+                   struct layer_published *ret)
+{
+    struct str runtimes[16];
+    for (; coverage_layer_runtimes[what->n_runtimes]; what->n_runtimes++)
+        runtimes[what->n_runtimes] = str_from(coverage_layer_runtimes[what->n_runtimes]);
+    what->runtimes = runtimes;
+    struct aws_error err = {0};
+    int r = layer_published_find(s->aws, s->a, what, ret, &err);
+    if (r == -ENOENT) {
+        int e = read_zip(s, what->architecture, &what->zip);
+        if (e)
+            return e;
+        r = layer_publish_once(s->aws, s->a, what, ret, &err);
+    }
+    return r < 0 ? target_fail(s->run, &err, "the coverage layer cannot be published") : 0;
+}
+
 static int layer_arn(struct coverage_switch *s, struct str architecture, struct str *ret)
 {
     bool arm = str_is(architecture, "arm64");
     struct str *known = &s->arns[arm];
-    if (known->n) {
-        *ret = *known;
-        return 0;
-    }
-    char zip[] = "/tmp/lamina-coverage-XXXXXX";
-    auto_close int fd = mkstemp(zip);
-    if (fd < 0)
-        return verb_fail(s->run, "/tmp: %s", strerror(errno));
-    struct coverage_layer built;
-    struct layer_publication what = {
-        .name = arm ? S(COVERAGE_LAYER_NAME "-arm64") : S(COVERAGE_LAYER_NAME),
-        .version = S(COVERAGE_LAYER_SOURCE " " LAMINA_VERSION),
-        .architecture = architecture,
-    };
-    int r = coverage_layer_build(s->a, architecture, str_from(zip), &built);
-    if (r == 0)
-        r = fs_read(zip, (size_t)built.zipped_bytes, s->a, &what.zip);
-    unlink(zip);
-    if (r < 0)
-        return verb_fail(s->run, "%.*s", STR(built.error.n ? built.error : str_from(strerror(-r))));
-    what.content = built.content;
-    struct str runtimes[16];
-    for (; coverage_layer_runtimes[what.n_runtimes]; what.n_runtimes++)
-        runtimes[what.n_runtimes] = str_from(coverage_layer_runtimes[what.n_runtimes]);
-    what.runtimes = runtimes;
+    struct coverage_layer inside;
     struct layer_published published;
-    struct aws_error err = {0};
-    if (layer_publish_once(s->aws, s->a, &what, &published, &err) < 0)
-        return target_fail(s->run, &err, "the coverage layer cannot be published");
-    *ret = *known = published.arn;
+    if (!known->n) {
+        if (coverage_layer_build(s->a, architecture, (struct str){0}, &inside) < 0)
+            return verb_fail(s->run, "%.*s", STR(inside.error));
+        struct layer_publication what = {
+            .name = arm ? S(COVERAGE_LAYER_NAME "-arm64") : S(COVERAGE_LAYER_NAME),
+            .version = S(COVERAGE_LAYER_SOURCE " " LAMINA_VERSION),
+            .architecture = architecture,
+            .content = inside.content,
+        };
+        int e = publish(s, &what, &published);
+        if (e)
+            return e;
+        *known = published.arn;
+    }
+    *ret = *known;
     return 0;
 }
 

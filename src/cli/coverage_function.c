@@ -230,3 +230,15 @@ int coverage_targets(struct coverage_switch *s, size_t first, struct covered **r
     *ret_n = t.n;
     return e;
 }
+
+int coverage_targets_of(struct coverage_switch *s, struct str stack, const struct str *names,
+                        size_t n_names, struct covered **ret, size_t *ret_n)
+{
+    struct targets t = {.s = s};
+    int e = str_has(stack) ? add_stack(&t, stack) : 0;
+    for (size_t i = 0; i < n_names && !e; i++)
+        e = add_of_many(&t, stacks_function(s->run, s->aws, stack, names[i]));
+    *ret = t.items;
+    *ret_n = t.n;
+    return e;
+}

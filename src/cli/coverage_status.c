@@ -41,19 +41,30 @@ static int look(struct coverage_switch *s, const struct covered *c, struct str b
     return 0;
 }
 
-static struct str newest(struct coverage_switch *s, const struct covered *c, struct str prefix,
-                         struct seen *ret)
+int covered_newest(struct coverage_switch *s, const struct covered *c, int64_t since_ms,
+                   struct str *ret_key, int64_t *ret_ms, struct aws_error *err)
 {
-    struct str bucket = covered_variable(c, "COVERAGE_S3_BUCKET");
-    struct aws_error err = {0};
+    struct str bucket = covered_variable(c, "COVERAGE_S3_BUCKET"),
+               prefix = covered_variable(c, "COVERAGE_S3_PREFIX");
+    struct seen seen = {.when_ms = since_ms};
     time_t now = time(NULL);
+    prefix = prefix.n ? prefix : S(COVERAGE_PREFIX);
+    for (int back = 0; bucket.n && back < LOOK_BACK_DAYS && !seen.key.n; back++) {
+        int r = look(s, c, bucket, prefix, now - (time_t)back * 86400, &seen, err);
+        if (r < 0)
+            return r;
+    }
+    *ret_key = seen.key.n ? seen.key : S("");
+    *ret_ms = seen.when_ms;
+    return 0;
+}
+
+static struct str newest(struct coverage_switch *s, const struct covered *c, struct seen *ret)
+{
+    struct aws_error err = {0};
     *ret = (struct seen){0};
-    if (!bucket.n)
-        return (struct str){0};
-    for (int back = 0; back < LOOK_BACK_DAYS && !ret->key.n; back++)
-        if (look(s, c, bucket, prefix, now - (time_t)back * 86400, ret, &err) < 0)
-            return err.message;
-    return (struct str){0};
+    return covered_newest(s, c, 0, &ret->key, &ret->when_ms, &err) < 0 ? err.message
+                                                                       : (struct str){0};
 }
 
 static struct str ago(struct arena *a, int64_t when_ms)
@@ -86,7 +97,7 @@ static void row(struct coverage_switch *s, struct table *t, const struct covered
     struct seen seen;
     struct str bucket = covered_variable(c, "COVERAGE_S3_BUCKET");
     prefix = prefix.n ? prefix : S(COVERAGE_PREFIX);
-    struct str trouble = newest(s, c, prefix, &seen);
+    struct str trouble = newest(s, c, &seen);
     bool off = !c->layer.n && !c->has_wrapper;
     table_row(t);
     table_cell(t, c->config->function_name);
@@ -108,7 +119,7 @@ static void add_json(struct coverage_switch *s, struct json *list, const struct 
     struct str bucket = covered_variable(c, "COVERAGE_S3_BUCKET");
     struct seen seen;
     prefix = prefix.n ? prefix : S(COVERAGE_PREFIX);
-    struct str trouble = newest(s, c, prefix, &seen);
+    struct str trouble = newest(s, c, &seen);
     json_set(a, v, S("function"), json_new_str(a, c->config->function_name));
     json_set(a, v, S("runtime"), json_new_str(a, c->config->runtime));
     json_set(a, v, S("active"), json_new_bool(a, !missing.n));

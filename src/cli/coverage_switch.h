@@ -41,6 +41,10 @@ int covered_read(struct coverage_switch *s, struct str function, struct covered 
 struct str covered_variable(const struct covered *c, const char *name); /* absent */
 /* Why it cannot be covered at all: an image, another language; absent when it can. */
 struct str covered_obstacle(struct coverage_switch *s, const struct covered *c);
+/* The newest object of the last seven days, not older than since_ms: its key and time, or "".
+ * -errno with *err. */
+int covered_newest(struct coverage_switch *s, const struct covered *c, int64_t since_ms,
+                   struct str *ret_key, int64_t *ret_ms, struct aws_error *err);
 /* Empty when it is on; otherwise what is missing. */
 struct str covered_missing(struct coverage_switch *s, const struct covered *c);
 
@@ -51,6 +55,10 @@ int coverage_switch_off(struct coverage_switch *s, struct covered *c, struct str
 /* Functions that the verb's operands from the first-th on name: functions, stacks, all. Those of a
  * stack, or all, that cannot be covered are told by name and left out. */
 int coverage_targets(struct coverage_switch *s, size_t first, struct covered **ret, size_t *ret_n);
+/* The functions of a stack (may be absent), and those of these names; what cannot be covered is
+ * told and left out. */
+int coverage_targets_of(struct coverage_switch *s, struct str stack, const struct str *names,
+                        size_t n_names, struct covered **ret, size_t *ret_n);
 
 /* The bucket with its settings: encrypted, private, versioned, objects removed in time. Made when
  * it is missing. 0, or an exit code after a message. */

@@ -34,10 +34,11 @@ static struct str description_of(struct arena *a, const struct layer_publication
                       STR(str_slice(what->content, 0, 64)));
 }
 
-static int find_version(struct aws_client *aws, struct arena *a,
-                        const struct layer_publication *what, struct str description,
-                        struct layer_published *ret, struct aws_error *err)
+int layer_published_find(struct aws_client *aws, struct arena *a,
+                         const struct layer_publication *what, struct layer_published *ret,
+                         struct aws_error *err)
 {
+    struct str description = description_of(a, what);
     struct lambda_list_layer_versions_input in = {.layer_name = what->name};
     do {
         struct lambda_list_layer_versions_output *out;
@@ -60,15 +61,14 @@ int layer_publish_once(struct aws_client *aws, struct arena *a,
                        const struct layer_publication *what, struct layer_published *ret,
                        struct aws_error *err)
 {
-    struct str description = description_of(a, what);
-    int r = find_version(aws, a, what, description, ret, err);
+    int r = layer_published_find(aws, a, what, ret, err);
     if (r != -ENOENT)
         return r;
     struct str architecture = what->architecture;
     struct lambda_layer_version_content_input content = {.zip_file = what->zip};
     struct lambda_publish_layer_version_input in = {
         .layer_name = what->name,
-        .description = description,
+        .description = description_of(a, what),
         .content = &content,
         .license_info = what->version.n ? S("Apache-2.0") : (struct str){0},
     };

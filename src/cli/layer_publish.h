@@ -18,6 +18,10 @@ struct layer_published {
     bool reused;
 };
 
+/* A version with that content: 0, -ENOENT, or err->r. what->zip may be absent. */
+int layer_published_find(struct aws_client *aws, struct arena *a,
+                         const struct layer_publication *what, struct layer_published *ret,
+                         struct aws_error *err);
 /* 0, or err->r. A version of that layer whose description names the same content is taken. */
 int layer_publish_once(struct aws_client *aws, struct arena *a,
                        const struct layer_publication *what, struct layer_published *ret,

@@ -11,12 +11,14 @@
 #include "cli/stacks.h"
 #include "cli/target.h"
 #include "cli/test_case.h"
+#include "cli/test_coverage.h"
 #include "cli/verbs_all.h"
 #include "wire/lambda.h"
 
 struct test_options {
     struct str stack_name, junit;
     struct option_list only;
+    bool coverage;
 };
 
 static const struct option_row rows[] = {
@@ -26,6 +28,8 @@ static const struct option_row rows[] = {
      .help = "write a JUnit report there"},
     {OPTION(struct test_options, only), .name = "only", .type = OPTION_LIST, .metavar = "TEXT",
      .help = "only cases whose name contains this"},
+    {OPTION(struct test_options, coverage), .name = "coverage", .type = OPTION_FLAG,
+     .help = "cover the functions while the cases run, and show what was executed"},
     {0},
 };
 
@@ -201,6 +205,38 @@ static int run_all(struct session *s, const struct test_case *cases, size_t n)
     return s->failed ? 1 : 0;
 }
 
+/* Functions of the cases, as they are called; those that were invoked, as they were. */
+static struct str *functions_of(struct session *s, const struct test_case *cases, size_t n)
+{
+    struct str *names = ARENA_ARRAY(s->a, struct str, n + 1);
+    for (size_t i = 0; i < n; i++)
+        names[i] = cases[i].function;
+    return names;
+}
+
+static struct str *invoked(struct session *s)
+{
+    struct str *names = ARENA_ARRAY(s->a, struct str, s->n + 1);
+    for (size_t i = 0; i < s->n; i++)
+        names[i] = s->results[i].invocation.function;
+    return names;
+}
+
+static int run_covered(struct session *s, const struct test_case *cases, size_t n)
+{
+    struct test_coverage coverage;
+    if (!s->o->coverage)
+        return run_all(s, cases, n);
+    int e = test_coverage_begin(s->run, s->aws, s->o->stack_name, functions_of(s, cases, n), n,
+                                &coverage);
+    if (e)
+        return e;
+    e = run_all(s, cases, n);
+    aws_client_cancel_on(s->aws, NULL); /* what was switched is switched back in any case */
+    int shown = test_coverage_end(&coverage, invoked(s), s->n, !target_of(s->run)->json);
+    return e ? e : shown;
+}
+
 static int run_test(struct verb_run *run)
 {
     struct session s = {.run = run, .o = run->values[0], .a = run->arena};
@@ -221,7 +257,7 @@ static int run_test(struct verb_run *run)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     aws_client_cancel_on(s.aws, &interrupted);
-    e = run_all(&s, cases, n);
+    e = run_covered(&s, cases, n);
     aws_client_close(s.aws);
     return e;
 }
@@ -238,7 +274,9 @@ const struct verb test_verb = {
         "FILE is tests.yaml unless given. Exit code 1 when a case fails. A function error is never "
         "a\n"
         "success unless the case expects it. cold: true gets a fresh environment by changing the\n"
-        "function's description, which is put back at the end.\n\n"
+        "function's description, which is put back at the end. --coverage covers the functions of\n"
+        "the cases, and of the stack, for the time of the run (see lamina-coverage), and prints\n"
+        "what was executed of their sources.\n\n"
         "    cases:\n"
         "      - name: answers\n"
         "        function: MainFunction\n"

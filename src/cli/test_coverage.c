@@ -1,0 +1,196 @@
+/* test_coverage - coverage of a run of tests: see test_coverage.h. */
+#include "cli/test_coverage.h"
+#include <errno.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <time.h>
+#include "base/clock.h"
+#include "base/digest.h"
+#include "cli/coverage.h"
+#include "cli/stacks.h"
+#include "cli/target.h"
+
+#define ARRIVAL_MAX_MS 30000
+
+extern char **environ;
+
+/* Below the rule by which objects expire, and nobody else's. */
+static struct str prefix_of_run(struct arena *a)
+{
+    time_t now = time(NULL);
+    struct tm tm;
+    char text[32];
+    gmtime_r(&now, &tm);
+    strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &tm);
+    return str_printf(a, COVERAGE_PREFIX "%s-test-%.*s/", text, STR(random_hex(a, 6)));
+}
+
+static int switch_back(struct test_coverage *t)
+{
+    int e = 0;
+    t->s.quiet = true;
+    for (size_t i = 0; i < t->n; i++) {
+        struct aws_error err = {0};
+        struct str name = t->functions[i].config->function_name, what;
+        if (!t->switched[i])
+            continue;
+        int one = covered_read(&t->s, name, &t->functions[i], &err) < 0
+                      ? target_fail(t->s.run, &err, str_c(t->s.a, name))
+                      : coverage_switch_off(&t->s, &t->functions[i], &what);
+        if (one)
+            fprintf(stderr, "lamina: test: `lamina coverage disable %.*s` does what was not done\n",
+                    STR(name));
+        e = e ? e : one;
+    }
+    return e;
+}
+
+int test_coverage_begin(struct verb_run *run, struct aws_client *aws, struct str stack,
+                        const struct str *names, size_t n, struct test_coverage *ret)
+{
+    struct arena *a = run->arena;
+    *ret = (struct test_coverage){
+        .s = {.run = run, .a = a, .aws = aws},
+        .prefix = prefix_of_run(a),
+        .began_ms = clock_now_ms() / 1000 * 1000, /* S3 tells seconds */
+    };
+    int e = coverage_targets_of(&ret->s, stack, names, n, &ret->functions, &ret->n);
+    if (e)
+        return e;
+    ret->switched = ARENA_ARRAY(a, bool, ret->n + 1);
+    for (size_t i = 0; i < ret->n && !e; i++) {
+        struct covered *c = &ret->functions[i];
+        struct str what;
+        if (!covered_missing(&ret->s, c).n)
+            continue;
+        ret->s.prefix = ret->prefix;
+        e = coverage_switch_on(&ret->s, c, &what);
+        ret->switched[i] = true; /* also half of it is taken back */
+    }
+    if (e)
+        switch_back(ret);
+    return e;
+}
+
+/* ---- afterwards ---- */
+
+static bool was_invoked(struct test_coverage *t, const struct covered *c, const struct str *invoked,
+                        size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct str name = invoked[i];
+        ssize_t colon = str_find_last_byte(name, ':'); /* an ARN's last part */
+        if (str_starts(name, S("arn:")) && colon > 0)
+            name = str_slice(name, (size_t)colon + 1, name.n);
+        if (str_eq(name, c->config->function_name))
+            return true;
+    }
+    return false;
+}
+
+/* An environment sends what is new right after the invocation; the embedded cloud has waited for
+ * that already, AWS has not. */
+static int wait_for_objects(struct test_coverage *t, const struct str *invoked, size_t n)
+{
+    int64_t until = clock_mono_ns() + ARRIVAL_MAX_MS * 1000000LL;
+    for (size_t i = 0; i < t->n; i++) {
+        const struct covered *c = &t->functions[i];
+        if (!t->switched[i] || !was_invoked(t, c, invoked, n))
+            continue;
+        for (int pause_ms = 5;; pause_ms = pause_ms < 1000 ? pause_ms * 2 : 1000) {
+            struct aws_error err = {0};
+            struct str key;
+            int64_t when;
+            if (covered_newest(&t->s, c, t->began_ms, &key, &when, &err) < 0)
+                return target_fail(t->s.run, &err, "coverage cannot be looked for");
+            if (key.n)
+                break;
+            if (clock_mono_ns() > until) {
+                fprintf(stderr, "lamina: test: no coverage has come from %.*s; its log says why\n",
+                        STR(c->config->function_name));
+                break;
+            }
+            poll(NULL, 0, pause_ms);
+        }
+    }
+    return 0;
+}
+
+/* `lamina coverage report` of one prefix, as its user would call it. */
+static int report_prefix(struct test_coverage *t, struct str bucket, struct str prefix, bool here)
+{
+    const struct target_options *o = target_of(t->s.run);
+    struct arena *a = t->s.a;
+    const char *argv[24] = {"lamina", "coverage", "report", "--show-missing", "--bucket"};
+    size_t n = 5;
+    argv[n++] = str_c(a, bucket);
+    argv[n++] = "--prefix";
+    argv[n++] = str_c(a, prefix);
+    struct str since = clock_iso8601_s(a, t->began_ms);
+    if (!str_eq(prefix, t->prefix)) {
+        argv[n++] = "--since";
+        argv[n++] = since.p;
+    }
+    if (str_is(o->target, "aws")) {
+        argv[n++] = "--target";
+        argv[n++] = "aws";
+    } else if (o->endpoint.n) {
+        argv[n++] = "--endpoint";
+        argv[n++] = str_c(a, o->endpoint);
+    }
+    argv[n++] = "--region";
+    argv[n++] = str_c(a, aws_client_region(t->s.aws));
+    if (o->profile.n) {
+        argv[n++] = "--profile";
+        argv[n++] = str_c(a, o->profile);
+    }
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    if (!here)
+        posix_spawn_file_actions_adddup2(&actions, 2, 1);
+    fflush(stdout);
+    pid_t pid;
+    int r = posix_spawn(&pid, "/proc/self/exe", &actions, NULL, (char **)(uintptr_t)argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (r)
+        return verb_fail(t->s.run, "the report cannot be made: %s", strerror(r));
+    int status;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return verb_fail(t->s.run, "the report cannot be made: %s", strerror(errno));
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+/* One table for each place that objects went to; mostly there is one. */
+static int report(struct test_coverage *t, bool here)
+{
+    struct str *done = ARENA_ARRAY(t->s.a, struct str, t->n + 1);
+    size_t n = 0;
+    int e = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        const struct covered *c = &t->functions[i];
+        struct str bucket = covered_variable(c, "COVERAGE_S3_BUCKET"),
+                   prefix = covered_variable(c, "COVERAGE_S3_PREFIX");
+        prefix = prefix.n ? prefix : S(COVERAGE_PREFIX);
+        struct str place = str_printf(t->s.a, "%.*s/%.*s", STR(bucket), STR(prefix));
+        bool known = !bucket.n;
+        for (size_t k = 0; k < n; k++)
+            known = known || str_eq(done[k], place);
+        if (known)
+            continue;
+        done[n++] = place;
+        int one = report_prefix(t, bucket, prefix, here);
+        e = e ? e : one;
+    }
+    return e;
+}
+
+int test_coverage_end(struct test_coverage *t, const struct str *invoked, size_t n_invoked,
+                      bool here)
+{
+    int e = wait_for_objects(t, invoked, n_invoked);
+    e = e ? e : report(t, here);
+    int back = switch_back(t);
+    return e ? e : back;
+}
