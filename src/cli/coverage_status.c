@@ -85,7 +85,7 @@ static struct str ago(struct arena *a, int64_t when_ms)
 static struct str mechanism(const struct covered *c)
 {
     int64_t minor;
-    struct str version = str_slice(c->config->runtime, 9, c->config->runtime.n);
+    struct str version = str_slice(c->config->runtime, 8, c->config->runtime.n);
     if (!str_starts(c->config->runtime, S("python3.")) || str_to_int64(version, &minor) < 0)
         return (struct str){0};
     return minor >= 12 ? S("monitoring") : S("settrace");
