@@ -104,7 +104,7 @@ static struct extension *add_internal(struct instance *in, struct http_request *
                                       struct str name)
 {
     struct extensions *x = &in->extensions;
-    if (x->closed || in->state != INSTANCE_INIT) {
+    if (x->closed || !instance_in_init(in)) {
         api_refuse(req, 403, "Extension.RegistrationClosed",
                    "Extension registration closed already");
     } else if (x->n >= EXTENSIONS_MAX) {

@@ -217,6 +217,8 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
                           struct str *ret_fault);
 
 /* What the Runtime API and the Extensions API call. */
+/* A runtime that was started again may be quicker than the word of its start (STARTING). */
+bool instance_in_init(const struct instance *in);
 void instance_next(struct instance *in);
 void instance_answer(struct instance *in, struct str body, bool failed);
 void instance_answer_too_large(struct instance *in);

@@ -167,7 +167,9 @@ static void on_start(struct environment *env, int error, const char *why, void *
     in->work.times.sandbox_ready = exec_ns;
     if (!began)
         in->init_began_ns = exec_ns > 0 ? exec_ns : clock_mono_ns();
-    if (in->poll) /* a runtime that was started again may be faster than the word of it */
+    if (in->init_error) /* a runtime that was started again may be faster than the word of it */
+        instance_arm(in, END_WAIT_MS);
+    if (in->poll)
         instance_next(in);
 }
 
@@ -291,6 +293,11 @@ void instance_init_over(struct instance *in)
     pool_instance_prepared(in, true);
 }
 
+bool instance_in_init(const struct instance *in)
+{
+    return in->state == INSTANCE_INIT || (in->state == INSTANCE_STARTING && in->runtime_listener);
+}
+
 /* The process tells why it cannot start, and is expected to exit: on_runtime_exit does the rest. */
 void instance_init_error(struct instance *in, struct str body, struct str type)
 {
@@ -298,7 +305,8 @@ void instance_init_error(struct instance *in, struct str body, struct str type)
     in->init_error = true;
     in->init_error_body = str_copy(&in->error_arena, body);
     in->init_error_type = str_copy(&in->error_arena, type);
-    instance_arm(in, END_WAIT_MS);
+    if (in->state == INSTANCE_INIT)
+        instance_arm(in, END_WAIT_MS);
 }
 
 /* An extension has told why it cannot go on. In an init it is waited for, but not for long. */

@@ -94,7 +94,7 @@ static void poll_gone(struct http_request *req)
 
 static void next(struct instance *in, struct http_request *req)
 {
-    if (in->init_error && in->state == INSTANCE_INIT) {
+    if (in->init_error && instance_in_init(in)) {
         bad_transition(req, "InitError", "Ready");
         return;
     }
@@ -256,7 +256,7 @@ static void respond_error(struct instance *in, struct http_request *req, struct 
 static void init_error(struct instance *in, struct http_request *req)
 {
     struct str body;
-    if (in->state != INSTANCE_INIT || in->init_error || in->runtime_ready) {
+    if (!instance_in_init(in) || in->init_error || in->runtime_ready) {
         bad_transition(req, state_name(in), "InitError");
         return;
     }
