@@ -1,5 +1,6 @@
 /* coverage - `lamina coverage`: the verb, and what its actions have in common. */
 #include "cli/coverage.h"
+#include "cli/coverage_report.h"
 #include "cli/target.h"
 #include "cli/verbs_all.h"
 
@@ -33,10 +34,11 @@ static const struct action {
     const char *name;
     int (*run)(struct verb_run *run);
 } actions[] = {
-    {"enable", coverage_enable_run},
-    {"disable", coverage_disable_run},
-    {"status", coverage_status_run},
-    {0},
+    {"enable", coverage_enable_run},   {"disable", coverage_disable_run},
+    {"status", coverage_status_run},   {"report", coverage_text_run},
+    {"json", coverage_json_run},       {"xml", coverage_xml_run},
+    {"lcov", coverage_lcov_run},       {"markdown", coverage_markdown_run},
+    {"combine", coverage_combine_run}, {0},
 };
 
 static int run_coverage(struct verb_run *run)
@@ -54,7 +56,9 @@ static int run_coverage(struct verb_run *run)
 const struct verb coverage_verb = {
     .name = "coverage",
     .run = run_coverage,
-    .sets = {{coverage_rows, sizeof(struct coverage_options)}, TARGET_SET},
+    .sets = {{coverage_rows, sizeof(struct coverage_options)},
+             {coverage_report_rows, sizeof(struct coverage_report_options)},
+             TARGET_SET},
     .preset = target_preset,
     .operands = "ACTION [FUNCTION|STACK|all...]",
     .min_operands = 1,
@@ -64,6 +68,11 @@ const struct verb coverage_verb = {
         "enable FUNCTION|STACK|all gives python functions the coverage layer and the variables\n"
         "that it needs, beside what they have. disable takes both away again: the configuration\n"
         "is what it was. status lists functions with what they have, and the newest object.\n\n"
+        "report prints what was run of the sources here; json, xml, lcov and markdown write the\n"
+        "same in other formats. combine makes one file of all objects: coverage.py's .coverage\n"
+        "unless --to names another one.\n\n"
         "    lamina coverage enable my-stack\n"
-        "    lamina coverage status",
+        "    lamina coverage status\n"
+        "    lamina coverage report my-stack -m --fail-under 85 --xml coverage.xml\n"
+        "    lamina coverage combine --since 1d --to .coverage",
 };

@@ -1,0 +1,62 @@
+/* coverage_report - what the actions that report have in common: options, data, roots. */
+#pragma once
+#include "cli/coverage.h"
+#include "coverage/report.h"
+
+struct coverage_report_options {
+    struct option_list from, source, functions;
+    struct str template, since, by, output, xml, lcov, markdown, json_file, sort, to, fail_under;
+    int64_t precision;
+    bool show_missing, skip_covered, skip_empty, ignore_changed, imported_only, pretty, contexts;
+};
+extern const struct option_row coverage_report_rows[];
+const struct coverage_report_options *coverage_report_of(const struct verb_run *run);
+
+/* What was read, and from where. */
+struct coverage_inputs {
+    struct data *data;
+    struct str looked; /* "below s3://bucket/coverage/": for people who find nothing */
+    struct report_left_out *unreadable;
+    size_t n_unreadable, cap_unreadable;
+    size_t n_read;
+    struct aws_client *aws; /* NULL: nothing was asked of a cloud */
+    /* Functions by their logical ids in the stack, where that was asked for. */
+    struct str *physical, *logical;
+    size_t n_functions, cap_functions, cap_logical;
+};
+/* --from, or the bucket. 0 or an exit code after a message; coverage_inputs_done() in any case. */
+int coverage_inputs_read(struct verb_run *run, struct coverage_inputs *ret);
+void coverage_inputs_done(struct coverage_inputs *in);
+void coverage_unreadable(struct verb_run *run, struct coverage_inputs *in, struct str name,
+                         struct str reason);
+
+/* The keys of a bucket, fetched several at a time into in->data. 0 or an exit code. */
+int coverage_fetch(struct verb_run *run, struct coverage_inputs *in, struct str bucket,
+                   struct str prefix, const struct str *functions, size_t n_functions,
+                   int64_t since_ms);
+
+/* Roots from --source and the template, and what the report is asked for otherwise. */
+int coverage_request(struct verb_run *run, const struct coverage_inputs *in,
+                     struct report_request *ret);
+
+enum coverage_format {
+    COVERAGE_TEXT,
+    COVERAGE_JSON,
+    COVERAGE_XML,
+    COVERAGE_LCOV,
+    COVERAGE_MARKDOWN,
+    COVERAGE_DATA, /* a .coverage file: no report's format */
+};
+int coverage_format(struct verb_run *run, struct buf *b, const struct coverage_report *r,
+                    enum coverage_format format, bool colour);
+/* Tells what is left out; an exit code after a message when nothing is left. */
+int coverage_report_make(struct verb_run *run, const struct coverage_inputs *in,
+                         struct coverage_report *ret);
+int coverage_fail_under(struct verb_run *run, double *ret);
+
+int coverage_text_run(struct verb_run *run);
+int coverage_json_run(struct verb_run *run);
+int coverage_xml_run(struct verb_run *run);
+int coverage_lcov_run(struct verb_run *run);
+int coverage_markdown_run(struct verb_run *run);
+int coverage_combine_run(struct verb_run *run);
