@@ -102,7 +102,7 @@ static int write_text(struct verb_run *run, struct buf *b, const struct coverage
                                     .skip_empty = o->skip_empty,
                                     .colour = colour,
                                     .sort = o->sort};
-    int e = markdown ? report_markdown(b, r, &t) : report_text(b, r, &t);
+    int e = markdown ? coverage_write_markdown(b, r, &t) : coverage_write_text(b, r, &t);
     return e < 0 ? verb_usage(run, "--sort %.*s: there is no such column", STR(o->sort)) : 0;
 }
 
@@ -112,13 +112,13 @@ int coverage_format(struct verb_run *run, struct buf *b, const struct coverage_r
     const struct coverage_report_options *o = coverage_report_of(run);
     switch (format) {
     case COVERAGE_JSON:
-        report_json(b, r, o->pretty, o->by.n > 0);
+        coverage_write_json(b, r, o->pretty, o->by.n > 0);
         return 0;
     case COVERAGE_XML:
-        report_xml(b, r);
+        coverage_write_xml(b, r);
         return 0;
     case COVERAGE_LCOV:
-        report_lcov(b, r);
+        coverage_write_lcov(b, r);
         return 0;
     default:
         return write_text(run, b, r, format == COVERAGE_MARKDOWN, colour);

@@ -101,12 +101,13 @@ struct report_text_options {
 };
 
 /* Text as `coverage report` prints it. -EINVAL: the column to sort by does not exist. */
-int report_text(struct buf *b, const struct coverage_report *r,
-                const struct report_text_options *o);
+int coverage_write_text(struct buf *b, const struct coverage_report *r,
+                        const struct report_text_options *o);
 /* coverage.py's JSON, format 3; contexts: with "contexts" of each file (groups of --by). */
-void report_json(struct buf *b, const struct coverage_report *r, bool pretty, bool contexts);
-void report_xml(struct buf *b, const struct coverage_report *r);  /* Cobertura, DTD 04 */
-void report_lcov(struct buf *b, const struct coverage_report *r); /* geninfo 1.x */
+void coverage_write_json(struct buf *b, const struct coverage_report *r, bool pretty,
+                         bool contexts);
+void coverage_write_xml(struct buf *b, const struct coverage_report *r);  /* Cobertura, DTD 04 */
+void coverage_write_lcov(struct buf *b, const struct coverage_report *r); /* geninfo 1.x */
 /* For a pull request or GITHUB_STEP_SUMMARY. */
-int report_markdown(struct buf *b, const struct coverage_report *r,
-                    const struct report_text_options *o);
+int coverage_write_markdown(struct buf *b, const struct coverage_report *r,
+                            const struct report_text_options *o);

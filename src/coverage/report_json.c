@@ -293,7 +293,8 @@ static void meta(struct emit *e, const struct coverage_report *r, bool with_cont
     end(e, '}');
 }
 
-void report_json(struct buf *b, const struct coverage_report *r, bool pretty, bool with_contexts)
+void coverage_write_json(struct buf *b, const struct coverage_report *r, bool pretty,
+                         bool with_contexts)
 {
     struct emit e = {.b = b, .pretty = pretty, .branches = r->branches, .first = true};
     arena_init(&e.arena);

@@ -119,7 +119,7 @@ static int name_cmp(const void *va, const void *vb)
     return str_cmp(a->name, b->name);
 }
 
-void report_lcov(struct buf *b, const struct coverage_report *r)
+void coverage_write_lcov(struct buf *b, const struct coverage_report *r)
 {
     auto_arena struct arena a;
     arena_init(&a);

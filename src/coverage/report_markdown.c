@@ -128,8 +128,8 @@ static void list(struct buf *b, struct arena *a, const char *title,
                    STR(escape(a, report_safe_name(a, items[i].reason))));
 }
 
-int report_markdown(struct buf *b, const struct coverage_report *r,
-                    const struct report_text_options *o)
+int coverage_write_markdown(struct buf *b, const struct coverage_report *r,
+                            const struct report_text_options *o)
 {
     auto_arena struct arena a;
     arena_init(&a);

@@ -111,7 +111,8 @@ static void skipped(struct buf *b, size_t n, const char *what, const char *why)
         buf_printf(b, "\n%zu %s%s skipped%s.\n", n, what, n == 1 ? "" : "s", why);
 }
 
-int report_text(struct buf *b, const struct coverage_report *r, const struct report_text_options *o)
+int coverage_write_text(struct buf *b, const struct coverage_report *r,
+                        const struct report_text_options *o)
 {
     auto_arena struct arena a;
     arena_init(&a);
