@@ -2,8 +2,8 @@
  * later), and those arcs for which there are no events.
  *
  * From a jump, and from what is behind it, the instructions are followed to the first one of
- * another line, or to the return. Another conditional jump of the same line will tell its own arcs;
- * an exception that is raised ends the way without an arc. */
+ * another line, to the return, or from a raise to its handler. Another conditional jump of the same
+ * line will tell its own arcs. */
 #include "tracer.h"
 #include <stdlib.h>
 
@@ -91,6 +91,7 @@ struct text {
     uint32_t size;
     int32_t *lines; /* of each code unit; 0: none */
     int32_t first_line;
+    PyObject *handlers; /* co_exceptiontable */
 };
 
 static void put_lines(void *arg, uint32_t start, uint32_t end, int line)
@@ -103,13 +104,15 @@ static void put_lines(void *arg, uint32_t start, uint32_t end, int line)
 static int text_open(PyObject *code, const struct code *c, struct text *t)
 {
     *t = (struct text){.bytes = PyObject_GetAttrString(code, "co_code"),
-                       .first_line = c->first_line};
+                       .first_line = c->first_line,
+                       .handlers = PyObject_GetAttrString(code, "co_exceptiontable")};
     char *p;
     Py_ssize_t n;
     if (!t->bytes || PyBytes_AsStringAndSize(t->bytes, &p, &n) < 0 ||
         !(t->lines = calloc((size_t)n / 2 + 1, sizeof(*t->lines)))) {
         PyErr_Clear();
         Py_XDECREF(t->bytes);
+        Py_XDECREF(t->handlers);
         return -1;
     }
     t->p = (unsigned char *)p;
@@ -121,6 +124,7 @@ static int text_open(PyObject *code, const struct code *c, struct text *t)
 static void text_close(struct text *t)
 {
     Py_DECREF(t->bytes);
+    Py_XDECREF(t->handlers);
     free(t->lines);
 }
 
@@ -161,17 +165,54 @@ static bool is_branch(int kind)
     return (kind >= IF_TRUE && kind <= FOR_ITER) || kind == SEND;
 }
 
-/* Where the way from `at` leaves the line: another line, -first_line, or 0. */
-static int32_t follow(const struct text *t, int line, uint32_t at)
+/* A number of the exception table (CPython, Objects/exception_handling_notes.txt). */
+static uint32_t table_number(const unsigned char **p, const unsigned char *end)
+{
+    uint32_t n = 0;
+    for (bool more = true; more && *p < end; (*p)++) {
+        n = n << 6 | (**p & 63);
+        more = **p & 64;
+    }
+    return n;
+}
+
+/* Where an exception that is raised at `at` is handled; 0: it leaves. */
+static uint32_t handler_of(const struct text *t, uint32_t at)
+{
+    char *table;
+    Py_ssize_t n;
+    if (!t->handlers || PyBytes_AsStringAndSize(t->handlers, &table, &n) < 0) {
+        PyErr_Clear();
+        return 0;
+    }
+    const unsigned char *p = (unsigned char *)table, *end = p + n;
+    while (p < end) {
+        uint32_t start = 2 * table_number(&p, end), size = 2 * table_number(&p, end);
+        uint32_t target = 2 * table_number(&p, end);
+        table_number(&p, end);
+        if (at >= start && at < start + size)
+            return target;
+    }
+    return 0;
+}
+
+/* Where the way from `at` leaves the lines: another line, -first_line, or 0. */
+static int32_t follow(const struct text *t, int first, int line, uint32_t at)
 {
     struct instruction i;
     for (uint32_t left = t->size; left && read_one(t, at, &i); left--) {
-        if (i.line > 0 && i.line != line)
+        if (i.line > 0 && (i.line < first || i.line > line))
             return i.line;
         if (i.kind == RETURN_VALUE || i.kind == RETURN_CONST || i.kind == RETURN_GENERATOR)
             return -t->first_line;
-        if (i.kind == RERAISE || i.kind == RAISE || is_branch(i.kind))
+        if (is_branch(i.kind))
             return 0;
+        if (i.kind == RERAISE || i.kind == RAISE) {
+            at = handler_of(t, i.at);
+            if (!at)
+                return -t->first_line;
+            continue;
+        }
         bool jumps = i.kind == JUMP_FORWARD || i.kind == JUMP_BACK || i.kind == JUMP_BACK_QUIETLY;
         at = jumps ? target_of(&i) : i.next;
     }
@@ -197,10 +238,10 @@ void code_read_branches(PyObject *code, struct code *c)
         b->next = i.next;
         b->from = i.line;
         if (i.line > 0 && i.kind != END_ASYNC_FOR) {
-            b->to[0] = follow(&t, i.line, i.next);
-            b->to[1] = follow(&t, i.line, target_of(&i));
+            b->to[0] = follow(&t, i.line, i.line, i.next);
+            b->to[1] = follow(&t, i.line, i.line, target_of(&i));
         } else if (i.line > 0) { /* 3.14: right is the loop's end */
-            b->to[1] = follow(&t, i.line, i.next);
+            b->to[1] = follow(&t, i.line, i.line, i.next);
         }
     }
     text_close(&t);
@@ -219,25 +260,41 @@ static void add_step(struct code *c, int32_t from, int32_t to, uint32_t at)
     c->steps[c->n_steps++] = (struct step){from, to, at};
 }
 
-/* The first line of a body; what enters it (RESUME, at 0) has the line of its head. */
+/* The lines of a body; what enters it (RESUME, at 0) has the line of its head. */
+struct body {
+    int first, last;
+    int skip; /* the decorator's line, which enters as well; 0: there is none */
+};
+
 static void see_body(void *arg, uint32_t start, uint32_t end, int line)
 {
-    int *first = arg;
-    if (end > 2 && line > 0 && (*first == 0 || line < *first))
-        *first = line;
+    struct body *b = arg;
+    if (end <= 2 || line <= 0 || line == b->skip)
+        return;
+    if (b->first == 0 || line < b->first)
+        b->first = line;
+    if (line > b->last)
+        b->last = line;
+}
+
+/* The line of the first decorator, which is called after the body was made. */
+static int head_of(PyObject *child, int line)
+{
+    long first = code_number(child, "co_firstlineno");
+    return first > 0 && first < line ? (int)first : line;
 }
 
 /* Is it a def or a class whose body begins in the line of its head? */
 static bool is_short(PyObject *child, int line)
 {
-    int first = 0;
+    struct body b = {.skip = head_of(child, line) < line ? head_of(child, line) : 0};
     char *name = code_text(child, "co_name");
     bool hidden = name && *name == '<' && strncmp(name, "<generic ", 9) != 0;
     free(name);
     if (hidden)
         return false;
-    code_lines(child, see_body, &first);
-    return first == line;
+    code_lines(child, see_body, &b);
+    return b.first == line;
 }
 
 /* After a def or a class that is one line with its body, that line has two ways out: into the body
@@ -250,7 +307,7 @@ static void find_short(PyObject *consts, const struct text *t, struct code *c)
                           ? PyTuple_GetItem(consts, i.arg)
                           : NULL; /* borrowed */
         if (o && code_is(o) && is_short(o, i.line))
-            add_step(c, i.line, follow(t, i.line, i.next), 0);
+            add_step(c, i.line, follow(t, head_of(o, i.line), i.line, i.next), 0);
     }
 }
 
@@ -263,12 +320,19 @@ static void find_async_for(const struct text *t, struct code *c)
         if (i.kind == GET_ANEXT)
             line = i.line;
         if (i.kind == END_SEND && line) {
-            add_step(c, line, follow(t, line, i.next), 0);
+            add_step(c, line, follow(t, line, line, i.next), 0);
             line = 0;
         }
         if (i.kind == END_ASYNC_FOR)
-            add_step(c, i.line, follow(t, i.line, i.next), i.at);
+            add_step(c, i.line, follow(t, i.line, i.line, i.next), i.at);
     }
+}
+
+int code_only_line(PyObject *code)
+{
+    struct body b = {0};
+    code_lines(code, see_body, &b);
+    return b.first == b.last ? b.first : 0;
 }
 
 void code_read_steps(PyObject *code, struct code *c)

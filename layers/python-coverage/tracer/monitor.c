@@ -94,6 +94,9 @@ static void begin_code(PyObject *code, struct code *c)
         if (!c->steps)
             code_read_steps(code, c);
         watch_exceptions(c);
+        /* Who enters a body of one line leaves it, if by an exception, for which is no event. */
+        if (!(c->flags & (CODE_GENERATOR | CODE_MODULE)))
+            mark(c, code_only_line(code), -c->first_line);
     } else if (c->run) {
         events |= PY_RETURN;
     }

@@ -155,6 +155,8 @@ int code_get(PyObject *code, struct code **ret); /* *ret NULL: not seen yet */
  * that is executed must be one of it. NULL: no memory. */
 struct code *code_look(PyObject *code);
 void code_read_branches(PyObject *code, struct code *c);
+/* The line of a body of one line; 0: it has more. */
+int code_only_line(PyObject *code);
 void code_read_steps(PyObject *code, struct code *c);
 /* Calls `see` for each run of instructions: [start, end) in bytes, line 0 for none. */
 void code_lines(PyObject *code, void (*see)(void *arg, uint32_t start, uint32_t end, int line),
