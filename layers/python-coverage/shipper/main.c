@@ -9,6 +9,7 @@
  * SHUTDOWN, because an extension that exits is a fault; it gives up before a deadline that would
  * make the invocation a timeout; and what cannot be sent is said, not raised. */
 #include <errno.h>
+#include <link.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,17 +21,24 @@
 
 #define SHUTDOWN_MARGIN_MS 100 /* to exit before we are killed */
 
-/* Pages of program text that nothing needs between two events: they come back from the page cache.
- */
+/* Pages of the program that nothing writes, and nothing needs between two events: they come back
+ * from the page cache. */
+static int drop_segments(struct dl_phdr_info *info, size_t size, void *user)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *h = &info->dlpi_phdr[i];
+        uintptr_t from = info->dlpi_addr + h->p_vaddr, to = (from + h->p_filesz) & ~(page - 1);
+        from = (from + page - 1) & ~(page - 1);
+        if (h->p_type == PT_LOAD && !(h->p_flags & PF_W) && from < to)
+            madvise((void *)from, to - from, MADV_DONTNEED);
+    }
+    return 1; /* the program alone, not libraries that it may have */
+}
+
 static void drop_text(void)
 {
-#ifdef SHIPPER_STATIC
-    extern char __executable_start[], etext[];
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    uintptr_t from = ((uintptr_t)__executable_start + page - 1) & ~(page - 1);
-    uintptr_t to = (uintptr_t)etext & ~(page - 1);
-    madvise((void *)from, to - from, MADV_DONTNEED);
-#endif
+    dl_iterate_phdr(drop_segments, NULL);
 }
 
 /* A tenth of the time that is left stays the function's, from 20 ms to 300 ms: an upload that runs
