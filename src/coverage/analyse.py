@@ -6,7 +6,8 @@
 Only the standard library, Python 3.8 and later. A source is tokenized, parsed and compiled, never
 imported or run. Requests: one line of JSON with the patterns, {"exclude": [...], "partial": [...]},
 then for each file a line {"id": 0, "size": 123} followed by that many bytes. Results: a line of JSON
-each, in any order; {"id": -1, "error": ...} when a pattern is no regular expression.
+each, in any order; {"id": -1, "error": ...} when a pattern is no regular expression. More than one
+worker needs results to be a file that is opened for appending.
 
 The rules are those of coverage.py 7, which docs/coverage-analysis.md tells one by one. In short: what
 the compiler gives a line to is a statement; lines of one logical line count as its first; a match of
@@ -255,6 +256,13 @@ def constant_test(node):
     return None
 
 
+# What tells that an arc was taken where only the sides of branches are measured: the compiler makes no
+# branch of some of them, or several in the lines of one statement.
+IF_TARGET = 1  # its end was run
+IF_SOURCE = 2  # its begin was run
+DEFINED = ""  # why nothing comes between a def and what follows it: no reason that can be told
+
+
 class Loop:
     """What break and continue find."""
 
@@ -281,6 +289,7 @@ class Arcs:
         self.line = source.line
         self.live = source.firsts(source.raw)
         self.arcs = {}  # (from, to) -> [(why not, what)]
+        self.sure = {}  # (from, to) -> IF_TARGET, IF_SOURCE
         self.blocks = []
         self.withs = set()  # lines
         self.open_withs = []  # those whose body is being looked at
@@ -300,6 +309,8 @@ class Arcs:
         texts = self.arcs.setdefault((begin, end), [])
         if cause or action:
             texts.append((cause, action))
+        if cause == DEFINED:
+            self.sure[begin, end] = IF_SOURCE
         if begin in self.open_withs:
             self.with_bodies.add((begin, end))
 
@@ -316,15 +327,21 @@ class Arcs:
         for line, cause in self.suite(node.body, []):
             self.add(line, -start, cause, action)
 
-    def suite(self, body, exits):
-        """Statements one after another; exits lead to the first. The compiler drops dead ones."""
+    def suite(self, body, exits, entered=False):
+        """Statements one after another; exits lead to the first. The compiler drops dead ones.
+
+        entered: there is no other way to the first one, not even by an exception.
+        """
         for node in body:
             start = self.start(node)
             if start not in self.live:
                 continue
             for line, cause in exits:
                 self.add(line, start, cause)
+                if entered:
+                    self.sure[line, start] = IF_TARGET
             exits = self.statement(node, start)
+            entered = False
         return exits
 
     def statement(self, node, start):
@@ -341,27 +358,27 @@ class Arcs:
         line = self.line(node.lineno)
         if line != start:
             self.add(start, line)
-        return [(line, None)]
+        return [(line, DEFINED)]
 
     def condition(self, node, start):
         value = constant_test(node.test)
         exits = []
         if value is not False:
             why = "the condition on line {} was never true"
-            exits += self.suite(node.body, [(start, why)])
+            exits += self.suite(node.body, [(start, why)], True)
         if value is not True:
             why = "the condition on line {} was always true"
-            exits += self.suite(node.orelse, [(start, why)])
+            exits += self.suite(node.orelse, [(start, why)], True)
         return exits
 
     def loop(self, node, start, never, always, ends):
         loop = Loop(start)
         self.blocks.append(loop)
-        for line, cause in self.suite(node.body, [(start, never)]):
+        for line, cause in self.suite(node.body, [(start, never)], True):
             self.add(line, start, cause)
         self.blocks.pop()
         if node.orelse:
-            return loop.left + self.suite(node.orelse, [(start, always)])
+            return loop.left + self.suite(node.orelse, [(start, always)], True)
         return loop.left + ([(start, always)] if ends else [])
 
     def while_loop(self, node, start):
@@ -381,7 +398,8 @@ class Arcs:
         for case in node.cases:
             line = self.line(case.pattern.lineno)
             self.add(last[0], line, last[1])
-            exits += self.suite(case.body, [(line, "the pattern on line {} never matched")])
+            why = "the pattern on line {} never matched"
+            exits += self.suite(case.body, [(line, why)], True)
             last = (line, "the pattern on line {} always matched")
         pattern = case.pattern
         while isinstance(pattern, ast.MatchOr):
@@ -416,8 +434,10 @@ class Arcs:
         # Since 3.10 control comes back to the with, to leave it, and goes on from there.
         self.withs.add(start)
         self.open_withs.append(start)
-        exits = self.suite(node.body, [(start, None)])
+        exits = self.suite(node.body, [(start, None)], True)
         self.open_withs.pop()
+        if sys.version_info < (3, 10):
+            return exits
         for end, cause in exits:
             self.add(end, start, cause)
             self.with_ends.add((end, start))
@@ -485,7 +505,10 @@ class Arcs:
                     break
                 seen.add(arc)
             if arc != back:
-                fixers[back] = ((back[0], arc[1]), seen)
+                instead = (back[0], arc[1])
+                fixers[back] = (instead, seen)
+                if back[0] in self.withs:
+                    self.sure[instead] = IF_TARGET
         return fixers
 
     def fix(self, arcs):
@@ -589,6 +612,7 @@ def analyse(data, exclude, partial):
         "no_branch": bits(source.no_branch),
         "spans": [n for span in source.spans for n in span],
         "arcs": [n for begin, end, _, _ in branches for n in (begin, end)],
+        "sure": [arcs.sure.get((begin, end), 0) for begin, end, _, _ in branches],
         "texts": [text for _, _, what, missing in branches for text in (what, missing)],
         "withs": [
             [n for arc in [back, instead] + sorted(none) for n in arc]

@@ -16,8 +16,16 @@
 #define ANALYSIS_LINE_MAX 4000000       /* longer files are an error by name */
 #define ANALYSIS_SOURCE_MAX (64u << 20) /* bytes of a source file */
 
+/* What tells that an arc was taken where only the sides of branches were measured: the compiler
+ * makes no branch of some of them, or several in the lines of one statement. */
+enum analysis_sure {
+    ANALYSIS_MEASURED,  /* nothing but the measurement */
+    ANALYSIS_IF_TARGET, /* its end was run: there is no other way to it */
+    ANALYSIS_IF_SOURCE, /* its begin was run: what follows a def */
+};
 struct analysis_arc {
     struct object_arc arc;
+    enum analysis_sure sure;
     struct str action;  /* "jump to line 9", "return from function 'f'" (LCOV) */
     struct str missing; /* "line 8 didn't jump to line 9 because the condition on line 8 was never
                            true" (HTML) */

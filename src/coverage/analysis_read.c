@@ -58,15 +58,19 @@ int analysis_set_spans(struct arena *a, struct analysis *an, const uint32_t *spa
 static bool read_arcs(struct arena *a, const struct json *o, struct analysis *an)
 {
     const struct json *texts = json_get(o, "texts");
-    int32_t *ends;
-    size_t n;
+    int32_t *ends, *sure;
+    size_t n, n_sure;
     if (!ints(a, json_get(o, "arcs"), -ANALYSIS_LINE_MAX, &ends, &n) || n % 2 ||
-        !json_is(texts, JSON_ARRAY) || texts->n != n)
+        !json_is(texts, JSON_ARRAY) || texts->n != n ||
+        !ints(a, json_get(o, "sure"), 0, &sure, &n_sure) || n_sure != n / 2)
         return false;
     struct analysis_arc *arcs = ARENA_ARRAY(a, struct analysis_arc, n / 2 + 1);
     const struct json *text = texts->first;
     for (size_t i = 0; i < n / 2; i++) {
         arcs[i].arc = (struct object_arc){ends[2 * i], ends[2 * i + 1]};
+        if (sure[i] > ANALYSIS_IF_SOURCE)
+            return false;
+        arcs[i].sure = (enum analysis_sure)sure[i];
         arcs[i].action = str_copy(a, json_str(text));
         text = text->next;
         arcs[i].missing = str_copy(a, json_str(text));

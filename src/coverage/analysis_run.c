@@ -93,7 +93,8 @@ int analysis_run_script(struct arena *a, const struct analysis_python *python, i
     int r = fs_write_all(in, requests.p, requests.n);
     if (r < 0)
         return r;
-    if (lseek(in, 0, SEEK_SET) < 0)
+    /* Appended lines stay whole: workers share the file, and a memfd has no lock on its position. */
+    if (lseek(in, 0, SEEK_SET) < 0 || fcntl(out, F_SETFL, O_APPEND) < 0)
         return -errno;
     char n[16];
     snprintf(n, sizeof(n), "%d", workers);

@@ -104,6 +104,7 @@ void cache_encode(struct buf *b, const struct analysis *an)
     put(b, an->n_arcs);
     for (size_t i = 0; i < an->n_arcs; i++) {
         put_arc(b, an->arcs[i].arc);
+        put(b, an->arcs[i].sure);
         put_bytes(b, an->arcs[i].action.p, an->arcs[i].action.n);
         put_bytes(b, an->arcs[i].missing.p, an->arcs[i].missing.n);
     }
@@ -205,10 +206,11 @@ static void get_spans(struct arena *a, struct input *in, struct analysis *an)
 
 static void get_arcs(struct arena *a, struct input *in, struct analysis *an)
 {
-    an->n_arcs = get_count(in, 4);
+    an->n_arcs = get_count(in, 5);
     struct analysis_arc *arcs = ARENA_ARRAY(a, struct analysis_arc, an->n_arcs + 1);
     for (size_t i = 0; i < an->n_arcs; i++) {
         arcs[i].arc = get_arc(in);
+        arcs[i].sure = (enum analysis_sure)get(in, ANALYSIS_IF_SOURCE);
         arcs[i].action = get_bytes(in);
         arcs[i].missing = get_bytes(in);
     }

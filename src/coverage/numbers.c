@@ -78,6 +78,17 @@ static bool is_exit(const struct analysis *an, const struct object_arc *arc)
     return arc->from > 0 && !is_in(an->excluded, arc->from) && !is_in(an->excluded, arc->to);
 }
 
+static bool was_taken(const struct file_result *r, const struct analysis_arc *what,
+                      const struct object_arc *run, size_t n_run, bool branches_only)
+{
+    if (find_arc(run, n_run, what->arc))
+        return true;
+    if (!branches_only)
+        return false;
+    return (what->sure == ANALYSIS_IF_TARGET && is_in(r->executed, what->arc.to)) ||
+           (what->sure == ANALYSIS_IF_SOURCE && is_in(r->executed, what->arc.from));
+}
+
 static void find_branches(struct arena *a, const struct analysis *an, const struct file_hits *hits,
                           struct file_result *r)
 {
@@ -95,7 +106,7 @@ static void find_branches(struct arena *a, const struct analysis *an, const stru
             const struct analysis_arc *what = &an->arcs[j];
             if (!is_exit(an, &what->arc))
                 continue;
-            bool executed = find_arc(run, n_run, what->arc) != NULL;
+            bool executed = was_taken(r, what, run, n_run, hits->branches_only);
             branches[r->n_branches++] = (struct branch_arc){
                 .arc = what->arc,
                 .executed = executed,

@@ -7,11 +7,10 @@
 /* What was measured in one file: the union over all contexts that are asked about. */
 struct file_hits {
     struct bits lines; /* may hold lines that are no statements */
-    /* In any order; from < 0 entries, to < 0 exits; (l, l): l was run. The sides of branches are
-     * enough (sys.monitoring), each step from line to line is welcome. */
+    /* In any order; from < 0 entries, to < 0 exits; (l, l): l was run. */
     const struct object_arc *arcs;
     size_t n_arcs;
-    bool branches_only; /* sides of branches it is: for what is written as arcs again */
+    bool branches_only; /* arcs are the sides of branches, not each step (sys.monitoring) */
 };
 
 struct coverage_numbers {
