@@ -1,5 +1,5 @@
-/* sync - `lamina sync`: a stack that follows its sources. Shared by sync.c (the verb, the whole)
- * and sync_code.c (one function or layer). */
+/* sync - `lamina sync`: a stack that follows its sources. Shared by sync.c (the verb, the whole),
+ * sync_project.c (what there is to follow) and sync_code.c (one function or layer). */
 #pragma once
 #include <signal.h>
 #include "aws/client.h"
@@ -45,3 +45,9 @@ extern volatile sig_atomic_t sync_stopped;
  * content is what the cloud has already are not sent. */
 int sync_item_send(struct sync *s, struct sync_item *item);
 void sync_item_done(struct sync_item *item);
+
+/* The template, and what of it is code: s->items. The arena of the one before is gone with all it
+ * held. 0, or an exit code after a message; so the next. */
+int sync_read_project(struct sync *s);
+void sync_project_done(struct sync *s);
+int sync_read_stack(struct sync *s); /* names and hashes of what the stack has of them */
