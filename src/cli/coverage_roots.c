@@ -103,7 +103,7 @@ static void add_code(struct roots *r, const struct local_code *c, const struct d
     }
     for (size_t i = 0; i < v->n_files; i++) {
         struct str function = v->files[i].function;
-        if ((i && str_eq(function, v->files[i - 1].function)) ||
+        if (!function.n || (i && str_eq(function, v->files[i - 1].function)) ||
             !(alone || is_function_of(r, function, c)))
             continue;
         add_root(r,
