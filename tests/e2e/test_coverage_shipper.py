@@ -521,11 +521,11 @@ def test_invocation_contexts(made, bucket, source):
     arena = made.arena(flags=Arena.BRANCH | Arena.SETTRACE | Arena.DONE | Arena.CONTEXTS)
     arena.file(source, 100)
     env.invoke("one", arena, (source, [1, 2], [(1, 2)]))
-    assert arena.get("Q", 56) == 1  # the tracer is told to set again what is executed again
+    assert arena.get("Q", 56) >= 1  # the tracer is told to set again what is executed again
     env.invoke("two", arena, (source, [2, 3], [(2, 3)]))
     env.shutdown()
     hits = bucket.object().files[source]["hits"]
-    assert hits["one"][0] | hits.get("init", (set(),))[0] == {1, 2}
+    assert set().union(*(hits[c][0] for c in ("init", "one") if c in hits)) == {1, 2}
     assert hits["two"] == ({2, 3}, [(2, 3)])
 
 

@@ -284,13 +284,24 @@ bool arenas_news(struct arenas *a)
     return any;
 }
 
+static bool takes(const struct arenas *a, const struct arena_file *f)
+{
+    return a->take && f->header.flags & COVARENA_CONTEXTS;
+}
+
+static int read_hits(const struct arenas *a, const struct arena_file *f, struct snapshot *ret)
+{
+    return takes(a, f) ? snapshot_take(ret, f->fd, ARENA_BYTES_MAX)
+                       : snapshot_read(ret, f->fd, ARENA_BYTES_MAX);
+}
+
 void arenas_copy(struct arenas *a)
 {
     for (size_t i = 0; i < a->n; i++) {
         struct arena_file *f = a->files[i];
         read_header(f);
         if (!f->unreadable && f->header.news != f->news)
-            snapshot_read(&f->copy, f->fd, ARENA_BYTES_MAX);
+            read_hits(a, f, &f->copy);
     }
 }
 
@@ -308,14 +319,12 @@ void arenas_enter(struct arenas *a, struct ledger *l, bool of_copies, struct led
         uint64_t news = f->header.news; /* read before the hits: what comes meanwhile is news */
         if (f->unreadable || news == f->news)
             continue;
-        bool take = a->take && f->header.flags & COVARENA_CONTEXTS;
         struct snapshot s = {0};
-        int r = take ? snapshot_take(&s, f->fd, ARENA_BYTES_MAX)
-                     : snapshot_read(&s, f->fd, ARENA_BYTES_MAX);
+        int r = read_hits(a, f, &s);
         if (r < 0)
             f->unreadable = r == -EFBIG ? "it is too big" : "it was cut short";
         else
-            snapshot_enter(&s, l, take, counts);
+            snapshot_enter(&s, l, takes(a, f), counts);
         snapshot_done(&s);
         f->news = news;
     }

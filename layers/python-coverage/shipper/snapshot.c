@@ -63,18 +63,25 @@ static void take_arcs(uint8_t *map, uint8_t *copy, size_t size, uint64_t at)
 {
     while (at >= sizeof(struct covarena_header) &&
            covarena_inside(size, at, sizeof(struct covarena_chunk))) {
-        const struct covarena_chunk *c = (const void *)(copy + at);
+        struct covarena_chunk *c = (void *)(copy + at);
+        const struct covarena_chunk *live = (const void *)(map + at);
         if (c->capacity % 64 ||
             !covarena_inside(size, at + sizeof(*c), c->capacity / 8ull + 8ull * c->capacity))
             return;
         uint64_t *from = (uint64_t *)(map + at + sizeof(*c));
         uint64_t *to = (uint64_t *)(copy + at + sizeof(*c));
         uint64_t *arcs = to + c->capacity / 64, *now = from + c->capacity / 64;
-        uint32_t n = c->used < c->capacity ? c->used : c->capacity;
-        for (uint32_t i = 0; i < n; i++) /* entries that were written since */
+        uint32_t n = __atomic_load_n(&live->used, __ATOMIC_ACQUIRE);
+        n = n < c->capacity ? n : c->capacity;
+        c->used = n;
+        for (uint32_t i = 0; i < n; i += 64) {
+            /* Bits of entries beyond n, which are being added, stay. An entry is written before its
+             * bit is set: so it is read after that was taken. */
+            uint64_t mine = n - i < 64 ? (1ull << (n - i)) - 1 : UINT64_MAX;
+            to[i / 64] = __atomic_fetch_and(&from[i / 64], ~mine, __ATOMIC_ACQ_REL) & mine;
+        }
+        for (uint32_t i = 0; i < n; i++)
             arcs[i] = covarena_word(&now[i]);
-        for (uint32_t i = 0; i < (n + 63) / 64; i++)
-            to[i] = covarena_take(&from[i]);
         if (c->next >= at)
             return;
         at = c->next;
