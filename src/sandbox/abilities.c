@@ -4,7 +4,7 @@
 #include <sched.h>
 #include "base/cleanup.h"
 #include "sandbox/abilities.h"
-#include "sandbox/root.h"
+#include "sandbox/ops.h"
 
 static void note(struct sandbox_abilities *a, const char *text)
 {

@@ -7,7 +7,7 @@
 #include <signal.h>
 #include "base/cleanup.h"
 #include "sandbox/command.h"
-#include "sandbox/root.h"
+#include "sandbox/ops.h"
 
 static struct {
     volatile int error;

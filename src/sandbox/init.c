@@ -17,6 +17,7 @@
 #include "sandbox/command.h"
 #include "sandbox/message.h"
 #include "sandbox/net.h"
+#include "sandbox/ops.h"
 #include "sandbox/root.h"
 #include "sandbox/shed.h"
 #include "sandbox/spare.h"
@@ -107,7 +108,7 @@ static int set_up(const struct init_setup *s, char *why)
     r = net_up();
     if (r < 0)
         return why_printf(why, r, "bring the loopback up");
-    r = root_enter(true, why);
+    r = root_set_up(why);
     if (r < 0)
         return r;
     r = shed_bounding_set();
@@ -212,15 +213,20 @@ static int specialise(struct init *in, const char *bytes, size_t size, int *fds,
         close(in->plan.output);
         in->plan.output = spare->output;
         r = root_attach(rest, fds + 2, n_fds - 2, why);
-        if (r == 0 && in->head.tmp_mb != SPARE_TMP_MB)
-            r = root_resize_tmp(in->head.tmp_mb, why);
     } else {
-        r = root_attach(plan, fds + 2, n_fds - 2, why);
+        struct plan_cursor mounts = plan;
+        if (in->head.placed && plan_kind(plan, &kind, &rest))
+            mounts = rest;
+        r = root_prepare(mounts, why);
         if (r == 0)
-            r = root_finish(in->head.tmp_mb, why);
+            r = root_attach(mounts, fds + 2, n_fds - 2, why);
+        if (r == 0)
+            r = root_close(why);
         if (r == 0)
             r = net_listen_all(plan, spare->ports, &spare->n_ports, why);
     }
+    if (r == 0)
+        r = root_resize_tmp(in->head.tmp_mb, why);
     if (r == 0)
         r = read_command(in, plan, why);
     spare_meet(spare);

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include "base/mem.h"
 #include "sandbox/kinds.h"
-#include "sandbox/root.h"
+#include "sandbox/ops.h"
 
 #define ADAPTIVE_MAX 8
 #define BURST_MS 1000
@@ -29,6 +29,7 @@ static struct kind *kind_new(const struct plan_head *head, struct plan_cursor pa
     plan_next(&part, &item, &text);
     k->forks = strcmp(text, "fork") == 0;
     k->sock = -1;
+    k->template = TEMPLATE_NONE;
     list_init(&k->forking);
     return k;
 }
@@ -36,6 +37,7 @@ static struct kind *kind_new(const struct plan_head *head, struct plan_cursor pa
 void kind_free(struct kind *k)
 {
     list_remove(&k->link);
+    template_close(&k->template);
     free(k->bytes);
     free(k);
 }
@@ -121,6 +123,20 @@ int kind_open_mounts(const struct kind *k, int *ret, size_t max, size_t *ret_n, 
         close(ret[i]);
     *ret_n = r < 0 ? 0 : n;
     return r;
+}
+
+int kind_template(struct kind *k, char *why)
+{
+    struct plan_head head;
+    struct plan_cursor plan;
+    int mounts[MESSAGE_FDS];
+    size_t n;
+    if (k->template.ns >= 0)
+        return 0;
+    int r = kind_open_mounts(k, mounts, MESSAGE_FDS, &n, why);
+    if (r == 0)
+        r = plan_begin(k->bytes, k->size, &head, &plan);
+    return r < 0 ? r : template_make(plan, mounts, n, &k->template, why);
 }
 
 int64_t kind_shared(const struct kind *k)

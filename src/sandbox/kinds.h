@@ -14,6 +14,7 @@ struct kind {
     char *bytes; /* a plan's head with `adopt` set, then the kind's part */
     size_t size;
     bool forks;
+    struct template template; /* made when it is first needed */
 
     pid_t zygote; /* 0: none */
     int sock;
@@ -44,6 +45,8 @@ int64_t kind_shared(const struct kind *k);
 
 /* Detached mounts for the binds of its part of the plan. */
 int kind_open_mounts(const struct kind *k, int *ret, size_t max, size_t *ret_n, char *why);
+
+int kind_template(struct kind *k, char *why);
 
 /* Starts the zygote; what becomes of it is told by its socket. */
 int zygote_start(struct kind *k, const struct machine *m, char *why);

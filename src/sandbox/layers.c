@@ -11,7 +11,9 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "sandbox/ops.h"
 #include "sandbox/root.h"
+#include "sandbox/stage.h"
 
 #define KEPT 8
 

@@ -30,10 +30,11 @@ enum plan_kind {
 };
 struct plan_head {
     int memory_mb, tmp_mb, max_processes, max_files;
-    int held;  /* the command waits for COMMAND_RUN */
-    int adopt; /* spawner -> init: only the kind's part, for a spare. Three fds go before the
-                * mounts: init's end of the spare's socket, the output, the spare's end of the
-                * socket ("exec" only) */
+    int held;   /* the command waits for COMMAND_RUN */
+    int placed; /* spawner -> init: binds and links of the kind are there, no mounts come for them
+                 */
+    int adopt;  /* spawner -> init: only the kind's part, for a spare. Three fds: init's end of the
+                 * spare's socket, the output, the spare's end of the socket ("exec" only) */
 };
 struct plan_item {
     uint32_t kind, size; /* size of the content that follows: NUL-terminated strings */

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include "base/cleanup.h"
 #include "sandbox/net.h"
-#include "sandbox/root.h"
+#include "sandbox/ops.h"
 #include "sandbox/sandbox.h"
 
 static void set_address(struct ifreq *ifr, const char *text)

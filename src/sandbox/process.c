@@ -24,7 +24,9 @@
 #include "sandbox/limits.h"
 #include "sandbox/message.h"
 #include "sandbox/process.h"
+#include "sandbox/ops.h"
 #include "sandbox/root.h"
+#include "sandbox/stage.h"
 
 #define REFILL_AFTER_MS 20 /* the command that was started last needs the processors now */
 #define REFILL_AT_LAST_MS 100
@@ -75,9 +77,9 @@ static void unwatch(struct process *p, int fd)
     epoll_ctl(p->events, EPOLL_CTL_DEL, fd, NULL);
 }
 
-static int make_shell(struct process *p, struct shell **ret, char *why)
+static int make_shell(struct process *p, struct kind *k, struct shell **ret, char *why)
 {
-    int r = shell_make(&p->machine, ret, why);
+    int r = shell_make(&p->machine, k, ret, why);
     if (r < 0)
         return r;
     list_append(&p->shells, &(*ret)->link);
@@ -226,13 +228,13 @@ static bool make_some(struct process *p)
         if (n >= k->want || !can_make(k))
             continue;
         s = NULL;
-        if (make_shell(p, &s, why) < 0 || adopt(p, s, k, why) < 0)
+        if (make_shell(p, k, &s, why) < 0 || adopt(p, s, k, why) < 0)
             p->refill_at_ms = now_ms() + 1000;
         return true;
     }
     if (p->spares >= least_shells(p))
         return false;
-    if (make_shell(p, &s, why) < 0)
+    if (make_shell(p, NULL, &s, why) < 0)
         p->refill_at_ms = now_ms() + 1000;
     return true;
 }
@@ -273,17 +275,14 @@ static int open_mounts(struct process *p, struct order *o, struct plan_cursor pl
     return 0;
 }
 
-/* A shell for this plan: a spare of its kind, one that becomes it meanwhile, or any. */
+/* A shell for this plan: a spare of its kind, or one that becomes it meanwhile. */
 static int choose(struct process *p, struct kind *k, struct shell **ret, char *why)
 {
-    struct shell *s = k ? find_spare(p, k) : NULL;
-    int r = 0;
-    if (!s) {
-        s = find_spare(p, NULL);
-        r = s ? 0 : make_shell(p, &s, why);
-        if (r == 0 && k && k->forks && k->zygote_ready && adopt(p, s, k, why) < 0)
-            r = make_shell(p, &s, why);
-    }
+    struct shell *s = find_spare(p, k);
+    int r = s ? 0 : make_shell(p, k, &s, why);
+    if (r == 0 && k && s->spare == SPARE_NONE && k->forks && k->zygote_ready &&
+        adopt(p, s, k, why) < 0)
+        r = make_shell(p, k, &s, why);
     *ret = s;
     return r;
 }
@@ -301,19 +300,18 @@ static int carry_out(struct process *p, struct order *o, char *why)
     int r = plan_begin(o->bytes, o->size, &head, &plan);
     if (r < 0)
         return why_printf(why, r, "read the plan");
-    struct kind *k = NULL;
-    if (p->options.spares != 0) {
-        k = kinds_find(&p->kinds, o->bytes, o->size, on_kind_gone, p);
-        if (k)
-            kind_used(k, p->options.spares, now_ms());
-    }
+    struct kind *k = kinds_find(&p->kinds, o->bytes, o->size, on_kind_gone, p);
+    if (k)
+        kind_used(k, p->options.spares, now_ms());
     r = choose(p, k, &s, why);
     if (r < 0)
         return r;
-    if (s->kind && plan_kind(plan, &part, &rest))
+    p->spares -= s->kind == NULL;
+    if (s->is_of_kind && plan_kind(plan, &part, &rest)) {
         plan = rest;
-    else
-        p->spares--;
+        head.placed = 1;
+        memcpy(o->bytes, &head, sizeof(head));
+    }
     s->used = true; /* whatever happens: nobody else shall have it */
     r = open_mounts(p, o, plan, why);
     if (r == 0) {
@@ -562,7 +560,7 @@ static int try_first(struct process *p, char *why)
     struct shell *s;
     struct shell_report report;
     size_t n, n_fds;
-    int r = make_shell(p, &s, why);
+    int r = make_shell(p, NULL, &s, why);
     if (r < 0)
         return r;
     s->reports_due--;
@@ -641,6 +639,10 @@ _Noreturn void spawner_main(int control, const struct spawner_options *options)
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (r == 0)
         r = stage_open(why);
+    if (r == 0)
+        r = templates_open(why);
+    if (r == 0)
+        r = template_make((struct plan_cursor){0}, NULL, 0, &p.machine.base, why);
     if (r == 0) {
         cgroups_open(&p.machine.cgroups);
         look_at_machine(&p);

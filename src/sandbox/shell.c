@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "sandbox/init.h"
 #include "sandbox/kinds.h"
-#include "sandbox/root.h"
+#include "sandbox/ops.h"
 #include "sandbox/shell.h"
 
 static void close_fd(int *fd)
@@ -42,7 +42,7 @@ void shell_close_all(struct shell *s)
     close_fd(&s->sock);
 }
 
-static pid_t clone_shell(struct shell *s)
+static pid_t clone_shell(struct shell *s, const struct template *template)
 {
     struct clone_args args = {
         .flags =
@@ -54,19 +54,30 @@ static pid_t clone_shell(struct shell *s)
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = (uint64_t)s->cgroup.dir_v2;
     }
-    return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+    int r = template_enter(template);
+    pid_t pid = r < 0 ? r : (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+    if (pid == 0)
+        return 0;
+    int error = errno;
+    template_leave();
+    errno = r < 0 ? -r : error;
+    return pid < 0 ? -1 : pid;
 }
 
-int shell_make(struct machine *m, struct shell **ret, char *why)
+int shell_make(struct machine *m, struct kind *k, struct shell **ret, char *why)
 {
     int pair[2];
+    int r = k ? kind_template(k, why) : 0;
+    if (r < 0)
+        return r;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return why_printf(why, -errno, "make a socket pair");
     struct shell *s = MEM_NEW(struct shell);
     s->sock = pair[0];
     s->pidfd = s->child_end = s->output[0] = s->output[1] = -1;
     s->reports_due = 1;
-    int r = cgroup_make(&m->cgroups, &s->cgroup);
+    s->is_of_kind = k != NULL;
+    r = cgroup_make(&m->cgroups, &s->cgroup);
     if (r < 0) {
         close(pair[0]);
         close(pair[1]);
@@ -74,7 +85,7 @@ int shell_make(struct machine *m, struct shell **ret, char *why)
         return why_printf(why, r, "make a control group");
     }
 
-    s->pid = clone_shell(s);
+    s->pid = clone_shell(s, k ? &k->template : &m->base);
     if (s->pid == 0) {
         struct init_setup setup = {
             .spawner_sock = pair[1],
@@ -100,8 +111,7 @@ int shell_make(struct machine *m, struct shell **ret, char *why)
 
 int shell_adopt(struct shell *s, struct kind *k, char *why)
 {
-    int pair[2], output[2], fds[MESSAGE_FDS];
-    size_t n_mounts = 0;
+    int pair[2], output[2], fds[3];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         return why_printf(why, -errno, "make a socket pair");
     s->child_end = pair[1];
@@ -114,14 +124,9 @@ int shell_adopt(struct shell *s, struct kind *k, char *why)
     fds[0] = init_end;
     fds[1] = output[1];
     fds[2] = pair[1];
-    int r = kind_open_mounts(k, fds + 3, MESSAGE_FDS - 3, &n_mounts, why);
-    if (r == 0) {
-        r = message_send(s->sock, k->bytes, k->size, fds, 3 + n_mounts);
-        if (r < 0)
-            why_printf(why, r, "hand over the kind");
-    }
-    for (size_t i = 0; i < n_mounts; i++)
-        close(fds[3 + i]);
+    int r = message_send(s->sock, k->bytes, k->size, fds, 3);
+    if (r < 0)
+        why_printf(why, r, "hand over the kind");
     if (!k->forks) { /* init has them; whoever keeps a socket open hides that the spare has ended */
         close_fd(&s->child_end);
         close_fd(&s->output[1]);

@@ -5,12 +5,14 @@
 #include "sandbox/cgroup.h"
 #include "sandbox/filter.h"
 #include "sandbox/message.h"
+#include "sandbox/template.h"
 
 /* What the spawner knows and has once. */
 struct machine {
     struct cgroups cgroups;
     struct sock_fprog filter;
     struct sandbox_abilities abilities;
+    struct template base; /* of environments of no kind */
 };
 
 /*   NONE --shell_adopt--> ADOPTING --init's report--> FORKING --zygote's answer--> READY
@@ -26,6 +28,7 @@ struct shell {
     int sock;  /* kept open: closing it with a report unread would take the plan away, too */
     int reports_due;
     bool used, dead;
+    bool is_of_kind; /* born in a kind's template: has what its binds and links are for */
     struct cgroup cgroup;
 
     struct kind *kind; /* NULL: for any command */
@@ -35,8 +38,9 @@ struct shell {
     int output[2];     /* of the spare; the write end as child_end */
 };
 
-int shell_make(struct machine *m, struct shell **ret, char *why);
-/* Makes a spare of k of it. Answers 0 when init has been told. */
+/* k: whose command it is for; NULL: not known. */
+int shell_make(struct machine *m, struct kind *k, struct shell **ret, char *why);
+/* Makes a spare of k, for which it was made, of it. Answers 0 when init has been told. */
 int shell_adopt(struct shell *s, struct kind *k, char *why);
 /* What is not needed for a spare in the making any more goes. */
 void shell_close_unneeded(struct shell *s);

@@ -6,7 +6,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "sandbox/net.h"
-#include "sandbox/root.h"
+#include "sandbox/ops.h"
 #include "sandbox/spare.h"
 
 #define HELLO_LIMIT_S 2 /* a zygote takes milliseconds; if it hangs, the command is executed */
@@ -70,11 +70,7 @@ int spare_adopt(struct spare *s, const struct init_setup *setup, const char *byt
     s->sock = fds[0];
     s->output = fds[1];
     auto_close int end = fds[2];
-    int r = root_attach(kind, fds + 3, n_fds - 3, why);
-    if (r == 0)
-        r = root_finish(SPARE_TMP_MB, why);
-    if (r == 0)
-        r = net_listen_all(kind, s->ports, &s->n_ports, why);
+    int r = net_listen_all(kind, s->ports, &s->n_ports, why);
     if (r == 0 && strcmp(text, "exec") == 0)
         r = execute_spare(s, setup, &head, kind, end, why);
     return r;

@@ -11,7 +11,6 @@ struct spare {
     int ports[SANDBOX_PORTS];
     size_t n_ports;
 };
-#define SPARE_TMP_MB 512 /* the usual size of /tmp: others are set when it is used */
 
 /* Is it the message that makes a spare of this environment? */
 bool spare_is_adoption(const char *bytes, size_t n);

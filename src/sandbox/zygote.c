@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -12,8 +13,10 @@
 #include "base/clock.h"
 #include "sandbox/fork_request.h"
 #include "sandbox/kinds.h"
+#include "sandbox/ops.h"
 #include "sandbox/root.h"
 #include "sandbox/shed.h"
+#include "sandbox/stage.h"
 
 #define BACK_OFF_FIRST_MS 1000
 #define BACK_OFF_MAX_MS 60000
@@ -68,14 +71,16 @@ static int own_root(const struct kind *k, const char *dir, char *why)
     r = mount_open(dir, &library);
     if (r < 0)
         return why_printf(why, r, "bind %s", dir);
-    r = root_enter(false, why);
+    r = stage_build_root(why);
     if (r == 0)
         r = plan_begin(k->bytes, k->size, &head, &plan);
     if (r == 0)
         r = root_attach(plan, mounts, n, why);
     if (r == 0)
         r = root_attach_one(library, "/var/spare");
-    return r < 0 ? r : root_finish(1, why);
+    if (r == 0 && (r = op_mount("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777,size=1m")) < 0)
+        why_printf(why, r, "mount /tmp");
+    return r < 0 ? r : root_close(why);
 }
 
 static _Noreturn void zygote_main(const struct kind *k, int sock)
