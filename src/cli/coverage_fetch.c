@@ -1,20 +1,28 @@
-/* coverage_fetch - objects of a bucket, fetched by several threads: each has its own connection and
- * its own union, which are joined at the end. */
+/* coverage_fetch - objects of a bucket or a folder, read by several threads: each has its own
+ * connection and its own union, which are joined at the end. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include "base/clock.h"
+#include <unistd.h>
+#include "base/fs.h"
 #include "cli/coverage_report.h"
 #include "cli/target.h"
+#include "coverage/sqlite.h"
 #include "wire/s3.h"
 
 #define FETCHERS 8
-#define EACH 64 /* as many objects are worth a thread */
+#define READERS 4
+#define FILE_MAX ((size_t)1 << 30)
+#define EACH 64       /* as many objects of a bucket are worth a thread */
+#define EACH_FILE 512 /* as many files */
+
+struct fetcher;
 
 struct fetch {
     struct verb_run *run;
-    struct str bucket;
+    struct str bucket; /* absent: keys are paths of files */
+    int (*one)(struct fetcher *w, struct arena *a, struct str key);
     struct str *keys;
     size_t n, cap;
     enum data_by by;
@@ -120,6 +128,26 @@ static int fetch_one(struct fetcher *w, struct arena *a, struct str key)
     return 0;
 }
 
+static int read_one(struct fetcher *w, struct arena *a, struct str path)
+{
+    struct str bytes, reason;
+    struct object_error wrong;
+    int r = fs_read(str_c(a, path), FILE_MAX, a, &bytes);
+    if (r < 0) {
+        unreadable(w->fetch, path, str_from(strerror(-r)));
+    } else if (sqlite_is(bytes)) {
+        if (sqlite_read(a, w->data, path, str_c(a, path), &reason) < 0)
+            unreadable(w->fetch, path, reason);
+        else
+            w->n_read++;
+    } else if (data_add(w->data, path, bytes, &wrong) < 0) {
+        unreadable(w->fetch, path, str_from(wrong.reason));
+    } else {
+        w->n_read++;
+    }
+    return 0;
+}
+
 static void *work(void *user)
 {
     struct fetcher *w = user;
@@ -127,7 +155,7 @@ static void *work(void *user)
     arena_init(&a);
     for (;;) {
         size_t i = atomic_fetch_add(&w->fetch->next, 1);
-        if (i >= w->fetch->n || fetch_one(w, &a, w->fetch->keys[i]) < 0)
+        if (i >= w->fetch->n || w->fetch->one(w, &a, w->fetch->keys[i]) < 0)
             return NULL;
         arena_reset(&a);
     }
@@ -140,15 +168,15 @@ static int fetcher_start(struct fetch *f, struct fetcher *w)
     own.arena = &w->arena;
     w->fetch = f;
     w->data = data_new(f->by);
-    int e = target_open(&own, &w->aws);
+    int e = f->bucket.n ? target_open(&own, &w->aws) : 0;
     if (!e && pthread_create(&w->thread, NULL, work, w) == 0)
         w->started = true;
     return e;
 }
 
-static int work_all(struct fetch *f)
+static int work_all(struct fetch *f, size_t n)
 {
-    size_t n = f->n / EACH + 1 > FETCHERS ? FETCHERS : f->n / EACH + 1, started = 0;
+    size_t started = 0;
     struct fetcher *all = ARENA_ARRAY(f->run->arena, struct fetcher, n);
     int e = 0;
     for (size_t i = 0; i < n && !e; i++) {
@@ -174,7 +202,8 @@ int coverage_fetch(struct verb_run *run, struct coverage_inputs *in, struct str 
                    struct str prefix, const struct str *functions, size_t n_functions,
                    int64_t since_ms)
 {
-    struct fetch f = {.run = run, .bucket = bucket, .in = in, .by = data_by(in->data)};
+    struct fetch f = {
+        .run = run, .bucket = bucket, .one = fetch_one, .in = in, .by = data_by(in->data)};
     struct aws_error err = {0};
     in->looked = str_printf(run->arena, "s3://%.*s/%.*s", STR(bucket), STR(prefix));
     if (list(&f, prefix, functions, n_functions, since_ms, &err) < 0) {
@@ -185,10 +214,26 @@ int coverage_fetch(struct verb_run *run, struct coverage_inputs *in, struct str 
                              STR(bucket));
         return target_fail(run, &err, "the objects cannot be listed");
     }
+    size_t n = f.n / EACH + 1;
     pthread_mutex_init(&f.lock, NULL);
-    int e = f.n ? work_all(&f) : 0;
+    int e = f.n ? work_all(&f, n < FETCHERS ? n : FETCHERS) : 0;
     pthread_mutex_destroy(&f.lock);
     if (!e && f.failed)
         e = target_fail(run, &f.error, "an object cannot be fetched");
+    return e;
+}
+
+int coverage_read_files(struct verb_run *run, struct coverage_inputs *in, struct str *paths,
+                        size_t n)
+{
+    struct fetch f = {
+        .run = run, .one = read_one, .keys = paths, .n = n, .in = in, .by = data_by(in->data)};
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t threads = processors > READERS ? READERS : processors > 0 ? (size_t)processors : 1;
+    if (threads > n / EACH_FILE + 1)
+        threads = n / EACH_FILE + 1;
+    pthread_mutex_init(&f.lock, NULL);
+    int e = n ? work_all(&f, threads) : 0;
+    pthread_mutex_destroy(&f.lock);
     return e;
 }

@@ -7,7 +7,6 @@
 #include "cli/coverage_report.h"
 #include "cli/stacks.h"
 #include "cli/target.h"
-#include "coverage/sqlite.h"
 #include "wire/lambda.h"
 
 void coverage_unreadable(struct verb_run *run, struct coverage_inputs *in, struct str name,
@@ -45,25 +44,14 @@ static int since_of(struct verb_run *run, struct str text, int64_t *ret_ms)
 
 /* ---- files ---- */
 
-static void read_file(struct verb_run *run, struct coverage_inputs *in, struct str path)
+struct paths {
+    struct str *items;
+    size_t n, cap;
+};
+
+static void add_path(struct verb_run *run, struct paths *p, struct str path)
 {
-    struct str bytes, reason;
-    struct object_error err;
-    auto_arena struct arena a;
-    arena_init(&a);
-    int r = fs_read(str_c(&a, path), (size_t)1 << 30, &a, &bytes);
-    if (r < 0) {
-        coverage_unreadable(run, in, path, str_from(strerror(-r)));
-    } else if (sqlite_is(bytes)) {
-        if (sqlite_read(&a, in->data, path, str_c(&a, path), &reason) < 0)
-            coverage_unreadable(run, in, path, reason);
-        else
-            in->n_read++;
-    } else if (data_add(in->data, path, bytes, &err) < 0) {
-        coverage_unreadable(run, in, path, str_from(err.reason));
-    } else {
-        in->n_read++;
-    }
+    *(struct str *)arena_push(run->arena, (void **)&p->items, &p->n, &p->cap, sizeof path) = path;
 }
 
 /* The object's key has the function's name as one of its parts. */
@@ -79,8 +67,8 @@ static bool of_function(struct str path, const struct str *functions, size_t n)
     return false;
 }
 
-static int read_folder(struct verb_run *run, struct coverage_inputs *in, struct str dir,
-                       int64_t since_ms)
+static int find_in_folder(struct verb_run *run, struct paths *found, struct str dir,
+                          int64_t since_ms)
 {
     const struct coverage_report_options *o = coverage_report_of(run);
     struct str *names;
@@ -95,10 +83,10 @@ static int read_folder(struct verb_run *run, struct coverage_inputs *in, struct 
             continue;
         struct str path = fs_join(run->arena, dir, names[i]);
         if (!of_function(names[i], o->functions.items, o->functions.n) ||
-            stat(str_c(run->arena, path), &st) < 0 ||
-            st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000 < since_ms)
+            (since_ms && (stat(str_c(run->arena, path), &st) < 0 ||
+                          st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000 < since_ms)))
             continue;
-        read_file(run, in, path);
+        add_path(run, found, path);
     }
     return 0;
 }
@@ -106,6 +94,7 @@ static int read_folder(struct verb_run *run, struct coverage_inputs *in, struct 
 static int read_from(struct verb_run *run, struct coverage_inputs *in, int64_t since_ms)
 {
     const struct coverage_report_options *o = coverage_report_of(run);
+    struct paths found = {0};
     for (size_t i = 0; i < o->from.n; i++) {
         struct stat st;
         struct str path = o->from.items[i];
@@ -115,13 +104,13 @@ static int read_from(struct verb_run *run, struct coverage_inputs *in, int64_t s
             return verb_fail(run, "%.*s: %s", STR(path), strerror(errno));
         int e = 0;
         if (S_ISDIR(st.st_mode))
-            e = read_folder(run, in, path, since_ms);
+            e = find_in_folder(run, &found, path, since_ms);
         else
-            read_file(run, in, path);
+            add_path(run, &found, path);
         if (e)
             return e;
     }
-    return 0;
+    return coverage_read_files(run, in, found.items, found.n);
 }
 
 /* ---- the bucket ---- */

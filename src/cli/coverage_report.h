@@ -35,6 +35,10 @@ int coverage_fetch(struct verb_run *run, struct coverage_inputs *in, struct str 
                    struct str prefix, const struct str *functions, size_t n_functions,
                    int64_t since_ms);
 
+/* Files: objects and coverage.py's data. */
+int coverage_read_files(struct verb_run *run, struct coverage_inputs *in, struct str *paths,
+                        size_t n);
+
 /* Roots from --source and the template, and what the report is asked for otherwise. */
 int coverage_request(struct verb_run *run, const struct coverage_inputs *in,
                      struct report_request *ret);

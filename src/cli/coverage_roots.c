@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/fs.h"
+#include "base/map.h"
 #include "build/project.h"
 #include "cli/coverage_report.h"
 #include "cli/source.h"
@@ -17,6 +18,8 @@ struct roots {
     size_t n, cap;
     struct str *sources;
     size_t n_sources, cap_sources;
+    struct str *functions; /* that have data, each once */
+    size_t n_functions, cap_functions;
 };
 
 /* Absolute, without "." and ".." and a '/' at the end; links stay as people know them. */
@@ -91,8 +94,7 @@ static void add_layer(struct roots *r, struct str dir)
 }
 
 /* A function's folder, for each function that has data; for all others by hash only. */
-static void add_code(struct roots *r, const struct local_code *c, const struct data_view *v,
-                     bool alone)
+static void add_code(struct roots *r, const struct local_code *c, bool alone)
 {
     struct str dir = clean(r, c->path);
     if (!is_folder(r, dir))
@@ -101,16 +103,29 @@ static void add_code(struct roots *r, const struct local_code *c, const struct d
         add_layer(r, dir);
         return;
     }
-    for (size_t i = 0; i < v->n_files; i++) {
-        struct str function = v->files[i].function;
-        if (!function.n || (i && str_eq(function, v->files[i - 1].function)) ||
-            !(alone || is_function_of(r, function, c)))
+    for (size_t i = 0; i < r->n_functions; i++) {
+        struct str function = r->functions[i];
+        if (!alone && !is_function_of(r, function, c))
             continue;
         add_root(r,
                  (struct report_root){.function = function, .prefix = S("/var/task/"), .dir = dir});
         add_source(r, dir);
     }
     add_root(r, (struct report_root){.prefix = S("/var/task/"), .dir = dir, .guess = true});
+}
+
+static void find_functions(struct roots *r, const struct data_view *v)
+{
+    struct map seen;
+    map_init(&seen);
+    for (size_t i = 0; i < v->n_files; i++) {
+        struct str function = v->files[i].function;
+        if (!function.n || map_put(&seen, function, r))
+            continue;
+        *(struct str *)arena_push(r->run->arena, (void **)&r->functions, &r->n_functions,
+                                  &r->cap_functions, sizeof function) = function;
+    }
+    map_done(&seen);
 }
 
 static int read_template(struct roots *r, const struct data_view *v)
@@ -133,8 +148,9 @@ static int read_template(struct roots *r, const struct data_view *v)
         return verb_fail(r->run, "%.*s: %.*s", STR(path), STR(why));
     for (size_t i = 0; i < n; i++)
         n_functions += !all[i].layer;
+    find_functions(r, v);
     for (size_t i = 0; i < n; i++)
-        add_code(r, &all[i], v, n_functions == 1);
+        add_code(r, &all[i], n_functions == 1);
     return 0;
 }
 

@@ -86,6 +86,8 @@ struct in {
 
 static uint64_t get_varint(struct in *in)
 {
+    if (in->p < in->end && *in->p < 0x80) /* nearly all are */
+        return *in->p++;
     uint64_t v = 0;
     for (int shift = 0; shift < 64 && in->p < in->end; shift += 7) {
         uint8_t byte = *in->p++;
@@ -149,12 +151,16 @@ static void get_hits(struct in *in, struct arena *a, struct object_hits *ret, si
     int64_t from = 0;
     for (size_t i = 0; i < n; i++) {
         int64_t step = get_signed(in), jump = get_signed(in);
-        /* differences of two lines that fit */
-        if (!fits(step / 2) || !fits(jump / 2) || !fits(from + step) || !fits(from + step + jump)) {
+        /* differences of two lines that fit; wrap-around is caught by the first two */
+        if (!fits(step / 2) || !fits(jump / 2)) {
             in->bad = true;
             break;
         }
         from += step;
+        if (!fits(from) || !fits(from + jump)) {
+            in->bad = true;
+            break;
+        }
         arcs[i] = (struct object_arc){(int32_t)from, (int32_t)(from + jump)};
     }
     if (context >= n_contexts)

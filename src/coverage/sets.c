@@ -52,7 +52,8 @@ static void arcs_add(struct arc_set *set, struct object_arc arc)
     uint64_t key = arc_key(arc);
     if (!key)
         return;
-    arcs_reach(set, set->n + 1);
+    if ((set->n + 1) * 2 > set->cap)
+        arcs_reach(set, set->n + 1);
     arcs_put(set, key);
 }
 
