@@ -108,6 +108,8 @@ class Source:
             raise CannotParse(str(e) or type(e).__name__) from None
         empty = all(t.type in WHITE for t in tokens)
         self.raw = set() if empty else code_lines(code)
+        # What leaves a module leaves it for this line.
+        self.begin = 1 if sys.version_info >= (3, 10) else code.co_firstlineno
         self.find_spans(tokens)
         self.matched = self.matching(exclude)
         self.no_branch = self.matching(partial)
@@ -296,7 +298,7 @@ class Arcs:
         self.with_bodies = set()  # arcs from a with into its body
         self.with_ends = set()  # arcs from the end of the body back to the with
         if self.live:
-            self.code(source.tree, 1, "exit the module")
+            self.code(source.tree, source.begin, "exit the module")
         for node in source.definitions:
             if isinstance(node, ast.ClassDef):
                 self.code(node, self.start(node), "exit class %r" % node.name)

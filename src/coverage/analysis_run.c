@@ -93,7 +93,8 @@ int analysis_run_script(struct arena *a, const struct analysis_python *python, i
     int r = fs_write_all(in, requests.p, requests.n);
     if (r < 0)
         return r;
-    /* Appended lines stay whole: workers share the file, and a memfd has no lock on its position. */
+    /* Appended lines stay whole: workers share the file, and a memfd has no lock on its position.
+     */
     if (lseek(in, 0, SEEK_SET) < 0 || fcntl(out, F_SETFL, O_APPEND) < 0)
         return -errno;
     char n[16];
@@ -111,10 +112,20 @@ int analysis_run_script(struct arena *a, const struct analysis_python *python, i
     return r == 126 || r == 127 ? -ENOEXEC : 0; /* what is missing in the results says the rest */
 }
 
+/* A script of that name may do anything, such as to say that there is no such Python here. */
+static bool is_script(const char *path)
+{
+    char head[2] = "";
+    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && read(fd, head, 2) == 2 && head[0] == '#' && head[1] == '!';
+}
+
 /* "3.12" of ".../python3.12", links followed; absent when the name does not say. */
 static struct str minor_of_name(struct arena *a, struct str path)
 {
     auto_free char *real = realpath(str_c(a, path), NULL);
+    if (real && is_script(real))
+        return (struct str){0};
     struct str name = real ? fs_basename(str_from(real)) : (struct str){0};
     if (!str_starts(name, S("python3.")))
         return (struct str){0};

@@ -1,0 +1,3 @@
+for i in range(3): x = i
+for j in []: x = j
+y = 1

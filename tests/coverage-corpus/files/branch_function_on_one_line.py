@@ -1,0 +1,7 @@
+def f(): return 1
+def g(): return 2
+class C: pass
+class D: x = 1
+
+
+f()

@@ -1,0 +1,4 @@
+class A:
+    x = 0
+    if x:
+        y = 1

@@ -1,0 +1,8 @@
+def f(n):
+    while n:
+        n -= 1
+    return n
+
+
+f(3)
+f(0)

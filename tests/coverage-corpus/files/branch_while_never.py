@@ -1,0 +1,7 @@
+def f(n):
+    while n:
+        n -= 1
+    return n
+
+
+f(0)

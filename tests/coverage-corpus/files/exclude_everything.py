@@ -1,0 +1,2 @@
+def f():  # pragma: no cover
+    return 1

@@ -1,0 +1,5 @@
+a = "# pragma: no cover"
+b = """
+# pragma: no cover
+"""
+c = 1

@@ -1,0 +1,9 @@
+a = 1
+a = 2  #pragma: no cover
+a = 3  #PRAGMA: NO COVER
+a = 4  # pragma no cover
+a = 5  # pragma: NO COVER
+a = 6  # pragma:no cover
+a = 7  # pragma: nocover
+a = 8  # Pragma: no cover
+a = 9  # some text pragma: no cover

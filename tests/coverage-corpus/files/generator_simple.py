@@ -1,0 +1,6 @@
+def g(n):
+    for i in range(n):
+        yield i
+
+
+list(g(3))

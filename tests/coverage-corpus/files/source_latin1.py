@@ -1,0 +1,4 @@
+# -*- coding: latin-1 -*-
+a = "grüße"
+if not a:
+    b = "é"

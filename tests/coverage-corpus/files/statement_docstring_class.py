@@ -1,0 +1,11 @@
+class Thing:
+    """A thing."""
+
+    size = 1
+
+    def method(self):
+        """What it does."""
+        return self.size
+
+
+Thing().method()

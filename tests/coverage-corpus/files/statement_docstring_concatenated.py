@@ -1,0 +1,7 @@
+def f():
+    "one " "and " \
+        "two"
+    return 1
+
+
+f()

@@ -1,0 +1,3 @@
+"""What the module
+is about."""
+a = 1

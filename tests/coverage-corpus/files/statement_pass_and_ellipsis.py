@@ -1,0 +1,18 @@
+def f():
+    pass
+
+
+def g():
+    ...
+
+
+class Empty:
+    pass
+
+
+class Dots:
+    ...
+
+
+f()
+g()

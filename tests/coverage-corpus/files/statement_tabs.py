@@ -1,0 +1,6 @@
+if True:
+	a = 1
+	if a:
+		b = 2
+	else:
+		b = 3

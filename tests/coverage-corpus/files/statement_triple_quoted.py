@@ -1,0 +1,11 @@
+a = """
+one
+two
+""".strip()
+b = len("""
+three
+""") + 1
+c = f"""
+{a}
+{b}
+"""

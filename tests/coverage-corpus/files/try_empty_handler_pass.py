@@ -1,0 +1,8 @@
+def f(a):
+    try:
+        a.x
+    except AttributeError:
+        pass
+
+
+f(1)

@@ -1,0 +1,3 @@
+try: a = 1 / 0
+except ZeroDivisionError: a = 1
+finally: b = 2

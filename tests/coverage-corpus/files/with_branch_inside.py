@@ -1,0 +1,17 @@
+import contextlib
+
+
+@contextlib.contextmanager
+def manager(n):
+    yield n
+
+
+def f(a):
+    with manager(1):
+        if a:
+            b = 1
+    return 2
+
+
+f(0)
+f(1)

@@ -1,0 +1,10 @@
+import contextlib
+
+
+def f():
+    with contextlib.suppress(ValueError):
+        raise ValueError
+    return 1
+
+
+f()
