@@ -10,6 +10,7 @@
  * A folder appears by rename before the record that names it is committed, and goes after the
  * commit that removed the last record: a kill in between leaves a folder without record, never the
  * other way round. */
+#include "sandbox/sandbox.h"
 #include "service/lambda/code_keeper.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -282,14 +283,18 @@ static struct str signature(struct code_keeper *k, struct arena *a, struct str d
     return hex_encode(a, mac, sizeof(mac));
 }
 
-/* A link that works for ten minutes and needs no credentials, as AWS's presigned ones. */
+/* A link that works for ten minutes and needs no credentials, as AWS's presigned ones. Functions
+ * reach the cloud at their own address only. */
 struct str code_location(struct call *call, struct str digest)
 {
     struct code_keeper *k = lambda_state(call)->codes;
     int64_t expires = call->now_ms / 1000 + 600;
-    return str_printf(call->arena, "%.*s%s%.*s?Expires=%lld&Signature=%.*s",
-                      STR(cloud_endpoint(call->cloud)), LAMBDA_CODE_PATH, STR(digest),
-                      (long long)expires, STR(signature(k, call->arena, digest, expires)));
+    struct str endpoint = str_starts(call->host, S(SANDBOX_ADDRESS))
+                              ? str_printf(call->arena, "http://%.*s", STR(call->host))
+                              : cloud_endpoint(call->cloud);
+    return str_printf(call->arena, "%.*s%s%.*s?Expires=%lld&Signature=%.*s", STR(endpoint),
+                      LAMBDA_CODE_PATH, STR(digest), (long long)expires,
+                      STR(signature(k, call->arena, digest, expires)));
 }
 
 static int open_blob(struct lambda_state *state, struct arena *a, struct str digest, int *ret_fd,

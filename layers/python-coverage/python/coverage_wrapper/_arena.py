@@ -6,8 +6,9 @@ import struct
 _HEADER = struct.Struct("<8sIIQQQQQQQIIIIQ256s256s")
 _FILE = struct.Struct("<QIIIIQ")
 _CHUNK = struct.Struct("<QII")
-MONITORING = 2
 BRANCH = 1
+MONITORING = 2
+DONE = 16
 
 
 class Unreadable(Exception):

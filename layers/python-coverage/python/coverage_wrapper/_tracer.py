@@ -66,3 +66,14 @@ def has_shipper():
     """Whether the layer's extension sends what is counted; it makes this FIFO before the runtime
     starts."""
     return os.path.exists(os.path.join(directory(), "done"))
+
+
+def tells_done():
+    """Whether the tracer writes into the FIFO when an invocation has returned."""
+    from . import _arena
+
+    path = _arena.find(directory(), os.getpid())
+    if path is None:
+        return False
+    with open(path, "rb") as f:
+        return bool(_arena.header(f.read(1024))["flags"] & _arena.DONE)

@@ -56,8 +56,11 @@ def client(service="s3", seconds=30.0):
     import boto3
     from botocore.config import Config
 
+    # boto3 reads these variables itself from 1.28 on; runtimes have had older ones.
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_" + service.upper())
     return boto3.client(
         service,
+        endpoint_url=endpoint or os.environ.get("AWS_ENDPOINT_URL") or None,
         config=Config(
             connect_timeout=seconds,
             read_timeout=seconds,

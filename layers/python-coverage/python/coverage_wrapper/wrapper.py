@@ -53,6 +53,21 @@ def _finish(context=None, config=None):
         log("ERROR", "coverage was not sent: %s" % e, operation="coverage_finalization")
 
 
+def _prepare():
+    """The tracer's memory and its word at each invocation's end, before the first invocation: the
+    extension then waits for what a CoverageContext will have counted, and sends it at once instead of
+    at its next occasion."""
+    if not _enabled() or not _tracer.has_shipper() or _tracer.module() is None:
+        return
+    try:
+        if not _tracer.status()["active"] and _tracer.begin():
+            _tracer.end()
+            if _tracer.tells_done():
+                open(os.path.join(_tracer.directory(), "tells-done"), "a").close()
+    except Exception as e:
+        log("ERROR", "coverage did not begin: %s" % e, operation="coverage_initialization")
+
+
 def is_coverage_initialized():
     return bool(_tracer.status()["active"])
 
@@ -96,3 +111,6 @@ class CoverageContext:
                 _tracer.end()
         _finish(None, self.config)
         return None
+
+
+_prepare()
