@@ -208,22 +208,21 @@ bool arenas_tell(const struct arenas *a)
 static bool drain(struct arenas *a)
 {
     char bytes[256];
-    bool any = false;
-    while (read(a->fifo, bytes, sizeof(bytes)) > 0)
-        any = true;
+    ssize_t n = read(a->fifo, bytes, sizeof(bytes));
+    bool any = n > 0;
+    while (n == sizeof(bytes))
+        n = read(a->fifo, bytes, sizeof(bytes));
     return any;
 }
 
-/* Has any of them counted a return? */
+/* Has any of them counted a return? Reads all headers, so that arenas_known_news() knows. */
 static bool returned(struct arenas *a)
 {
     bool any = false;
     for (size_t i = 0; i < a->n; i++) {
         struct arena_file *f = a->files[i];
-        if (f->process < 0)
-            continue;
         read_header(f);
-        any = any || f->header.done != f->done;
+        any = any || (f->process >= 0 && f->header.done != f->done);
         f->done = f->header.done;
     }
     return any;
@@ -241,47 +240,56 @@ static void bury(struct arenas *a, const struct pollfd *polls, const size_t *who
     }
 }
 
+/* Until a byte comes or a process ends. */
+static void sleep_until(struct arenas *a, int64_t left_ms)
+{
+    struct pollfd polls[ARENAS_MAX + 1] = {{.fd = a->fifo, .events = POLLIN}};
+    size_t whose[ARENAS_MAX];
+    nfds_t n = 1;
+    for (size_t i = 0; i < a->n; i++) {
+        if (!tells(a->files[i]))
+            continue;
+        whose[n - 1] = i;
+        polls[n++] = (struct pollfd){.fd = a->files[i]->process, .events = POLLIN};
+    }
+    if (poll(polls, n, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms) > 0)
+        bury(a, polls + 1, whose, n - 1);
+}
+
 int arenas_wait(struct arenas *a, int64_t deadline_ms)
 {
     /* A byte whose count is not to be seen is of a process without arena, or of yesterday. */
     int64_t byte_deadline_ms = INT64_MAX;
     for (;;) {
-        if (drain(a) && byte_deadline_ms == INT64_MAX)
-            byte_deadline_ms = conn_now_ms() + (a->told ? 0 : 5);
-        if (returned(a))
+        bool yes = returned(a);
+        int64_t now = conn_now_ms();
+        if (yes || now >= byte_deadline_ms)
             return 0;
         if (!arenas_tell(a))
             return -ESRCH;
-        int64_t now = conn_now_ms();
-        if (now >= byte_deadline_ms)
-            return 0;
         if (now >= deadline_ms)
             return -ETIMEDOUT;
-        int64_t until = deadline_ms < byte_deadline_ms ? deadline_ms : byte_deadline_ms;
-        struct pollfd polls[ARENAS_MAX + 1] = {{.fd = a->fifo, .events = POLLIN}};
-        size_t whose[ARENAS_MAX];
-        nfds_t n = 1;
-        for (size_t i = 0; i < a->n; i++) {
-            if (!tells(a->files[i]))
-                continue;
-            whose[n - 1] = i;
-            polls[n++] = (struct pollfd){.fd = a->files[i]->process, .events = POLLIN};
-        }
-        if (poll(polls, n, until - now > INT32_MAX ? INT32_MAX : (int)(until - now)) > 0)
-            bury(a, polls + 1, whose, n - 1);
+        sleep_until(a, (deadline_ms < byte_deadline_ms ? deadline_ms : byte_deadline_ms) - now);
+        if (drain(a) && byte_deadline_ms == INT64_MAX)
+            byte_deadline_ms = conn_now_ms() + (a->told ? 0 : 5);
     }
 }
 
 /* ---- hits ---- */
 
+bool arenas_known_news(const struct arenas *a)
+{
+    for (size_t i = 0; i < a->n; i++)
+        if (a->files[i]->header.news != a->files[i]->news)
+            return true;
+    return false;
+}
+
 bool arenas_news(struct arenas *a)
 {
-    bool any = false;
-    for (size_t i = 0; i < a->n; i++) {
+    for (size_t i = 0; i < a->n; i++)
         read_header(a->files[i]);
-        any = any || a->files[i]->header.news != a->files[i]->news;
-    }
-    return any;
+    return arenas_known_news(a);
 }
 
 static bool takes(const struct arenas *a, const struct arena_file *f)

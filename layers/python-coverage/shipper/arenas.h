@@ -36,6 +36,8 @@ int arenas_wait(struct arenas *a, int64_t deadline_ms);
 
 /* Has anything been hit that was not entered? */
 bool arenas_news(struct arenas *a);
+/* The same of what arenas_look() and arenas_wait() have seen: nothing is read. */
+bool arenas_known_news(const struct arenas *a);
 
 /* Keeps a copy of what there is at this moment, quickly, for arenas_enter() later. */
 void arenas_copy(struct arenas *a);

@@ -179,8 +179,12 @@ static int exchange(struct conn *c, struct str head, struct str body, int64_t de
     if (r == -ETIMEDOUT)
         return failed(c, r, "sending");
     int sent = r;
-    for (;;) {
-        r = receive(c, deadline_ms);
+    for (bool first = true;; first = false) {
+        r = 0;
+        if (first && !c->tls && !sent) /* it is not there yet */
+            r = conn_wait(c->fd, POLLIN, deadline_ms);
+        if (!r)
+            r = receive(c, deadline_ms);
         if (r < 0)
             return failed(c, sent < 0 && !c->answered ? sent : r, "waiting for the answer");
         c->answered = c->answered || r > 0;
@@ -200,7 +204,9 @@ static int exchange(struct conn *c, struct str head, struct str body, int64_t de
 static bool stale(const struct conn *c)
 {
     char byte;
-    if (c->idle_max_ms && clock_now_ms() - c->used_ms > c->idle_max_ms)
+    if (!c->idle_max_ms) /* a neighbour of this machine: sending tells */
+        return false;
+    if (clock_now_ms() - c->used_ms > c->idle_max_ms)
         return true;
     ssize_t n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     if (n > 0)

@@ -42,7 +42,10 @@ int events_register(struct events *e, struct str name, bool invoke)
                  (int)(reply.body.n < 120 ? reply.body.n : 120), reply.body.p);
         return -EACCES;
     }
-    e->id = str_copy(&e->arena, id);
+    e->next = str_printf(&e->arena,
+                         "GET /2020-01-01/extension/event/next HTTP/1.1\r\nHost: %.*s\r\n"
+                         "Lambda-Extension-Identifier: %.*s\r\n\r\n",
+                         STR(e->api), STR(id));
     return 0;
 }
 
@@ -69,12 +72,8 @@ int event_parse(struct arena *a, struct str text, struct event *ret)
 
 int events_next(struct events *e, struct arena *a, struct event *ret)
 {
-    struct str head = str_printf(a,
-                                 "GET /2020-01-01/extension/event/next HTTP/1.1\r\nHost: %.*s\r\n"
-                                 "Lambda-Extension-Identifier: %.*s\r\n\r\n",
-                                 STR(e->api), STR(e->id));
     struct reply reply;
-    int r = conn_ask(&e->conn, head, S(""), CONN_FOREVER, &reply);
+    int r = conn_ask(&e->conn, e->next, S(""), CONN_FOREVER, &reply);
     if (r < 0)
         return r;
     if (reply.status != 200) {

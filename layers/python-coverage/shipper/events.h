@@ -12,8 +12,8 @@ struct event {
 
 struct events {
     struct conn conn;
-    struct arena arena; /* of the registration */
-    struct str api, id;
+    struct arena arena;   /* of the registration */
+    struct str api, next; /* next: the whole request */
 };
 
 /* api: AWS_LAMBDA_RUNTIME_API. -EINVAL: it is none. */

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <link.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -56,7 +55,9 @@ static void on_invoke(struct ship *s, const struct event *event)
         return;
     ship_begin(s, event->request_id);
     /* A timeout or a crash is followed by SHUTDOWN, which has time of its own. */
-    if (arenas_tell(s->arenas) && arenas_wait(s->arenas, deadline_ms) < 0)
+    if (!arenas_tell(s->arenas))
+        arenas_news(s->arenas);
+    else if (arenas_wait(s->arenas, deadline_ms) < 0)
         return;
     ship_look(s);
     if (!ship_news(s))
@@ -68,7 +69,7 @@ static void on_invoke(struct ship *s, const struct event *event)
 static void on_shutdown(struct ship *s, const struct event *event)
 {
     ship_look(s);
-    if (ship_news(s))
+    if (arenas_news(s->arenas) || ship_news(s))
         ship_send(s, event->deadline_ms - SHUTDOWN_MARGIN_MS, true);
 }
 
@@ -151,8 +152,6 @@ int main(int argc, char **argv)
             settings.runtime_api.n ? events.conn.why : "AWS_LAMBDA_RUNTIME_API is not set");
         return 1;
     }
-    /* Not in front of the function's own processes when there is one processor. */
-    sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
     drop_text();
     r = serve(&events, active ? &ship : NULL);
     if (active)

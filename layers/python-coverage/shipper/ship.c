@@ -87,9 +87,12 @@ static void load(struct ship *s)
 void ship_begin(struct ship *s, struct str request_id)
 {
     bool first = !s->request[0];
-    snprintf(s->request, sizeof(s->request), "%.*s", STR(request_id));
+    request_id = str_slice(request_id, 0, sizeof(s->request) - 1);
+    memcpy(s->request, request_id.p, request_id.n);
+    s->request[request_id.n] = 0;
     s->request_ms = clock_now_ms();
-    ship_look(s);
+    if (first || !arenas_tell(s->arenas))
+        ship_look(s);
     if (first && !s->init_entered && !s->hopeless)
         arenas_copy(s->arenas);
 }
@@ -102,8 +105,7 @@ void ship_look(struct ship *s)
 
 bool ship_news(struct ship *s)
 {
-    bool hits = arenas_news(s->arenas), blobs = blobs_news(s->blobs);
-    return hits || blobs || s->unsent;
+    return arenas_known_news(s->arenas) || blobs_news(s->blobs) || s->unsent;
 }
 
 static void collect(struct ship *s)

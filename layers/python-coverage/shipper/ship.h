@@ -39,7 +39,7 @@ void ship_begin(struct ship *s, struct str request_id);
 /* Looks for new arenas and files: cheap. */
 void ship_look(struct ship *s);
 
-/* Is there anything that S3 does not have? */
+/* Is there anything that S3 does not have, by what arenas_look(), _wait() and _news() have seen? */
 bool ship_news(struct ship *s);
 
 /* Collects what is new; sends it when there is time, and no failure is so young that it would only
