@@ -5,6 +5,7 @@
  * another line, to the return, or from a raise to its handler. Another conditional jump of the same
  * line will tell its own arcs. */
 #include "tracer.h"
+#include <limits.h>
 #include <stdlib.h>
 
 enum {
@@ -219,6 +220,111 @@ static int32_t follow(const struct text *t, int first, int line, uint32_t at)
     return 0;
 }
 
+/* ---- branches that the lines behind them tell ---- */
+
+/* How instructions are come to. */
+struct flow {
+    uint8_t *jumps;   /* to each code unit; 2: or more */
+    uint8_t *falls;   /* units: the instruction in front goes on to it */
+    uint8_t *entered; /* units: by a jump from another line, or by an exception */
+    uint8_t *entries; /* lines, from `first` on: instructions at which they are begun; 2: or more */
+    int first, last;
+};
+
+static void count_jump(const struct text *t, struct flow *f, uint32_t to, int from_line)
+{
+    if (to / 2 >= t->size / 2)
+        return;
+    f->jumps[to / 2] += f->jumps[to / 2] < 2;
+    f->entered[to / 2] |= t->lines[to / 2] != from_line;
+}
+
+static bool stays(int kind)
+{
+    return kind == JUMP_FORWARD || kind == JUMP_BACK || kind == JUMP_BACK_QUIETLY ||
+           kind == RETURN_VALUE || kind == RETURN_CONST || kind == RERAISE || kind == RAISE;
+}
+
+static void count_handlers(const struct text *t, struct flow *f)
+{
+    char *table;
+    Py_ssize_t n;
+    if (!t->handlers || PyBytes_AsStringAndSize(t->handlers, &table, &n) < 0) {
+        PyErr_Clear();
+        return;
+    }
+    for (const unsigned char *p = (unsigned char *)table, *end = p + n; p < end;) {
+        table_number(&p, end);
+        table_number(&p, end);
+        count_jump(t, f, 2 * table_number(&p, end), -1);
+        table_number(&p, end);
+    }
+}
+
+static bool flow_open(const struct text *t, struct flow *f)
+{
+    *f = (struct flow){.first = INT_MAX};
+    for (uint32_t i = 0; i < t->size / 2; i++) {
+        int line = t->lines[i];
+        if (line > 0 && line < f->first)
+            f->first = line;
+        if (line > f->last)
+            f->last = line;
+    }
+    size_t units = t->size / 2 + 1, lines = f->last ? (size_t)(f->last - f->first) + 1 : 1;
+    f->jumps = calloc(3 * units + lines, 1);
+    if (!f->jumps || !f->last)
+        return false;
+    f->entered = f->jumps + units;
+    f->falls = f->entered + units;
+    f->entries = f->falls + units;
+    struct instruction i;
+    for (uint32_t at = 0; read_one(t, at, &i); at = i.next)
+        if (is_branch(i.kind) || i.kind == JUMP_FORWARD || i.kind == JUMP_BACK ||
+            i.kind == JUMP_BACK_QUIETLY)
+            count_jump(t, f, target_of(&i), i.line);
+    count_handlers(t, f);
+    int before = -1;
+    bool falls = false;
+    for (uint32_t at = 0; read_one(t, at, &i); at = i.next, before = i.line) {
+        f->falls[at / 2] = falls;
+        falls = !stays(i.kind);
+        if (i.line > 0 && (i.line != before || f->entered[i.at / 2] || f->entered[at / 2]))
+            f->entries[i.line - f->first] += f->entries[i.line - f->first] < 2;
+    }
+    return true;
+}
+
+/* Is the line to[way] begun only by who takes this way of the branch? Then its own event, which
+ * comes once, tells the arc, and the branch's need not stay on. */
+static bool is_sure(const struct text *t, const struct flow *f, const struct branch *b, int way)
+{
+    struct instruction i;
+    uint32_t start = way ? b->target : b->next;
+    if (b->to[way] <= 0 || start >= t->size || f->jumps[start / 2] + f->falls[start / 2] != 1)
+        return false;
+    for (uint32_t at = start; read_one(t, at, &i); at = i.next) {
+        if (at != start && f->jumps[at / 2])
+            return false;
+        if (i.line > 0 && i.line != b->from)
+            return f->entries[i.line - f->first] == 1;
+        if (is_branch(i.kind) || stays(i.kind))
+            return false;
+    }
+    return false;
+}
+
+static void find_sure(const struct text *t, struct code *c)
+{
+    struct flow f;
+    bool open = flow_open(t, &f);
+    for (uint32_t n = 0; open && n < c->n_branches; n++) {
+        struct branch *b = &c->branches[n];
+        b->sure = (uint8_t)(is_sure(t, &f, b, 0) | is_sure(t, &f, b, 1) << 1);
+    }
+    free(f.jumps);
+}
+
 void code_read_branches(PyObject *code, struct code *c)
 {
     struct text t;
@@ -236,6 +342,7 @@ void code_read_branches(PyObject *code, struct code *c)
         struct branch *b = &c->branches[c->n_branches++];
         b->at = i.at;
         b->next = i.next;
+        b->target = i.kind == END_ASYNC_FOR ? 0 : target_of(&i);
         b->from = i.line;
         if (i.line > 0 && i.kind != END_ASYNC_FOR) {
             b->to[0] = follow(&t, i.line, i.line, i.next);
@@ -244,21 +351,12 @@ void code_read_branches(PyObject *code, struct code *c)
             b->to[1] = follow(&t, i.line, i.line, i.next);
         }
     }
+    if (python_minor < 14 && c->branches)
+        find_sure(&t, c);
     text_close(&t);
 }
 
 /* ---- arcs without events ---- */
-
-static void add_step(struct code *c, int32_t from, int32_t to, uint32_t at)
-{
-    if (from <= 0 || to == 0)
-        return;
-    struct step *more = realloc(c->steps, sizeof(*more) * (c->n_steps + 1));
-    if (!more)
-        return;
-    c->steps = more;
-    c->steps[c->n_steps++] = (struct step){from, to, at};
-}
 
 /* The lines of a body; what enters it (RESUME, at 0) has the line of its head. */
 struct body {
@@ -307,7 +405,7 @@ static void find_short(PyObject *consts, const struct text *t, struct code *c)
                           ? PyTuple_GetItem(consts, i.arg)
                           : NULL; /* borrowed */
         if (o && code_is(o) && is_short(o, i.line))
-            add_step(c, i.line, follow(t, head_of(o, i.line), i.line, i.next), 0);
+            code_add_step(c, i.line, follow(t, head_of(o, i.line), i.line, i.next), 0);
     }
 }
 
@@ -320,11 +418,11 @@ static void find_async_for(const struct text *t, struct code *c)
         if (i.kind == GET_ANEXT)
             line = i.line;
         if (i.kind == END_SEND && line) {
-            add_step(c, line, follow(t, line, line, i.next), 0);
+            code_add_step(c, line, follow(t, line, line, i.next), 0);
             line = 0;
         }
         if (i.kind == END_ASYNC_FOR)
-            add_step(c, i.line, follow(t, i.line, i.line, i.next), i.at);
+            code_add_step(c, i.line, follow(t, i.line, i.line, i.next), i.at);
     }
 }
 

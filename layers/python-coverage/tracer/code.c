@@ -22,7 +22,7 @@ static void code_free(void *p)
     struct code *c = p;
     if (!c)
         return;
-    free(c->cache);
+    free(c->places);
     free(c->branches);
     free(c->steps);
     free(c);
@@ -181,6 +181,13 @@ static void see_line(void *arg, uint32_t start, uint32_t end, int line)
         return;
     uint64_t *raw = (uint64_t *)(range->record + 1) + range->record->n_words;
     __atomic_fetch_or(&raw[line / 64], 1ull << line % 64, __ATOMIC_RELAXED);
+}
+
+uint32_t code_span(PyObject *code, int32_t first_line)
+{
+    struct range range = {0};
+    code_lines(code, see_line, &range);
+    return range.last < first_line ? 0 : (uint32_t)(range.last - first_line) + 1;
 }
 
 /* The lines of a code object and of those inside it. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 bool tracer_on;
+uint64_t tracer_epoch;
 int python_minor;
 static char reason[256]; /* why it is not on */
 static char *folder;     /* that this module was loaded from */
@@ -42,6 +43,13 @@ void tracer_note(const char *text)
         put_text(arena->note, text);
         log_line(30, "count", "%s", text);
     }
+}
+
+void tracer_again(void)
+{
+    tracer_epoch++;
+    if (python_minor >= 12)
+        monitor_again();
 }
 
 static void set_variable(PyObject *environ, const char *name, const char *value)
@@ -186,10 +194,8 @@ static PyObject *active(PyObject *self, PyObject *args)
 /* What is executed from here on is set again where it was taken: for a new context. */
 static PyObject *new_context(PyObject *self, PyObject *args)
 {
-    if (tracer_on && python_minor >= 12)
-        monitor_again();
-    else if (tracer_on)
-        settrace_again();
+    if (tracer_on)
+        tracer_again();
     Py_RETURN_NONE;
 }
 

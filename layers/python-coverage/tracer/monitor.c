@@ -165,6 +165,29 @@ static struct branch *branch_at(struct code *c, uint32_t at)
     return NULL;
 }
 
+/* The next `to` without an event of its own: struct step. */
+void code_add_step(struct code *c, int32_t from, int32_t to, uint32_t at)
+{
+    if (from <= 0 || to == 0)
+        return;
+    for (uint32_t i = 0; i < c->n_steps; i++)
+        if (c->steps[i].from == from && c->steps[i].to == to && c->steps[i].at == at)
+            return;
+    struct step *more = realloc(c->steps, sizeof(*more) * (c->n_steps + 1));
+    if (!more)
+        return;
+    c->steps = more;
+    c->steps[c->n_steps++] = (struct step){from, to, at};
+}
+
+/* Ways are told once each after hits were taken. */
+static void forget_seen(struct code *c)
+{
+    c->epoch = tracer_epoch;
+    for (uint32_t i = 0; i < c->n_branches; i++)
+        c->branches[i].seen = 0;
+}
+
 static PyObject *take_branch(struct code *c, struct branch *b, unsigned way)
 {
     if (!(b->seen & 1u << way)) {
@@ -174,7 +197,13 @@ static PyObject *take_branch(struct code *c, struct branch *b, unsigned way)
     } else if (b->words[way]) {
         arena_set(b->words[way], b->bits[way]); /* hits may have been taken */
     }
-    return b->seen == 3 || !both_in_one ? done_with() : nothing();
+    if (b->seen == 3 || !both_in_one)
+        return done_with();
+    if (!(b->sure & 1u << !way))
+        return nothing();
+    b->seen = 3; /* the line of the other way will tell */
+    code_add_step(c, b->from, b->to[!way], 0);
+    return done_with();
 }
 
 static PyObject *on_branch(PyObject *self, PyObject *const *args, Py_ssize_t n)
@@ -184,6 +213,8 @@ static PyObject *on_branch(PyObject *self, PyObject *const *args, Py_ssize_t n)
         return done_with();
     if (!(c->flags & CODE_BRANCHES_READ))
         code_read_branches(args[0], c);
+    if (c->epoch != tracer_epoch)
+        forget_seen(c);
     struct branch *b = branch_at(c, (uint32_t)small(args[1]));
     if (!b)
         return done_with();

@@ -11,13 +11,13 @@ enum { RESUME = 151, RESUME_QUICK = 150, YIELD_VALUE = 86, YIELD_FROM = 72 };
 
 /* Layouts that do not change within a minor version. 3.11's frame object points to the frame. */
 static struct layout {
-    int inner, code, last, line, trace_lines, bytes;
+    int inner, code, last, line, trace_lines, bytes, extra;
 } at;
 static const struct layout layouts[] = {
-    [8] = {0, 32, 104, 108, 88, 48},
-    [9] = {0, 32, 104, 108, 88, 48},
-    [10] = {0, 32, 96, 100, 84, 48},
-    [11] = {24, 32, 56, 40, 44, 184},
+    [8] = {0, 32, 104, 108, 88, 48, 144},
+    [9] = {0, 32, 104, 108, 88, 48, 144},
+    [10] = {0, 32, 96, 100, 84, 48, 144},
+    [11] = {24, 32, 56, 40, 44, 184, 176},
 };
 
 struct entry {
@@ -34,7 +34,6 @@ struct tracer {
 };
 
 static PyTypeObject *tracer_type;
-static uint64_t epoch;
 
 static inline void *pointer_at(const void *p, int offset)
 {
@@ -49,6 +48,13 @@ static inline PyObject *code_of(PyObject *frame)
 static inline int32_t line_of(PyObject *frame)
 {
     return *(const int32_t *)((const char *)frame + at.line);
+}
+
+/* code_get() without a call: struct { Py_ssize_t n; void *extras[n]; } *co_extra. */
+static inline struct code *known_code(PyObject *code)
+{
+    void *const *extra = pointer_at(code, at.extra);
+    return extra && (Py_ssize_t)extra[0] > code_index ? extra[1 + code_index] : NULL;
 }
 
 /* The instruction that was executed last; NULL: none yet. */
@@ -85,37 +91,55 @@ static bool is_left(PyObject *frame)
 
 /* ---- arcs ---- */
 
-static void cache_grow(struct code *c)
+/* Arcs that are set in the arena are remembered by the lines that they lead to: the two places that
+ * each was last come from, and whether the code object was left from it. */
+enum { FROM, FROM_TOO, LEFT, PLACES };
+#define SPAN_MAX 4096
+#define ENTERED 0xffff
+
+static void make_places(struct code *c, PyObject *code)
 {
-    uint32_t mask = c->cache ? c->cache_mask * 2 + 1 : 31;
-    uint64_t *more = mask > 0xffff ? NULL : calloc(mask + 1, sizeof(*more));
-    if (!more)
-        return;
-    free(c->cache);
-    c->cache = more;
-    c->cache_mask = mask;
-    c->cache_misses = 0;
+    uint32_t span = code_span(code, c->first_line);
+    if (span > 0 && span <= SPAN_MAX)
+        c->places = calloc(span, PLACES * sizeof(*c->places));
+    c->span = c->places ? span : 0;
+    c->flags |= CODE_SPAN_KNOWN;
 }
 
-static void new_arc(struct code *c, uint64_t key, uint32_t i, int32_t from, int32_t to)
+static void new_arc(struct entry *e, int32_t from, int32_t to, uint16_t *place, uint16_t value)
 {
+    struct code *c = e->code;
     uint8_t bit;
     arena_arc(c->hits, from, to, &bit);
     if (to > 0)
         arena_line(c->hits, (uint32_t)to);
-    if (!c->cache || (c->cache[i] && ++c->cache_misses > c->cache_mask / 2)) {
-        cache_grow(c);
-        return;
-    }
-    c->cache[i] = key;
+    if (!(c->flags & CODE_SPAN_KNOWN))
+        make_places(c, code_of(e->frame));
+    else if (place)
+        *place = value;
 }
 
-static inline void arc(struct code *c, int32_t from, int32_t to)
+static inline void arc(struct entry *e, int32_t to)
 {
-    uint64_t key = (uint64_t)(uint32_t)from << 32 | (uint32_t)to;
-    uint32_t i = ((uint32_t)from * 31 + (uint32_t)to) & c->cache_mask;
-    if (!c->cache || c->cache[i] != key)
-        new_arc(c, key, i, from, to);
+    struct code *c = e->code;
+    uint32_t i = (uint32_t)(to - c->first_line);
+    uint16_t from = e->line < 0 ? ENTERED : (uint16_t)(e->line - c->first_line + 1), *place = NULL;
+    if (i < c->span) {
+        place = c->places + i * PLACES;
+        if (place[FROM] == from || place[FROM_TOO] == from)
+            return;
+        place += place[FROM] ? FROM_TOO : FROM;
+    }
+    new_arc(e, e->line, to, place, from);
+}
+
+static inline void arc_out(struct entry *e)
+{
+    struct code *c = e->code;
+    uint32_t i = (uint32_t)(e->line - c->first_line);
+    uint16_t *place = i < c->span ? c->places + i * PLACES + LEFT : NULL;
+    if (!place || !*place)
+        new_arc(e, e->line, -c->first_line, place, 1);
 }
 
 /* ---- events ---- */
@@ -136,9 +160,7 @@ static int push(struct tracer *t, PyObject *frame, struct code *c, int32_t line)
 
 static void on_call(struct tracer *t, PyObject *frame)
 {
-    struct code *c;
-    if (code_get(code_of(frame), &c) < 0)
-        return;
+    struct code *c = known_code(code_of(frame));
     if (!c && !(c = code_look(code_of(frame))))
         return;
     if (!c->hits) {
@@ -147,10 +169,10 @@ static void on_call(struct tracer *t, PyObject *frame)
             push(t, frame, c, 0);
         return;
     }
-    if (c->epoch != epoch) {
-        c->epoch = epoch;
-        if (c->cache)
-            memset(c->cache, 0, sizeof(*c->cache) * (c->cache_mask + 1));
+    if (c->epoch != tracer_epoch) {
+        c->epoch = tracer_epoch;
+        if (c->places)
+            memset(c->places, 0, sizeof(*c->places) * PLACES * c->span);
     }
     bool fresh = !(c->flags & CODE_GENERATOR) || is_entered(frame);
     push(t, frame, c, fresh ? -c->first_line : PyFrame_GetLineNumber((PyFrameObject *)frame));
@@ -165,9 +187,8 @@ static struct entry *find_entry(struct tracer *t, PyObject *frame)
             return &t->stack[i - 1];
         }
     }
-    struct code *c;
-    if (code_get(code_of(frame), &c) < 0 || (!c && !(c = code_look(code_of(frame)))) || !c->hits ||
-        push(t, frame, c, 0) < 0)
+    struct code *c = known_code(code_of(frame));
+    if ((!c && !(c = code_look(code_of(frame)))) || !c->hits || push(t, frame, c, 0) < 0)
         return NULL;
     return &t->stack[t->depth - 1];
 }
@@ -183,7 +204,7 @@ static void on_line(struct tracer *t, PyObject *frame)
     if (line <= 0)
         return;
     if (options.branch && e->line)
-        arc(e->code, e->line, line);
+        arc(e, line);
     else
         arena_line(e->code->hits, (uint32_t)line);
     e->line = line;
@@ -197,7 +218,7 @@ static void on_return(struct tracer *t, PyObject *frame)
     struct code *c = e->code;
     t->depth--;
     if (c->hits && options.branch && e->line && (!(c->flags & CODE_GENERATOR) || is_left(frame)))
-        arc(c, e->line, -c->first_line);
+        arc_out(e);
     if (c->run)
         watch_ready((enum watch)c->run);
 }
@@ -294,11 +315,6 @@ void settrace_stop(void)
     }
     Py_XDECREF(set);
     PyErr_Clear();
-}
-
-void settrace_again(void)
-{
-    epoch++;
 }
 
 void settrace_watch_threads(PyObject *threading)

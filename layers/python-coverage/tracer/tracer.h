@@ -115,10 +115,10 @@ bool select_path(const char *path);
 struct code {
     struct hits *hits; /* NULL: not counted */
     int32_t first_line;
-    uint32_t flags;  /* enum code_flags */
-    uint64_t epoch;  /* at which `cache` was right */
-    uint64_t *cache; /* settrace: arcs that are set in the arena; by (from, to) */
-    uint32_t cache_mask, cache_misses;
+    uint32_t flags;   /* enum code_flags */
+    uint64_t epoch;   /* at which `places`, or `seen` of branches, was right */
+    uint16_t *places; /* settrace: arcs that are set in the arena; by line */
+    uint32_t span;    /* lines that `places` has, from first_line on */
     uint32_t n_branches;
     struct branch *branches; /* monitoring: by offset; NULL until the first one */
     struct step *steps;      /* monitoring: arcs without an event of their own */
@@ -130,13 +130,16 @@ enum code_flags {
     CODE_GENERATOR = 1, /* of any kind: its frames are left and entered again */
     CODE_MODULE = 2,
     CODE_BRANCHES_READ = 4,
+    CODE_SPAN_KNOWN = 8,
 };
 
 /* A conditional jump: arcs[0] when it is not taken, arcs[1] when it is. */
 struct branch {
+    uint32_t target;
     uint32_t at, next;   /* offsets of it and of the instruction behind, in bytes */
     int32_t from, to[2]; /* to 0: stays in the line */
     uint8_t seen;        /* bit n: arc n */
+    uint8_t sure;        /* bit n: who reaches line to[n] has taken arc n */
     uint8_t bits[2];
     uint64_t *words[2];
 };
@@ -154,9 +157,12 @@ int code_get(PyObject *code, struct code **ret); /* *ret NULL: not seen yet */
 /* Looks at a code object for the first time: whose file, is it counted, its raw lines. The frame
  * that is executed must be one of it. NULL: no memory. */
 struct code *code_look(PyObject *code);
+/* How many lines the code object reaches over, from its first one on. */
+uint32_t code_span(PyObject *code, int32_t first_line);
 void code_read_branches(PyObject *code, struct code *c);
 /* The line of a body of one line; 0: it has more. */
 int code_only_line(PyObject *code);
+void code_add_step(struct code *c, int32_t from, int32_t to, uint32_t at);
 void code_read_steps(PyObject *code, struct code *c);
 /* Calls `see` for each run of instructions: [start, end) in bytes, line 0 for none. */
 void code_lines(PyObject *code, void (*see)(void *arg, uint32_t start, uint32_t end, int line),
@@ -169,13 +175,13 @@ bool code_is(PyObject *o);
 
 int monitor_start(void);
 void monitor_stop(void);
-void monitor_again(void);  /* all events once more: hits were taken */
-int monitor_prepare(void); /* numbers of instructions */
+extern uint64_t tracer_epoch; /* counts the times that hits were taken */
+void monitor_again(void);     /* all events once more: hits were taken */
+int monitor_prepare(void);    /* numbers of instructions */
 
 int settrace_start(void);
 void settrace_stop(void);
 void settrace_watch_threads(PyObject *threading);
-void settrace_again(void);
 
 /* ---- watch.c: moments of the runtime ---- */
 
@@ -191,6 +197,8 @@ int watch_begin(void);
 extern bool tracer_on;
 /* Puts this module's folder into PYTHONPATH for the processes that the program starts. */
 void tracer_tell_children(void);
+/* What is executed from now on is set again, where it was taken. */
+void tracer_again(void);
 /* Counting ends, with a line in the log and in the arena. */
 void tracer_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void tracer_note(const char *text);

@@ -66,10 +66,7 @@ static void look_for_taken(void)
     if (epoch == known)
         return;
     known = epoch;
-    if (python_minor >= 12)
-        monitor_again();
-    else
-        settrace_again();
+    tracer_again();
 }
 
 /* ---- a method with something after it ---- */
