@@ -503,33 +503,3 @@ int aws_call_events(struct aws_client *client, struct arena *a, const struct ope
     buf_done(&e.rest);
     return r;
 }
-
-int aws_presign(struct aws_client *client, struct arena *a, const struct operation *op,
-                const void *in, int64_t expires_s, struct str *ret_url, struct aws_error *err)
-{
-    struct place place;
-    struct wire_request req;
-    struct wire_error wire = {0};
-    int r = resolve(client, err);
-    if (r < 0)
-        return r;
-    find_place(client, op, in, a, &place);
-    struct wire_encode_options encode = {.base_path = place.base_path,
-                                         .bucket_in_host = place.bucket_in_host};
-    r = wire_encode_input(op, in, &encode, a, &req, &wire);
-    if (r < 0)
-        return fail(err, r, wire.message);
-    struct wire_header host = {S("Host"), place.host};
-    req.headers = &host;
-    req.n_headers = 1;
-    struct sigv4_signer signer = {.credentials = &client->credentials,
-                                  .region = place.signing_region,
-                                  .service = str_from(op->service->signing_name),
-                                  .now_ms = clock_now_ms()};
-    struct str query;
-    r = sigv4_presign(&signer, &req, expires_s, a, &query);
-    if (r < 0)
-        return fail(err, r, str_printf(a, "signing %s: %s", op->name, strerror(-r)));
-    *ret_url = str_printf(a, "%.*s%.*s?%.*s", STR(place.origin), STR(req.path), STR(query));
-    return 0;
-}

@@ -72,7 +72,3 @@ int aws_call_events(struct aws_client *client, struct arena *a, const struct ope
                     struct aws_error *err);
 /* The last response's header; absent when there was none. For X-Amz-... that the model lacks. */
 struct str aws_last_header(const struct aws_client *client, const char *name);
-
-/* A presigned URL for a GET or PUT operation of S3. */
-int aws_presign(struct aws_client *client, struct arena *a, const struct operation *op,
-                const void *in, int64_t expires_s, struct str *ret_url, struct aws_error *err);

@@ -95,8 +95,6 @@ bool options_given(const struct option_result *result, const struct option_set *
 
 void options_help(struct buf *b, const struct option_page *page, size_t width);
 void options_man(struct buf *b, const struct option_page *page); /* scdoc, the OPTIONS section */
-void options_words(struct buf *b,
-                   const struct option_page *page); /* "--name\n" a line: completion */
 
 /* The nearest of n names by edit distance, for "did you mean"; absent when none is near. */
 struct str options_nearest(struct str word, const struct str *names, size_t n);

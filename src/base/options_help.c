@@ -120,12 +120,3 @@ void options_man(struct buf *b, const struct option_page *page)
     }
     buf_text(b, "*-h*, *--help*\n\tShow a short help.\n\n");
 }
-
-void options_words(struct buf *b, const struct option_page *page)
-{
-    for (const struct option_row *const *table = page->tables; table && *table; table++)
-        for (const struct option_row *row = *table; row->name; row++)
-            if (!row->hidden)
-                buf_printf(b, "--%s\n", row->name);
-    buf_text(b, "--help\n");
-}

@@ -84,11 +84,6 @@ void table_printf(struct table *t, const char *fmt, ...)
     table_cell(t, text);
 }
 
-void table_int(struct table *t, int64_t v)
-{
-    table_printf(t, "%lld", (long long)v);
-}
-
 static const char *const style_codes[] = {
     [STYLE_NONE] = "",         [STYLE_BOLD] = "\033[1m",   [STYLE_DIM] = "\033[2m",
     [STYLE_RED] = "\033[31m",  [STYLE_GREEN] = "\033[32m", [STYLE_YELLOW] = "\033[33m",

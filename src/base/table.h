@@ -22,7 +22,6 @@ void table_row(struct table *t);                   /* begins a row */
 void table_cell(struct table *t, struct str text); /* absent shows "-" */
 void table_cell_style(struct table *t, enum style style, struct str text);
 void table_printf(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void table_int(struct table *t, int64_t v);
 /* width 0: as wide as needed. Control characters in cells are shown as '?': what a cloud answers
  * must not drive the terminal. */
 void table_write(struct buf *b, const struct table *t, size_t width, bool colour);

@@ -63,10 +63,6 @@ struct spawner_options {
 int spawner_start(const struct spawner_options *options, struct spawner **ret);
 /* Waits until the spawner has looked at the machine (a few ms after its start). */
 int spawner_abilities(struct spawner *s, struct sandbox_abilities *ret);
-/* The same without waiting: on_known is called from the loop, once. After spawner_attach(). */
-void spawner_on_abilities(struct spawner *s,
-                          void (*on_known)(const struct sandbox_abilities *can, void *user),
-                          void *user);
 /* Must come before environment_start(). on_gone: the spawner died, every environment with it. */
 int spawner_attach(struct spawner *s, uv_loop_t *loop, void (*on_gone)(void *user), void *user);
 /* Ends all environments and the spawner, and waits for its end. Free the environments before. The

@@ -65,10 +65,6 @@ static void on_readable(uv_poll_t *watch, int status, int events)
     (void)events;
     struct spawner *s = watch->data;
     int r = read_report(s, MSG_DONTWAIT);
-    if (r == 0 && s->on_known) {
-        uv_unref((uv_handle_t *)s->watch);
-        s->on_known(&s->abilities, s->known_user);
-    }
     if (r == 0 || r == -EAGAIN)
         return;
     uv_poll_stop(s->watch);
@@ -98,8 +94,6 @@ int spawner_attach(struct spawner *s, uv_loop_t *loop, void (*on_gone)(void *use
     s->on_gone = on_gone;
     s->user = user;
     s->loop = loop;
-    uv_timer_init(loop, &s->soon);
-    s->soon.data = s;
     return 0;
 }
 
@@ -166,24 +160,6 @@ _Noreturn void spawner_again(int argc, char **argv)
     spawner_main(3, &options);
 }
 
-static void on_soon(uv_timer_t *timer)
-{
-    struct spawner *s = timer->data;
-    s->on_known(&s->abilities, s->known_user);
-}
-
-void spawner_on_abilities(struct spawner *s,
-                          void (*on_known)(const struct sandbox_abilities *can, void *user),
-                          void *user)
-{
-    s->on_known = on_known;
-    s->known_user = user;
-    if (s->known)
-        uv_timer_start(&s->soon, on_soon, 0, 0);
-    else
-        uv_ref((uv_handle_t *)s->watch); /* somebody waits: the loop must not end before */
-}
-
 static void spawner_free(struct spawner *s)
 {
     free((char *)s->options.cache_dir);
@@ -193,10 +169,8 @@ static void spawner_free(struct spawner *s)
 static void on_closed(uv_handle_t *handle)
 {
     struct spawner *s = handle->data;
-    if (handle == (uv_handle_t *)s->watch)
-        free(TAKE(s->watch));
-    if (--s->handles == 0)
-        spawner_free(s);
+    free(s->watch);
+    spawner_free(s);
 }
 
 void spawner_stop(struct spawner *s)
@@ -211,14 +185,10 @@ void spawner_stop(struct spawner *s)
         while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
             ;
     }
-    if (s->loop) {
-        s->handles = s->watch ? 2 : 1;
-        uv_close((uv_handle_t *)&s->soon, on_closed);
-        if (s->watch)
-            uv_close((uv_handle_t *)s->watch, on_closed);
-    } else {
+    if (s->watch)
+        uv_close((uv_handle_t *)s->watch, on_closed);
+    else
         spawner_free(s);
-    }
 }
 
 int spawner_want_spare(struct spawner *s, const struct sandbox_plan *plan)

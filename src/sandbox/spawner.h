@@ -9,11 +9,7 @@ struct spawner {
     bool known; /* abilities have arrived */
     struct sandbox_abilities abilities;
     uv_loop_t *loop; /* NULL before spawner_attach() */
-    int handles;     /* closing */
     uv_poll_t *watch;
     void (*on_gone)(void *user);
     void *user;
-    void (*on_known)(const struct sandbox_abilities *can, void *user);
-    void *known_user;
-    uv_timer_t soon; /* tells what was known before anybody asked */
 };

@@ -133,15 +133,6 @@ static void endpoints(void **unused)
     assert_true(str_is(aws_client_endpoint(c, &lambda_model, &a),
                        "https://lambda.eu-central-1.amazonaws.com"));
     assert_true(str_is(aws_client_endpoint(c, &iam_model, &a), "https://iam.amazonaws.com"));
-    struct s3_get_object_input get = {.bucket = S("my-bucket"), .key = S("a b/c")};
-    struct str url;
-    assert_int_equal(aws_presign(c, &a, &s3_get_object_op, &get, 60, &url, &err), 0);
-    assert_true(str_starts(
-        url, S("https://my-bucket.s3.eu-central-1.amazonaws.com/a%20b/c?X-Amz-Algorithm=")));
-    get.bucket = S("with.dots");
-    assert_int_equal(aws_presign(c, &a, &s3_get_object_op, &get, 60, &url, &err), 0);
-    assert_true(
-        str_starts(url, S("https://s3.eu-central-1.amazonaws.com/with.dots/a%20b/c?X-Amz-")));
     aws_client_close(c);
 
     real.endpoint = S("http://127.0.0.1:1");

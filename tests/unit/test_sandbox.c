@@ -839,32 +839,6 @@ static void test_spawner_killed_takes_all_along(void **state)
     assert_int_equal(groups_of(pids[0]), 0);
 }
 
-static void on_known(const struct sandbox_abilities *a, void *user)
-{
-    *(struct sandbox_abilities *)user = *a;
-}
-
-static void test_abilities_arrive_in_the_loop(void **state)
-{
-    struct sandbox_abilities late = {.error = 1};
-    spawner_on_abilities(spawner, on_known, &late); /* known already */
-    uv_run(&loop, UV_RUN_ONCE);
-    assert_string_equal(late.note, can.note);
-    assert_int_equal(late.error, can.error);
-
-    struct sandbox_abilities early = {.error = 1};
-    struct spawner_options options = {.spares = 0};
-    struct spawner *other;
-    assert_int_equal(spawner_start(&options, &other), 0);
-    assert_int_equal(spawner_attach(other, &loop, NULL, NULL), 0);
-    spawner_on_abilities(other, on_known, &early);
-    for (int64_t end = clock_mono_ns() + 10000000000; early.error == 1 && clock_mono_ns() < end;)
-        uv_run(&loop, UV_RUN_NOWAIT);
-    assert_string_equal(early.note, can.note);
-    spawner_stop(other);
-    uv_run(&loop, UV_RUN_NOWAIT);
-}
-
 /* ---- commands that are started before they are wanted ---- */
 
 /* Waits as runtimes/README.md asks for it, and says what it has been told. */
@@ -1035,7 +1009,6 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_probe),
-        cmocka_unit_test(test_abilities_arrive_in_the_loop),
         cmocka_unit_test(test_runs_a_command),
         cmocka_unit_test(test_sees_nothing_of_the_host),
         cmocka_unit_test(test_only_tmp_is_writable),
