@@ -4,11 +4,6 @@
 #include "sandbox/kinds.h"
 #include "sandbox/ops.h"
 
-#define ADAPTIVE_MAX 8
-#define BURST_MS 1000
-#define HALVE_MS 60000
-#define FORGET_MS 600000
-
 /* Limits that a process cannot be given from outside belong to the kind, too. */
 static struct plan_head head_of_kind(const struct plan_head *plan)
 {
@@ -63,7 +58,7 @@ struct kind *kinds_find(struct list *kinds, const char *bytes, size_t n,
     LIST_EACH(kinds, struct kind, link, k) {
         if (is_same(k, &head, &part))
             return k;
-        if (!oldest || k->used_ms < oldest->used_ms)
+        if (!oldest || k->demand.used_ms < oldest->demand.used_ms)
             oldest = k;
         count++;
     }
@@ -72,34 +67,6 @@ struct kind *kinds_find(struct list *kinds, const char *bytes, size_t n,
     struct kind *k = kind_new(&head, part);
     list_append(kinds, &k->link);
     return k;
-}
-
-void kind_used(struct kind *k, int spares, int64_t now_ms)
-{
-    if (now_ms - k->burst_ms > BURST_MS) {
-        k->burst_ms = now_ms;
-        k->burst = 0;
-    }
-    k->burst++;
-    k->used_ms = now_ms;
-    if (spares >= 0)
-        k->want = spares;
-    else if (k->burst > k->want)
-        k->want = k->burst < ADAPTIVE_MAX ? k->burst : ADAPTIVE_MAX;
-}
-
-bool kind_age(struct kind *k, int spares, int64_t now_ms)
-{
-    int64_t idle = now_ms - k->used_ms;
-    if (spares >= 0)
-        return true;
-    if (idle > FORGET_MS)
-        return false;
-    if (idle > HALVE_MS && k->want > 1) {
-        k->want /= 2;
-        k->used_ms += HALVE_MS / 2; /* the next halving comes sooner */
-    }
-    return true;
 }
 
 int kind_open_mounts(const struct kind *k, int *ret, size_t max, size_t *ret_n, char *why)

@@ -5,6 +5,7 @@
  * environments' (setns(2)). It keeps the privileges to do so; what runs in it is the runtime's code
  * and the interpreter's, never a function's. */
 #pragma once
+#include "sandbox/demand.h"
 #include "sandbox/shell.h"
 
 #define KINDS_MAX 8
@@ -25,9 +26,7 @@ struct kind {
     int64_t copied;      /* of these, what they have copied by the time they wait; 0: not known */
     struct list forking; /* shells whose answer is due, in order */
 
-    int want;  /* spares to keep */
-    int burst; /* plans within the last second */
-    int64_t burst_ms, used_ms;
+    struct demand demand;
 };
 
 /* The kind of a plan, made when it is new; NULL: it has none. The least used one may go for it:
@@ -36,10 +35,6 @@ struct kind *kinds_find(struct list *kinds, const char *bytes, size_t n,
                         void (*gone)(struct kind *k, void *user), void *user);
 void kind_free(struct kind *k); /* its shells are somebody else's concern */
 
-/* Somebody has asked for an environment. spares: see struct spawner_options. */
-void kind_used(struct kind *k, int spares, int64_t now_ms);
-/* As time goes by: fewer. False: it is not wanted at all any more. */
-bool kind_age(struct kind *k, int spares, int64_t now_ms);
 /* Bytes that a spare of it has and that are charged to the zygote. */
 int64_t kind_shared(const struct kind *k);
 
