@@ -16,6 +16,14 @@
 #define ANALYSIS_LINE_MAX 4000000       /* longer files are an error by name */
 #define ANALYSIS_SOURCE_MAX (64u << 20) /* bytes of a source file */
 
+/* coverage.py 7's own patterns (those of analyse.py), as initialisers of struct str. */
+#define ANALYSIS_EXCLUDE                                                                           \
+    S_INIT("#\\s*(pragma|PRAGMA)[:\\s]?\\s*(no|NO)\\s*(cover|COVER)"),                             \
+        S_INIT("^\\s*(((async )?def .*?)?[\\])]+(\\s*->.*?)?:\\s*)?\\.\\.\\.\\s*(#|$)"),           \
+        S_INIT("if (typing\\.)?TYPE_CHECKING:")
+#define ANALYSIS_PARTIAL S_INIT("#\\s*(pragma|PRAGMA)[:\\s]?\\s*(no|NO)\\s*(branch|BRANCH)")
+#define ANALYSIS_PARTIAL_ALWAYS S_INIT("while (True|1|False|0):"), S_INIT("if (True|1|False|0):")
+
 /* What tells that an arc was taken where only the sides of branches were measured: the compiler
  * makes no branch of some of them, or several in the lines of one statement. */
 enum analysis_sure {

@@ -1,0 +1,54 @@
+/* settings - what a project says about its reports: .coveragerc, setup.cfg, tox.ini,
+ * pyproject.toml.
+ *
+ * Files and meaning are coverage.py's: the first of .coveragerc, setup.cfg, tox.ini, pyproject.toml
+ * that has a section for coverage is the one, alone. In the ini files that are not .coveragerc
+ * sections are called [coverage:report], in pyproject.toml [tool.coverage.report]. $NAME, ${NAME},
+ * ${NAME-else} and ${NAME?} are variables of the environment.
+ *
+ * Read are, of [report]: exclude_lines, exclude_also, partial_branches, partial_branches_always,
+ * partial_also, omit, include, fail_under, precision, show_missing, skip_covered, skip_empty, sort,
+ * ignore_errors, include_namespace_packages; of [run]: omit, include. All others that would change
+ * a report are told by name. May use base. */
+#pragma once
+#include "base/arena.h"
+#include "base/str.h"
+
+struct coverage_settings {
+    struct str file; /* that these are from; absent: there is none */
+    /* For analysis_options: NULL where the file leaves the defaults. */
+    const struct str *exclude, *partial;
+    size_t n_exclude, n_partial;
+    /* Globs, relative to the file's folder. */
+    const struct str *omit, *include;
+    size_t n_omit, n_include;
+    bool has_fail_under;
+    double fail_under; /* 0 to 100 */
+    int precision;     /* -1: not said */
+    bool show_missing, skip_covered, skip_empty, ignore_errors, namespaces;
+    struct str sort; /* absent: not said */
+    /* "report:format": settings that are there and not used here. */
+    const struct str *unused;
+    size_t n_unused;
+};
+
+struct settings_error {
+    struct str file;
+    int line; /* 0: not one line's fault */
+    struct str reason;
+};
+
+/* Looks in dir; or reads `file` alone, when that is given, which must exist. No file at all is no
+ * error. -EBADMSG with *err; -errno of reading with err->file. */
+int settings_read(struct arena *a, struct str dir, struct str file, struct coverage_settings *ret,
+                  struct settings_error *err);
+
+/* Pure: the text of a file of that name. `ours`: it is a .coveragerc, whose sections need no
+ * prefix. *ret_found: it says something about coverage. */
+int settings_parse(struct arena *a, struct str name, struct str text, bool ours,
+                   struct coverage_settings *ret, bool *ret_found, struct settings_error *err);
+
+struct json;
+/* settings_ini.c: an object of sections, each an object of texts, as Python's configparser has it:
+ * lower case names, values over several lines joined by line ends. -EBADMSG. */
+int ini_parse(struct arena *a, struct str text, struct json **ret, struct settings_error *err);
