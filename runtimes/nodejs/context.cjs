@@ -27,23 +27,20 @@ function takeTraceContext(clientContext) {
   return Object.freeze(fields);
 }
 
-function environmentFields() {
+// Objects of one event are written so that those of the next one have the same hidden class (no
+// spread, no accessors of their own): V8 keeps a class, and what it holds, until it collects all.
+
+// `tracing`: node24 has more fields.
+function makeContext(headers, tracing) {
   const { env } = process;
-  return {
+  const deadline = Number(headers['lambda-runtime-deadline-ms']);
+  const clientContext = parseHeader(headers['lambda-runtime-client-context'], 'ClientContext');
+  const context = {
     functionVersion: env.AWS_LAMBDA_FUNCTION_VERSION,
     functionName: env.AWS_LAMBDA_FUNCTION_NAME,
     memoryLimitInMB: env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
     logGroupName: env.AWS_LAMBDA_LOG_GROUP_NAME,
     logStreamName: env.AWS_LAMBDA_LOG_STREAM_NAME,
-  };
-}
-
-// `tracing`: node24 has more fields.
-function makeContext(headers, tracing) {
-  const deadline = Number(headers['lambda-runtime-deadline-ms']);
-  const clientContext = parseHeader(headers['lambda-runtime-client-context'], 'ClientContext');
-  const context = {
-    ...environmentFields(),
     clientContext,
     identity: parseHeader(headers['lambda-runtime-cognito-identity'], 'CognitoIdentity'),
     invokedFunctionArn: headers['lambda-runtime-invoked-function-arn'],
@@ -59,10 +56,28 @@ function makeContext(headers, tracing) {
   return context;
 }
 
+const WAITS = Symbol('waits');
+const waitsForEmpty = {
+  get() {
+    return this[WAITS].forEmpty;
+  },
+  set(value) {
+    this[WAITS].forEmpty = value;
+  },
+  enumerable: true,
+  configurable: true,
+};
+
+// callbackWaitsForEmptyEventLoop of a context is `waits.forEmpty`.
+function defineWaits(context, waits) {
+  Object.defineProperty(context, WAITS, { value: waits });
+  return Object.defineProperty(context, 'callbackWaitsForEmptyEventLoop', waitsForEmpty);
+}
+
 // callback(), and context.done() and its like; the first one called is the one that counts.
 // `way` has succeed(result) and fail(error), which answer and go on, and whenEmpty(listener).
 function withCallbacks(way) {
-  let waitsForEmpty = true;
+  const waits = { forEmpty: true };
   let called = false;
   let answered = false;
 
@@ -98,7 +113,7 @@ function withCallbacks(way) {
   const done = (error, result) => settle(error, result, complete);
   const callback = (error, result) =>
     settle(error, result, (value) => {
-      if (!waitsForEmpty) {
+      if (!waits.forEmpty) {
         complete(value);
         return;
       }
@@ -108,17 +123,10 @@ function withCallbacks(way) {
       });
     });
 
-  const context = {
-    get callbackWaitsForEmptyEventLoop() {
-      return waitsForEmpty;
-    },
-    set callbackWaitsForEmptyEventLoop(value) {
-      waitsForEmpty = value;
-    },
-    succeed: once((result) => done(null, result)),
-    fail: once((error) => done(error ?? 'handled', null)),
-    done: once(done),
-  };
+  const context = defineWaits({}, waits);
+  context.succeed = once((result) => done(null, result));
+  context.fail = once((error) => done(error ?? 'handled', null));
+  context.done = once(done);
   return {
     context,
     callback: once(callback),
@@ -129,4 +137,4 @@ function withCallbacks(way) {
   };
 }
 
-module.exports = { makeContext, withCallbacks };
+module.exports = { defineWaits, makeContext, withCallbacks };

@@ -8,7 +8,7 @@ const require = createRequire(import.meta.url);
 const errors = require('./errors.cjs');
 const { Client } = require('./client.cjs');
 const { patchConsole, setRequest } = require('./console.cjs');
-const { makeContext, withCallbacks } = require('./context.cjs');
+const { defineWaits, makeContext, withCallbacks } = require('./context.cjs');
 const { loadHandler } = require('./loader.cjs');
 const streams = require('./stream.cjs');
 
@@ -174,19 +174,11 @@ class Runtime {
     const { headers, body } = await this.nextEvent();
     const stream = streams.openStream(this.client, this.id, this.handler);
     this.stream = stream;
-    let waitsForEmpty = this.major < 24;
-    const settings = {
-      get callbackWaitsForEmptyEventLoop() {
-        return waitsForEmpty;
-      },
-      set callbackWaitsForEmptyEventLoop(value) {
-        waitsForEmpty = value;
-      },
-    };
+    const waits = { forEmpty: this.major < 24 };
     const next = () => {
       this.stream = null;
       whenEmpty(() => {});
-      if (waitsForEmpty) {
+      if (waits.forEmpty) {
         whenEmpty(() => {
           whenEmpty(() => {});
           this.scheduleIteration();
@@ -205,7 +197,7 @@ class Runtime {
     });
     try {
       const context = Object.assign(
-        this.major < 24 ? settings : {},
+        this.major < 24 ? defineWaits({}, waits) : {},
         makeContext(headers, this.major >= 24)
       );
       const promise = this.handler(JSON.parse(body), stream, context);

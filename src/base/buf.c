@@ -1,6 +1,7 @@
 /* buf - bytes being written, with a limit given at creation. */
 #include "base/buf.h"
 #include "base/arena.h"
+#include "base/format.h"
 #include "base/mem.h"
 
 void buf_init(struct buf *b, size_t max)
@@ -72,7 +73,7 @@ void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
     char small[256];
     va_list again;
     va_copy(again, ap);
-    int n = vsnprintf(small, sizeof(small), fmt, ap);
+    int n = format_text(small, sizeof(small), fmt, ap);
     if (n < 0)
         abort();
     if ((size_t)n < sizeof(small)) {
@@ -80,7 +81,7 @@ void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
     } else {
         /* vsnprintf ends with a NUL, for which the limit need not have room. */
         char *p = mem_alloc((size_t)n + 1);
-        vsnprintf(p, (size_t)n + 1, fmt, again);
+        format_text(p, (size_t)n + 1, fmt, again);
         buf_add(b, p, (size_t)n);
         free(p);
     }

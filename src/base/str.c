@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <strings.h>
 #include "base/arena.h"
+#include "base/format.h"
 
 struct str str_from(const char *c_string)
 {
@@ -146,14 +147,14 @@ struct str str_vprintf(struct arena *a, const char *fmt, va_list ap)
     char small[256];
     va_list again;
     va_copy(again, ap);
-    int n = vsnprintf(small, sizeof(small), fmt, ap);
+    int n = format_text(small, sizeof(small), fmt, ap);
     if (n < 0)
         abort();
     char *p = arena_alloc(a, (size_t)n + 1);
     if ((size_t)n < sizeof(small))
         memcpy(p, small, (size_t)n);
     else
-        vsnprintf(p, (size_t)n + 1, fmt, again);
+        format_text(p, (size_t)n + 1, fmt, again);
     va_end(again);
     return (struct str){p, (size_t)n};
 }

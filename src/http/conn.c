@@ -330,7 +330,7 @@ static void conn_process(struct conn *c)
     if (c->closed)
         return;
     if (c->in.n == 0)
-        buf_done(&c->in); /* thousands of idle connections hold no memory */
+        server_give_buf(c->server, &c->in); /* thousands of idle connections hold no memory */
     conn_watch(c, false);
 }
 
@@ -401,6 +401,7 @@ static void conn_input(struct conn *c)
         }
         if (c->state == CONN_LINGER)
             continue;
+        server_take_buf(c->server, &c->in);
         buf_add(&c->in, c->server->scratch, (size_t)n);
         if (!answering)
             conn_process(c);

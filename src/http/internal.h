@@ -8,6 +8,8 @@
 #define READ_SIZE (64 * 1024)
 #define STREAM_HIGH (256 * 1024)
 #define HELD_MAX (64 * 1024)
+#define SPARE_BUF_MIN 512
+#define SPARE_BUF_MAX 8192
 
 /* A request with its answer: made when a head is complete, freed after the turn in which it ends.
  */
@@ -97,6 +99,8 @@ struct http_server {
     void *stopped_user;
     struct arena *spare[16];
     size_t n_spare;
+    struct buf spare_bufs[8]; /* empty ones, with some memory each */
+    size_t n_spare_bufs;
     int64_t date_s;
     char date[32];
     char *scratch; /* READ_SIZE bytes */
@@ -116,6 +120,8 @@ void exchange_end(struct exchange *ex, bool sent);
 void exchange_free(struct exchange *ex);
 struct exchange *exchange_new(struct conn *c);
 void exchange_later(struct exchange *ex);
+void server_take_buf(struct http_server *s, struct buf *b); /* memory for one that has none */
+void server_give_buf(struct http_server *s, struct buf *b); /* instead of buf_done() */
 
 /* reply.c */
 void reply_status(struct exchange *ex, int status);

@@ -12,6 +12,30 @@
 #include "base/mem.h"
 #include "http/internal.h"
 
+/* Memory that goes from one request to the next: a buffer that grows from nothing each time is
+ * moved three times. */
+
+void server_take_buf(struct http_server *s, struct buf *b)
+{
+    if (b->p || !s->n_spare_bufs)
+        return;
+    struct buf *spare = &s->spare_bufs[--s->n_spare_bufs];
+    b->p = spare->p;
+    b->cap = spare->cap;
+}
+
+void server_give_buf(struct http_server *s, struct buf *b)
+{
+    if (b->cap < SPARE_BUF_MIN || b->cap > SPARE_BUF_MAX || s->freeing ||
+        s->n_spare_bufs == sizeof(s->spare_bufs) / sizeof(s->spare_bufs[0])) {
+        buf_done(b);
+        return;
+    }
+    s->spare_bufs[s->n_spare_bufs++] = (struct buf){.p = b->p, .cap = b->cap};
+    b->p = NULL;
+    b->n = b->cap = 0;
+}
+
 /* Exchanges. */
 
 struct exchange *exchange_new(struct conn *c)
@@ -31,6 +55,7 @@ struct exchange *exchange_new(struct conn *c)
     ex->req.minor = 1;
     buf_init(&ex->body, SIZE_MAX / 2);
     buf_init(&ex->out, SIZE_MAX / 2);
+    server_take_buf(s, &ex->out);
     buf_init(&ex->trailers, HTTP_HEAD_MAX);
     list_append(&s->live, &ex->link);
     c->ex = ex;
@@ -68,7 +93,7 @@ void exchange_free(struct exchange *ex)
     if (ex->req.listener)
         ex->req.listener->spooled -= ex->spooled;
     buf_done(&ex->body);
-    buf_done(&ex->out);
+    server_give_buf(s, &ex->out);
     buf_done(&ex->trailers);
     if (s->n_spare < sizeof(s->spare) / sizeof(s->spare[0]) && !s->freeing) {
         arena_reset(a);
@@ -451,6 +476,8 @@ void http_server_free(struct http_server *s)
         exchange_free(LIST_ENTRY(s->dead.next, struct exchange, link));
     while (s->n_spare)
         arena_free(s->spare[--s->n_spare]);
+    while (s->n_spare_bufs)
+        buf_done(&s->spare_bufs[--s->n_spare_bufs]);
     uv_close((uv_handle_t *)&s->prepare, handle_freed);
     uv_close((uv_handle_t *)&s->check, handle_freed);
     uv_close((uv_handle_t *)&s->timer, handle_freed);

@@ -1,4 +1,5 @@
 /* test_base - text, buffers, maps, lists, time, digests, files. */
+#include <limits.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -106,6 +107,38 @@ static void test_buf(void **state)
     buf_init(&big, SIZE_MAX);
     buf_int(&big, INT64_MIN);
     assert_str(buf_view(&big), "-9223372036854775808");
+}
+
+#define CHECK_FORMAT(...)                                                                          \
+    do {                                                                                           \
+        char wanted[64];                                                                           \
+        int n = snprintf(wanted, sizeof(wanted), __VA_ARGS__);                                     \
+        auto_arena struct arena a;                                                                 \
+        arena_init(&a);                                                                            \
+        struct str s = str_printf(&a, __VA_ARGS__);                                                \
+        assert_int_equal(s.n, n);                                                                  \
+        assert_string_equal(s.p, wanted);                                                          \
+    } while (0)
+
+/* What is written without libc is what libc writes. */
+static void test_format(void **state)
+{
+    const char *text = "text";
+    CHECK_FORMAT("%%|%s|%.*s|%.*s|%c", text, 2, "cut", 9, "whole", 'c');
+    CHECK_FORMAT("%.*s%.*s", 0, text, -1, "negative");
+    CHECK_FORMAT("%d %d %d %u", 0, INT_MIN, INT_MAX, UINT_MAX);
+    CHECK_FORMAT("%ld %lld %lu", LONG_MIN, LLONG_MAX, ULONG_MAX);
+    CHECK_FORMAT("%zu %zd", SIZE_MAX, (ssize_t)-1);
+    CHECK_FORMAT("%s %02x %-4s| %.2f %5d", text, 10, "b", 1.005, 42); /* libc's */
+    CHECK_FORMAT("no conversion");
+    auto_buf struct buf b;
+    buf_init(&b, 1000);
+    for (int i = 0; i < 60; i++)
+        buf_printf(&b, "%s-%d;", text, i % 10);
+    buf_printf(&b, "%.*s%d", 300, buf_view(&b).p, 7); /* longer than what is tried at first */
+    assert_int_equal(b.n, 60 * 7 + 301);
+    assert_memory_equal(b.p + 420, b.p, 300);
+    assert_int_equal(b.p[720], '7');
 }
 
 static void test_map(void **state)
@@ -434,20 +467,10 @@ static void test_utf8(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        CASE(test_str),
-        CASE(test_int),
-        CASE(test_buf),
-        CASE(test_map),
-        CASE(test_list),
-        CASE(test_arena),
-        CASE(test_clock),
-        CASE(test_digest),
-        CASE(test_base64),
-        CASE(test_random),
-        CASE(test_random_after_fork),
-        CASE(test_fs),
-        CASE(test_body),
-        CASE(test_utf8),
+        CASE(test_str),    CASE(test_int),    CASE(test_buf),    CASE(test_format),
+        CASE(test_map),    CASE(test_list),   CASE(test_arena),  CASE(test_clock),
+        CASE(test_digest), CASE(test_base64), CASE(test_random), CASE(test_random_after_fork),
+        CASE(test_fs),     CASE(test_body),   CASE(test_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

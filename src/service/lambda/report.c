@@ -86,19 +86,26 @@ static void text_failure(struct buf *b, const struct platform_event *e)
         buf_printf(b, "\tError Type: %.*s", STR(e->error_type));
 }
 
+/* With two decimals, of what is rounded to them. */
+static void text_ms(struct buf *b, const char *name, int64_t ns)
+{
+    int64_t hundredths = ns / (NS_PER_MS / 100);
+    buf_printf(b, "%s: %lld.%c%c ms\t", name, (long long)(hundredths / 100),
+               (char)('0' + hundredths / 10 % 10), (char)('0' + hundredths % 10));
+}
+
 static void text_report(struct buf *b, const struct report_facts *f, const struct platform_event *e)
 {
     int64_t duration_ns = report_rounded(e->duration_ns, false);
     int64_t init_ns = report_rounded(e->init_ns, false);
-    buf_printf(b, "END RequestId: %.*s\n", STR(e->request_id));
-    buf_printf(b,
-               "REPORT RequestId: %.*s\tDuration: %.2f ms\tBilled Duration: %lld ms\tMemory Size: "
-               "%lld MB\tMax Memory Used: %lld MB\t",
-               STR(e->request_id), ms(duration_ns),
+    buf_printf(b, "END RequestId: %.*s\nREPORT RequestId: %.*s\t", STR(e->request_id),
+               STR(e->request_id));
+    text_ms(b, "Duration", duration_ns);
+    buf_printf(b, "Billed Duration: %lld ms\tMemory Size: %lld MB\tMax Memory Used: %lld MB\t",
                (long long)report_billed_ms(duration_ns, init_ns), (long long)f->memory_mb,
                (long long)report_used_mb(f));
     if (init_ns)
-        buf_printf(b, "Init Duration: %.2f ms\t", ms(init_ns));
+        text_ms(b, "Init Duration", init_ns);
     if (e->status != REPORT_SUCCESS) /* no tab at the end of these */
         text_failure(b, e);
     buf_byte(b, '\n');
