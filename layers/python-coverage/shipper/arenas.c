@@ -340,16 +340,21 @@ void arenas_enter(struct arenas *a, struct ledger *l, bool of_copies, struct led
 
 /* ---- what to say of them ---- */
 
-static void add_missing(struct buf *missing, const char *name, const char *from)
+static void add_missing(struct buf *missing, const char *name, const char *text)
+{
+    buf_printf(missing, "%s%s: %s", missing->n ? "; " : "", name, text);
+}
+
+/* What a tracer has written; any bytes. */
+static void add_told(struct buf *missing, const char *name, const char *from)
 {
     char text[256];
     covarena_text(text, from);
-    if (!text[0])
-        return;
     for (char *p = text; *p; p++)
         if ((unsigned char)*p < 0x20)
             *p = ' ';
-    buf_printf(missing, "%s%s: %s", missing->n ? "; " : "", name, text);
+    if (text[0])
+        add_missing(missing, name, text);
 }
 
 void arenas_missing(const struct arenas *a, struct buf *missing)
@@ -359,8 +364,8 @@ void arenas_missing(const struct arenas *a, struct buf *missing)
         struct stat st;
         if (f->unreadable)
             add_missing(missing, f->name, f->unreadable);
-        add_missing(missing, f->name, f->header.error);
-        add_missing(missing, f->name, f->header.note);
+        add_told(missing, f->name, f->header.error);
+        add_told(missing, f->name, f->header.note);
         if (f->header.lost)
             buf_printf(missing, "%s%s: no room for %llu hits", missing->n ? "; " : "", f->name,
                        (unsigned long long)f->header.lost);

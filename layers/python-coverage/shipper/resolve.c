@@ -65,12 +65,13 @@ static void drive(ares_channel channel, struct asking *a, int64_t deadline_ms)
 {
     while (!a->finished) {
         ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-        int mask = ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
+        /* Bit i: socket i is to be read; bit 16 + i: written. c-ares' macros overflow an int. */
+        unsigned mask = (unsigned)ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
         struct pollfd polls[ARES_GETSOCK_MAXNUM];
         nfds_t n = 0;
         for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-            short events = (short)((ARES_GETSOCK_READABLE(mask, i) ? POLLIN : 0) |
-                                   (ARES_GETSOCK_WRITABLE(mask, i) ? POLLOUT : 0));
+            short events = (short)((mask >> i & 1 ? POLLIN : 0) |
+                                   (mask >> (i + ARES_GETSOCK_MAXNUM) & 1 ? POLLOUT : 0));
             if (events)
                 polls[n++] = (struct pollfd){.fd = sockets[i], .events = events};
         }
