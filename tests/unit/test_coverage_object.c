@@ -89,6 +89,34 @@ static void what_is_written_is_read(void **state)
     object_reader_free(reader);
 }
 
+/* The example of docs/coverage-format.md. */
+static void the_documented_example_is_what_is_written(void **state)
+{
+    static const char expected[] = "\x02\x08"
+                                   "function\x01"
+                                   "f\x06"
+                                   "branch\x01"
+                                   "1\x01\x04"
+                                   "init\x00\x01\x1d\x10/var/task/app.py"
+                                   "\x00\x00\x00\x01\x00\x01\x06\x02\x01\x04\x04\x02";
+    auto_arena struct arena a;
+    arena_init(&a);
+    struct object_meta meta[] = {{S("function"), S("f")}, {S("branch"), S("1")}};
+    struct object_context context = {S("init"), 0};
+    struct object_arc arcs[] = {{-1, 1}, {1, 2}};
+    struct object_hits hits = {0, LINES(&a, 1, 2), arcs, 2};
+    struct object_file file = {.path = S("/var/task/app.py"), .hits = &hits, .n_hits = 1};
+    struct object o = {meta, 2, &context, 1, &file, 1};
+    struct str bytes = bytes_of(&a, &o);
+    uint8_t body[100];
+    uLong n = sizeof body;
+    assert_int_equal(
+        uncompress(body, &n, (const Bytef *)bytes.p + OBJECT_HEAD, (uLong)(bytes.n - OBJECT_HEAD)),
+        Z_OK);
+    assert_int_equal(n, sizeof expected - 1);
+    assert_memory_equal(body, expected, n);
+}
+
 /* The envelope of any body, as another version of us might write it. */
 static struct str wrap(struct arena *a, struct str body)
 {
@@ -309,6 +337,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(the_documented_example_is_what_is_written),
         cmocka_unit_test(what_a_later_version_adds_is_skipped),
         cmocka_unit_test(what_is_wrong_is_told),
         cmocka_unit_test(a_wrong_object_is_not_written),
