@@ -24,8 +24,8 @@
 #define ANALYSIS_PARTIAL S_INIT("#\\s*(pragma|PRAGMA)[:\\s]?\\s*(no|NO)\\s*(branch|BRANCH)")
 #define ANALYSIS_PARTIAL_ALWAYS S_INIT("while (True|1|False|0):"), S_INIT("if (True|1|False|0):")
 
-/* What tells that an arc was taken where only the sides of branches were measured: the compiler
- * makes no branch of some of them, or several in the lines of one statement. */
+/* What tells that an arc was taken, besides its being measured: where only the sides of branches
+ * are, the compiler makes no branch of some, or several in the lines of one statement. */
 enum analysis_sure {
     ANALYSIS_MEASURED,  /* nothing but the measurement */
     ANALYSIS_IF_TARGET, /* its end was run: there is no other way to it */

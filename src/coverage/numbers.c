@@ -78,13 +78,13 @@ static bool is_exit(const struct analysis *an, const struct object_arc *arc)
     return arc->from > 0 && !is_in(an->excluded, arc->from) && !is_in(an->excluded, arc->to);
 }
 
+/* Of sys.monitoring's data, which have the sides of branches only, some is to be concluded; where
+ * each step was traced that says nothing new. */
 static bool was_taken(const struct file_result *r, const struct analysis_arc *what,
-                      const struct object_arc *run, size_t n_run, bool branches_only)
+                      const struct object_arc *run, size_t n_run)
 {
     if (find_arc(run, n_run, what->arc))
         return true;
-    if (!branches_only)
-        return false;
     return (what->sure == ANALYSIS_IF_TARGET && is_in(r->executed, what->arc.to)) ||
            (what->sure == ANALYSIS_IF_SOURCE && is_in(r->executed, what->arc.from));
 }
@@ -106,7 +106,7 @@ static void find_branches(struct arena *a, const struct analysis *an, const stru
             const struct analysis_arc *what = &an->arcs[j];
             if (!is_exit(an, &what->arc))
                 continue;
-            bool executed = was_taken(r, what, run, n_run, hits->branches_only);
+            bool executed = was_taken(r, what, run, n_run);
             branches[r->n_branches++] = (struct branch_arc){
                 .arc = what->arc,
                 .executed = executed,

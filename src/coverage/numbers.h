@@ -7,10 +7,10 @@
 /* What was measured in one file: the union over all contexts that are asked about. */
 struct file_hits {
     struct bits lines; /* may hold lines that are no statements */
-    /* In any order; from < 0 entries, to < 0 exits; (l, l): l was run. */
+    /* In any order; from < 0 entries, to < 0 exits; (l, l): l was run. Each step from line to line
+     * (settrace), or the sides of branches only (sys.monitoring). */
     const struct object_arc *arcs;
     size_t n_arcs;
-    bool branches_only; /* arcs are the sides of branches, not each step (sys.monitoring) */
 };
 
 struct coverage_numbers {

@@ -1,7 +1,6 @@
 /* numbers - the analysis and the numbers of files, for tests/coverage-corpus/check to compare.
  *
- * Standard input: a line of JSON a file, {"path": ..., "lines": [...], "arcs": [from, to, ...],
- * "branches_only": true};
+ * Standard input: a line of JSON a file, {"path": ..., "lines": [...], "arcs": [from, to, ...]};
  * standard output: a line of JSON each. Argument: the minor of Python, "3.11". */
 #include "base/cleanup.h"
 #include "base/fs.h"
@@ -74,12 +73,10 @@ static struct file_hits hits_of(struct arena *a, const struct json *v)
     for (const struct json *e = ends ? ends->first : NULL; e && e->next; e = e->next->next)
         if (json_int(e, &n) == 0 && json_int(e->next, &to) == 0)
             arcs[n_arcs++] = (struct object_arc){(int32_t)n, (int32_t)to};
-    const struct json *only = json_get(v, "branches_only");
     return (struct file_hits){
         .lines = {bytes, bits_size((uint32_t)max)},
         .arcs = arcs,
         .n_arcs = n_arcs,
-        .branches_only = only && only->boolean,
     };
 }
 

@@ -33,7 +33,7 @@ def arcs_of(data, at):
 
 
 def read_arena(data):
-    """{path: (lines, arcs)}, the error text, and whether arcs are the sides of branches only."""
+    """{path: (lines, arcs)}, and the error text."""
     header = HEADER.unpack_from(data)
     assert header[0] == b"LAMARENA" and header[1] == 1, header[:2]
     found, at = {}, header[6]
@@ -45,7 +45,7 @@ def read_arena(data):
         lines.update(members(data, at + FILE.size, words))
         arcs.update(arcs_of(data, chunk))
         at = following
-    return found, header[15].rstrip(b"\0").decode(), bool(header[10] & 2)
+    return found, header[15].rstrip(b"\0").decode()
 
 
 def main():
@@ -62,7 +62,7 @@ def main():
     _lamina_coverage.stop()
     (arena,) = [name for name in os.listdir(folder) if name.startswith("arena-")]
     with open(os.path.join(folder, arena), "rb") as f:
-        found, error, branches_only = read_arena(f.read())
+        found, error = read_arena(f.read())
     if error:
         sys.exit("the tracer stopped: " + error)
     for path in corpus.reported(programs):
@@ -72,7 +72,6 @@ def main():
             "failure": failures.get(path),
             "lines": sorted(lines),
             "arcs": [n for arc in sorted(arcs) for n in arc],
-            "branches_only": branches_only,
         }
         print(json.dumps(row, sort_keys=True))
 
