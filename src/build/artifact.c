@@ -10,17 +10,6 @@
 #include "build/process.h"
 #include "build/tree.h"
 
-static int fail(struct arena *a, struct str *why, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static int fail(struct arena *a, struct str *why, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    *why = str_vprintf(a, fmt, ap);
-    va_end(ap);
-    return -EINVAL;
-}
-
 static struct str requirements_of(struct arena *a, struct str source)
 {
     struct str path = str_printf(a, "%.*s/requirements.txt", STR(source));
@@ -63,9 +52,10 @@ static int copy_source(struct arena *a, const struct artifact *art, const char *
 {
     struct stat st;
     if (stat(str_c(a, art->source), &st) < 0 || !S_ISDIR(st.st_mode))
-        return fail(a, why, "%.*s is not a folder", STR(art->source));
+        return process_fail(a, why, "%.*s is not a folder", STR(art->source));
     int r = tree_copy(str_c(a, art->source), dir);
-    return r < 0 ? fail(a, why, "%.*s cannot be copied: %s", STR(art->source), strerror(-r)) : 0;
+    return r < 0 ? process_fail(a, why, "%.*s cannot be copied: %s", STR(art->source), strerror(-r))
+                 : 0;
 }
 
 static int build_python(struct arena *a, const struct artifact *art, const char *dir,
@@ -85,19 +75,19 @@ static int build_python(struct arena *a, const struct artifact *art, const char 
                                       .target = target};
         struct python_report report;
         if (python_install(a, &what, &report) < 0)
-            return fail(a, why, "%.*s", STR(report.error));
+            return process_fail(a, why, "%.*s", STR(report.error));
     }
     if (art->layer && str_has(source) && !str_eq(source, art->source)) {
         /* beside requirements.txt a layer's folder may hold modules of its own */
         if (fs_mkdirs(target.p, 0755) < 0)
-            return fail(a, why, "%.*s cannot be made", STR(target));
+            return process_fail(a, why, "%.*s cannot be made", STR(target));
         int r = copy_source(a, art, target.p, why);
         unlink(str_printf(a, "%.*s/requirements.txt", STR(target)).p);
         return r;
     }
     if (art->layer && !str_has(source)) {
         if (fs_mkdirs(target.p, 0755) < 0)
-            return fail(a, why, "%.*s cannot be made", STR(target));
+            return process_fail(a, why, "%.*s cannot be made", STR(target));
         return copy_source(a, art, target.p, why);
     }
     return art->layer ? 0 : copy_source(a, art, dir, why);
@@ -111,7 +101,7 @@ static int install_node_modules(struct arena *a, const struct artifact *art, con
     if (fs_read(package.p, 1024 * 1024, a, &text) < 0)
         return 0;
     if (json_parse(a, text, &json, NULL) < 0)
-        return fail(a, why, "%.*s/package.json is not JSON", STR(art->source));
+        return process_fail(a, why, "%.*s/package.json is not JSON", STR(art->source));
     if (!json_get(json, "dependencies"))
         return 0;
     bool locked = fs_exists(str_printf(a, "%s/package-lock.json", dir).p);
@@ -120,18 +110,19 @@ static int install_node_modules(struct arena *a, const struct artifact *art, con
     struct process_result out;
     fs_remove_tree(str_printf(a, "%s/node_modules", dir).p);
     if (process_run(a, argv, dir, NULL, &out) < 0)
-        return fail(a, why, "npm is needed to install the dependencies of %.*s and is not in PATH",
-                    STR(art->source));
-    return out.exit_code
-               ? fail(a, why, "npm failed with exit code %d:\n%.*s", out.exit_code, STR(out.output))
-               : 0;
+        return process_fail(a, why,
+                            "npm is needed to install the dependencies of %.*s and is not in PATH",
+                            STR(art->source));
+    return out.exit_code ? process_fail(a, why, "npm failed with exit code %d:\n%.*s",
+                                        out.exit_code, STR(out.output))
+                         : 0;
 }
 
 static int build_node(struct arena *a, const struct artifact *art, const char *dir, struct str *why)
 {
     struct str target = art->layer ? str_printf(a, "%s/nodejs", dir) : str_from(dir);
     if (fs_mkdirs(target.p, 0755) < 0)
-        return fail(a, why, "%.*s cannot be made", STR(target));
+        return process_fail(a, why, "%.*s cannot be made", STR(target));
     int r = copy_source(a, art, target.p, why);
     return r < 0 ? r : install_node_modules(a, art, target.p, why);
 }
@@ -161,7 +152,7 @@ static int build_make(struct arena *a, const struct artifact *art, const char *d
     if (r == 0)
         r = copy_source(a, art, scratch.p, why);
     if (r == 0 && !fs_exists(str_printf(a, "%.*s/Makefile", STR(scratch)).p))
-        r = fail(a, why, "%.*s has no Makefile", STR(art->source));
+        r = process_fail(a, why, "%.*s has no Makefile", STR(art->source));
     if (r == 0) {
         char *real = realpath(dir, NULL);
         struct str target = str_printf(a, "build-%.*s", STR(art->logical_id));
@@ -171,10 +162,10 @@ static int build_make(struct arena *a, const struct artifact *art, const char *d
         free(real);
         r = process_run(a, argv, scratch.p, vars, &out);
         if (r < 0)
-            r = fail(a, why, "make is needed to build it and is not in PATH");
+            r = process_fail(a, why, "make is needed to build it and is not in PATH");
         else if (out.exit_code)
-            r = fail(a, why, "make %.*s failed with exit code %d:\n%.*s", STR(target),
-                     out.exit_code, STR(out.output));
+            r = process_fail(a, why, "make %.*s failed with exit code %d:\n%.*s", STR(target),
+                             out.exit_code, STR(out.output));
     }
     fs_remove_tree(scratch.p);
     return r;
@@ -192,8 +183,9 @@ static int build(struct arena *a, const struct artifact *art, const char *dir, s
         return build_esbuild(a, art, dir, why);
     if (str_is(art->method, "copy"))
         return copy_source(a, art, dir, why);
-    return fail(a, why, "build method %.*s is not supported (python3.x, nodejs, esbuild, makefile)",
-                STR(art->method));
+    return process_fail(a, why,
+                        "build method %.*s is not supported (python3.x, nodejs, esbuild, makefile)",
+                        STR(art->method));
 }
 
 int artifact_build(struct arena *a, const struct artifact_request *q, struct str *why)
@@ -206,7 +198,7 @@ int artifact_build(struct arena *a, const struct artifact_request *q, struct str
     fs_remove_tree(dir);
     int r = fs_mkdirs(dir, 0755);
     if (r < 0)
-        return fail(a, why, "%s: %s", dir, strerror(-r));
+        return process_fail(a, why, "%s: %s", dir, strerror(-r));
     if (str_has(cached) && fs_exists(cached.p)) {
         art->state = ARTIFACT_CACHED;
         r = fs_copy_tree(cached.p, dir);
@@ -225,10 +217,11 @@ int artifact_build(struct arena *a, const struct artifact_request *q, struct str
         }
     }
     if (r < 0)
-        return fail(a, why, "%s: %s", dir, strerror(-r));
+        return process_fail(a, why, "%s: %s", dir, strerror(-r));
     if (tree_size(dir, &art->bytes, &art->files) < 0)
-        return fail(a, why, "%s cannot be read", dir);
+        return process_fail(a, why, "%s cannot be read", dir);
     if (art->bytes > LAYER_UNZIPPED_MAX)
-        return fail(a, why, "%.1f MB unzipped; Lambda takes 250 MB", (double)art->bytes / 1048576);
+        return process_fail(a, why, "%.1f MB unzipped; Lambda takes 250 MB",
+                            (double)art->bytes / 1048576);
     return 0;
 }

@@ -90,26 +90,16 @@ static void add_options(struct args *args, const struct json *properties)
             add(args, "%s", defaults[i][1]);
 }
 
-static int fail(struct arena *a, struct str *why, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static int fail(struct arena *a, struct str *why, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    *why = str_vprintf(a, fmt, ap);
-    va_end(ap);
-    return -EINVAL;
-}
-
 int esbuild_bundle(struct arena *a, const struct json *properties, const char *sources,
                    const char *out, struct str *why)
 {
     struct str own = str_printf(a, "%s/node_modules/.bin/esbuild", sources);
     struct str program = fs_exists(own.p) ? own : process_find(a, "esbuild");
     if (!str_has(program))
-        return fail(a, why,
-                    "esbuild is needed to build it, and is neither among the dependencies of "
-                    "package.json nor in PATH");
+        return process_fail(
+            a, why,
+            "esbuild is needed to build it, and is neither among the dependencies of "
+            "package.json nor in PATH");
     char *real = realpath(out, NULL);
     struct args args = {.a = a};
     add(&args, "%.*s", STR(program));
@@ -121,14 +111,15 @@ int esbuild_bundle(struct arena *a, const struct json *properties, const char *s
     add(&args, "--outdir=%s", real ? real : out);
     free(real);
     if (!n_entries)
-        return fail(a, why, "BuildMethod esbuild needs EntryPoints in its BuildProperties");
+        return process_fail(a, why, "BuildMethod esbuild needs EntryPoints in its BuildProperties");
     if (str_has(args.wrong))
-        return fail(a, why, "BuildProperties %.*s is not supported for esbuild", STR(args.wrong));
+        return process_fail(a, why, "BuildProperties %.*s is not supported for esbuild",
+                            STR(args.wrong));
     struct process_result result;
     int r = process_run(a, args.items, sources, NULL, &result);
     if (r < 0)
-        return fail(a, why, "esbuild cannot be run: %s", strerror(-r));
-    return result.exit_code ? fail(a, why, "esbuild failed with exit code %d:\n%.*s",
-                                   result.exit_code, STR(result.output))
+        return process_fail(a, why, "esbuild cannot be run: %s", strerror(-r));
+    return result.exit_code ? process_fail(a, why, "esbuild failed with exit code %d:\n%.*s",
+                                           result.exit_code, STR(result.output))
                             : 0;
 }

@@ -111,3 +111,12 @@ int process_run(struct arena *a, const char *const *argv, const char *dir, const
     ret->output = buf_copy(&b, a);
     return 0;
 }
+
+int process_fail(struct arena *a, struct str *why, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    *why = str_vprintf(a, fmt, ap);
+    va_end(ap);
+    return -EINVAL;
+}

@@ -16,3 +16,7 @@ int process_run(struct arena *a, const char *const *argv, const char *dir, const
 
 /* Absolute path of a program in PATH; absent when there is none. */
 struct str process_find(struct arena *a, const char *program);
+
+/* For who runs tools: says in *why what went wrong, and returns -EINVAL. */
+int process_fail(struct arena *a, struct str *why, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));

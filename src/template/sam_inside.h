@@ -81,6 +81,11 @@ int sam_code_location(struct sam *s, struct str id, const char *property, const 
                       struct json **ret); /* sam_code.c */
 int function_code(struct sam *s, struct str id, struct json *properties, struct json **ret);
 int transform_function(struct sam *s, struct str id, struct json *properties);
+/* sam_version.c: *ret_alias stays absent without AutoPublishAlias. */
+int publish_function(struct sam *s, struct str id, struct json *properties, struct json *function,
+                     struct str *ret_alias);
+int make_url(struct sam *s, struct str id, const struct json *config,
+             struct str alias_id); /* sam_url.c */
 int make_event_invoke(struct sam *s, struct str id, struct json *properties, struct str alias_id);
 int transform_layer(struct sam *s, struct str id, struct json *properties);
 struct json *tag_list(struct sam *s, const struct json *tags, bool with_sam);
