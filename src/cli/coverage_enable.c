@@ -310,7 +310,7 @@ int coverage_switch_on(struct coverage_switch *s, struct covered *c, struct str 
     bool told;
     if (obstacle.n)
         return verb_fail(s->run, "%.*s: %.*s", STR(c->config->function_name), STR(obstacle));
-    if (!str_has(c->record) && c->layer.n && c->has_wrapper) {
+    if (covered_by_itself(c) && c->has_wrapper) {
         *ret_what = S("on by its own configuration");
         return 0;
     }
@@ -370,7 +370,7 @@ int coverage_switch_off(struct coverage_switch *s, struct covered *c, struct str
 {
     struct edit edit;
     if (!str_has(c->record)) {
-        *ret_what = c->layer.n ? S("on by its own configuration") : S("off already");
+        *ret_what = covered_by_itself(c) ? S("on by its own configuration") : S("off already");
         return 0;
     }
     edit_begin(&edit, s, c);

@@ -86,33 +86,47 @@ struct str covered_variable(const struct covered *c, const char *name)
     return (struct str){0};
 }
 
+static bool turned_off(const struct covered *c)
+{
+    struct str enabled = covered_variable(c, "COVERAGE_ENABLED");
+    return str_eq_nocase(enabled, S("false")) || str_eq_nocase(enabled, S("no")) ||
+           str_eq_nocase(enabled, S("off")) || str_is(enabled, "0");
+}
+
 struct str covered_obstacle(struct coverage_switch *s, const struct covered *c)
 {
     const struct lambda_function_configuration *f = c->config;
     if (str_is(f->package_type, "Image"))
         return S("a container image takes no layers: copy the layer's content to /opt in the "
                  "image, and set the variables there");
-    if (coverage_layer_runs(f->runtime))
-        return (struct str){0};
-    return str_printf(s->a, "the runtime %.*s is not covered: python3.8 to python3.14 are",
-                      STR(f->runtime));
+    if (!coverage_layer_runs(f->runtime))
+        return str_printf(s->a, "the runtime %.*s is not covered: python3.8 to python3.14 are",
+                          STR(f->runtime));
+    return turned_off(c) ? S("its variable COVERAGE_ENABLED turns coverage off") : (struct str){0};
+}
+
+/* By its template, or by hand: a layer of whatever name, and where objects go. */
+bool covered_by_itself(const struct covered *c)
+{
+    return !str_has(c->record) && c->config->layers.n &&
+           covered_variable(c, "COVERAGE_S3_BUCKET").n;
 }
 
 struct str covered_missing(struct coverage_switch *s, const struct covered *c)
 {
-    struct str obstacle = covered_obstacle(s, c), enabled = covered_variable(c, "COVERAGE_ENABLED");
+    struct str obstacle = covered_obstacle(s, c);
     if (obstacle.n)
         return obstacle;
+    if (!c->has_wrapper && covered_by_itself(c))
+        return S("only what its code asks for");
     if (!c->layer.n && !c->has_wrapper)
         return S("off");
-    if (!c->layer.n)
+    if (!c->layer.n && !covered_by_itself(c))
         return S("the layer is missing");
     if (!c->has_wrapper)
         return S("AWS_LAMBDA_EXEC_WRAPPER is not set to " COVERAGE_LAYER_WRAPPER);
     if (!covered_variable(c, "COVERAGE_S3_BUCKET").n)
         return S("COVERAGE_S3_BUCKET is not set");
-    if (str_eq_nocase(enabled, S("false")) || str_is(enabled, "0"))
-        return S("COVERAGE_ENABLED turns it off");
     if (str_is(c->config->last_update_status, "Failed"))
         return c->config->last_update_status_reason;
     return S("");
@@ -149,7 +163,7 @@ static int add_of_many(struct targets *t, struct str name)
                    ? 0
                    : target_fail(t->s->run, &err, str_c(t->s->a, name));
     struct str obstacle = {0};
-    if (t->n > before)
+    if (t->n > before && !str_has(t->items[before].record))
         obstacle = covered_obstacle(t->s, &t->items[before]);
     if (obstacle.n) {
         t->n = before;
@@ -211,7 +225,7 @@ static int add_named(struct targets *t, struct str stack, struct str name)
                    ? add_stack(t, name)
                    : target_fail(t->s->run, &err, str_c(t->s->a, name));
     struct str obstacle = {0};
-    if (t->n > before)
+    if (t->n > before && !str_has(t->items[before].record) && !t->s->any)
         obstacle = covered_obstacle(t->s, &t->items[before]);
     return obstacle.n ? verb_fail(t->s->run, "%.*s: %.*s", STR(function), STR(obstacle)) : 0;
 }

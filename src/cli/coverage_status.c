@@ -98,11 +98,13 @@ static void row(struct coverage_switch *s, struct table *t, const struct covered
     struct str bucket = covered_variable(c, "COVERAGE_S3_BUCKET");
     prefix = prefix.n ? prefix : S(COVERAGE_PREFIX);
     struct str trouble = newest(s, c, &seen);
-    bool off = !c->layer.n && !c->has_wrapper;
+    bool off = !c->layer.n && !c->has_wrapper && !covered_by_itself(c);
     table_row(t);
     table_cell(t, c->config->function_name);
     table_cell(t, c->config->runtime);
-    table_cell(t, c->layer.n ? layer_arn_version(c->layer) : (struct str){0});
+    table_cell(t, c->layer.n             ? layer_arn_version(c->layer)
+                  : covered_by_itself(c) ? S("own")
+                                         : (struct str){0});
     table_cell(t, off || !bucket.n ? (struct str){0}
                                    : str_printf(s->a, "%.*s/%.*s", STR(bucket), STR(prefix)));
     table_cell(t, off ? (struct str){0} : mechanism(c));
@@ -152,7 +154,8 @@ int coverage_status_run(struct verb_run *run)
         {.title = "ACTIVE", .shrink = true},
         {0},
     };
-    struct coverage_switch s = {.run = run, .a = run->arena, .quiet = target_of(run)->json};
+    struct coverage_switch s = {
+        .run = run, .a = run->arena, .quiet = target_of(run)->json, .any = true};
     struct covered *items;
     size_t n;
     int e = target_open(run, &s.aws);

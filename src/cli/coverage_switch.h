@@ -22,6 +22,7 @@ struct coverage_switch {
     struct str bucket, prefix, branch, include, exclude;
     struct str arns[2]; /* the layer's version for each processor, once it was needed */
     bool quiet;         /* says only what went wrong */
+    bool any;           /* functions that cannot be covered are named by users, too */
 };
 
 /* A function as it is now. */
@@ -45,6 +46,8 @@ struct str covered_obstacle(struct coverage_switch *s, const struct covered *c);
  * -errno with *err. */
 int covered_newest(struct coverage_switch *s, const struct covered *c, int64_t since_ms,
                    struct str *ret_key, int64_t *ret_ms, struct aws_error *err);
+/* Set up by its template or by hand: left alone. */
+bool covered_by_itself(const struct covered *c);
 /* Empty when it is on; otherwise what is missing. */
 struct str covered_missing(struct coverage_switch *s, const struct covered *c);
 

@@ -15,6 +15,8 @@ struct test_coverage {
  * stay as they are. 0, or an exit code after a message: nothing is left switched then. */
 int test_coverage_begin(struct verb_run *run, struct aws_client *aws, struct str stack,
                         const struct str *names, size_t n, struct test_coverage *ret);
+/* Whether a function, as it is called, was covered before and still is. */
+bool test_coverage_stays(const struct test_coverage *t, struct str function);
 /* Waits for what was executed, shows it (report: on stdout; otherwise stderr), and gives functions
  * their configuration back. 0, or an exit code after a message. */
 int test_coverage_end(struct test_coverage *t, const struct str *invoked, size_t n_invoked,

@@ -10,6 +10,9 @@
 #include "service/lambda/start_path.h"
 #include "service/lambda/variables.h"
 
+#define NO_SPAWNER                                                                                 \
+    "Functions cannot run here: lamina up was started without a spawner (see lamina doctor)"
+
 static const struct principal lambda_itself = {
     .type = PRINCIPAL_SERVICE,
     .service = S_INIT("lambda.amazonaws.com"),
@@ -67,12 +70,22 @@ static const char *const *wrapped(struct arena *a, const struct target *t, const
     return ret;
 }
 
-static const char *const *layer_dirs(struct instance *in)
+/* Two layers of the same content are one folder, which overlayfs takes once: the later one's place
+ * counts. */
+static const char *const *layer_dirs(struct instance *in, size_t *ret_n)
 {
     const struct lambda_version_record *record = &in->target->record;
-    const char **ret = ARENA_ARRAY(&in->arena, const char *, record->layer_codes.n + 1);
-    for (size_t i = 0; i < record->layer_codes.n; i++)
-        ret[i] = code_dir(in->lambda->cloud, &in->arena, record->layer_codes.items[i]).p;
+    const struct str *codes = record->layer_codes.items;
+    size_t n = record->layer_codes.n;
+    const char **ret = ARENA_ARRAY(&in->arena, const char *, n + 1);
+    *ret_n = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool again = false;
+        for (size_t k = i + 1; k < n; k++)
+            again = again || str_eq(codes[i], codes[k]);
+        if (!again)
+            ret[(*ret_n)++] = code_dir(in->lambda->cloud, &in->arena, codes[i]).p;
+    }
     return ret;
 }
 
@@ -100,6 +113,16 @@ static int find_command(struct instance *in, const struct runtime_wish *wish,
     return 0;
 }
 
+static int find_credentials(struct instance *in, struct session_credentials *ret)
+{
+    struct arena *a = &in->arena;
+    if (credentials_of(in, a, ret) == 0)
+        return 0;
+    return refuse(in, OUTCOME_NO_SANDBOX,
+                  str_printf(a, "The role %.*s cannot be assumed by Lambda any more",
+                             STR(in->target->c->role)));
+}
+
 int instance_make_sandbox(struct instance *in, const struct environment_events *events,
                           struct str *ret_fault)
 {
@@ -108,13 +131,11 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
     struct arena *a = &in->arena;
     struct spawner *spawner = cloud_spawner(lambda->cloud);
     if (!spawner)
-        return refuse(in, OUTCOME_NO_SANDBOX,
-                      S("Functions cannot run here: lamina up was started "
-                        "without a spawner (see lamina doctor)"));
+        return refuse(in, OUTCOME_NO_SANDBOX, S(NO_SPAWNER));
     const char *mounted = mounts_dir(lambda->mounts, t);
     const char *task = mounted ? mounted : code_dir(lambda->cloud, a, t->record.code).p;
-    size_t n_layers = t->record.layer_codes.n;
-    const char *const *layers = layer_dirs(in);
+    size_t n_layers;
+    const char *const *layers = layer_dirs(in, &n_layers);
 
     struct runtime_command command = {0};
     struct runtime_wish wish = {
@@ -124,16 +145,14 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
         .layer_dirs = layers,
         .n_layers = n_layers,
     };
+    struct session_credentials credentials = {0};
     bool image = image_is(t->c);
     int r = find_command(in, &wish, &command, ret_fault);
     if (r < 0)
         return r;
-    struct session_credentials credentials = {0};
-    r = credentials_of(in, a, &credentials);
+    r = find_credentials(in, &credentials);
     if (r < 0)
-        return refuse(
-            in, OUTCOME_NO_SANDBOX,
-            str_printf(a, "The role %.*s cannot be assumed by Lambda any more", STR(t->c->role)));
+        return r;
     struct sandbox_bind bind = {command.prefix, command.prefix};
     struct sandbox_link link = {command.link_target, command.link_path};
     if (image)
