@@ -31,12 +31,12 @@ static void tell(const struct report_left_out *items, size_t n)
                 STR(items[i].reason));
 }
 
-static int write_data(struct verb_run *run, const struct coverage_inputs *in, struct str path,
-                      size_t *ret_files)
+static int write_data(struct verb_run *run, const struct coverage_inputs *in,
+                      const struct coverage_settings *settings, struct str path, size_t *ret_files)
 {
     struct report_request q;
     struct sqlite_result result;
-    int e = coverage_request(run, in, &q);
+    int e = coverage_request(run, in, settings, &q);
     if (e)
         return e;
     e = sqlite_write(run->arena, &q, str_c(run->arena, path), &result);
@@ -47,10 +47,11 @@ static int write_data(struct verb_run *run, const struct coverage_inputs *in, st
 }
 
 static int write_report(struct verb_run *run, const struct coverage_inputs *in,
-                        enum coverage_format format, struct str path, size_t *ret_files)
+                        const struct coverage_settings *settings, enum coverage_format format,
+                        struct str path, size_t *ret_files)
 {
     struct coverage_report r;
-    int e = coverage_report_make(run, in, &r);
+    int e = coverage_report_make(run, in, settings, &r);
     if (e)
         return e;
     auto_buf struct buf b;
@@ -83,7 +84,8 @@ static int upload(struct verb_run *run, struct coverage_inputs *in, struct str u
     return 0;
 }
 
-static int combine(struct verb_run *run, struct coverage_inputs *in, struct str to)
+static int combine(struct verb_run *run, struct coverage_inputs *in,
+                   const struct coverage_settings *settings, struct str to)
 {
     bool remote = str_starts(to, S("s3://"));
     struct str path = to;
@@ -97,8 +99,8 @@ static int combine(struct verb_run *run, struct coverage_inputs *in, struct str 
         path = str_copy(run->arena, str_from(name));
     }
     enum coverage_format format = format_of(to);
-    int e = format == COVERAGE_DATA ? write_data(run, in, path, &files)
-                                    : write_report(run, in, format, path, &files);
+    int e = format == COVERAGE_DATA ? write_data(run, in, settings, path, &files)
+                                    : write_report(run, in, settings, format, path, &files);
     if (!e && remote)
         e = upload(run, in, to, path);
     if (remote)
@@ -117,9 +119,13 @@ int coverage_combine_run(struct verb_run *run)
         (!str_cut(str_slice(to, 5, to.n), '/', &bucket, &key) || !bucket.n || !key.n))
         return verb_usage(run, "--to %.*s is not s3://BUCKET/KEY", STR(to));
     struct coverage_inputs in;
-    int e = coverage_inputs_read(run, &in);
+    struct coverage_settings settings;
+    int e = coverage_configure(run, &settings);
+    if (e)
+        return e;
+    e = coverage_inputs_read(run, &in);
     if (!e)
-        e = combine(run, &in, to);
+        e = combine(run, &in, &settings, to);
     coverage_inputs_done(&in);
     return e;
 }

@@ -79,7 +79,7 @@ static int find_in_folder(struct verb_run *run, struct paths *found, struct str 
     for (size_t i = 0; i < n; i++) {
         struct str base = fs_basename(names[i]);
         struct stat st;
-        if (!str_ends(base, S(".coverage")) && !str_starts(base, S(".coverage")))
+        if (!str_ends(base, S(".coverage")) && !str_starts(base, S(".coverage.")))
             continue;
         struct str path = fs_join(run->arena, dir, names[i]);
         if (!of_function(names[i], o->functions.items, o->functions.n) ||

@@ -55,6 +55,10 @@ const struct option_row coverage_report_rows[] = {
      .metavar = "FILE", .help = "write JSON as well"},
     {OPTION(struct coverage_report_options, pretty), .name = "pretty", .type = OPTION_FLAG,
      .help = "indent JSON"},
+    {OPTION(struct coverage_report_options, config), .name = "rcfile", .type = OPTION_TEXT,
+     .metavar = "FILE",
+     .help = "configuration of coverage.py; otherwise .coveragerc, setup.cfg, tox.ini, "
+             "pyproject.toml here"},
     {OPTION(struct coverage_report_options, to), .name = "to", .type = OPTION_TEXT,
      .metavar = "FILE",
      .help = "combine: .coverage, FILE.json, FILE.xml, FILE.lcov, FILE.md, or s3://BUCKET/KEY"},
@@ -205,10 +209,10 @@ int coverage_fail_under(struct verb_run *run, double *ret)
 }
 
 int coverage_report_make(struct verb_run *run, const struct coverage_inputs *in,
-                         struct coverage_report *ret)
+                         const struct coverage_settings *settings, struct coverage_report *ret)
 {
     struct report_request q;
-    int e = coverage_request(run, in, &q);
+    int e = coverage_request(run, in, settings, &q);
     if (e)
         return e;
     int r = report_build(run->arena, &q, ret);
@@ -232,12 +236,15 @@ static int run_format(struct verb_run *run, enum coverage_format format)
     struct coverage_inputs in;
     struct coverage_report r;
     double under;
-    int e = coverage_fail_under(run, &under);
+    struct coverage_settings settings;
+    int e = coverage_configure(run, &settings);
+    if (!e)
+        e = coverage_fail_under(run, &under);
     if (e)
         return e;
     e = coverage_inputs_read(run, &in);
     if (!e)
-        e = coverage_report_make(run, &in, &r);
+        e = coverage_report_make(run, &in, &settings, &r);
     if (!e)
         e = write_one(run, &r, format, o->output);
     if (!e)

@@ -2,15 +2,21 @@
 #pragma once
 #include "cli/coverage.h"
 #include "coverage/report.h"
+#include "coverage/settings.h"
 
 struct coverage_report_options {
     struct option_list from, source, functions;
     struct str template, since, by, output, xml, lcov, markdown, json_file, sort, to, fail_under;
+    struct str config;
     int64_t precision;
     bool show_missing, skip_covered, skip_empty, ignore_changed, imported_only, pretty, contexts;
 };
 extern const struct option_row coverage_report_rows[];
 const struct coverage_report_options *coverage_report_of(const struct verb_run *run);
+
+/* The project's configuration of coverage.py into the options that were not given, and into *ret
+ * for the rest. 0 or an exit code after a message. */
+int coverage_configure(struct verb_run *run, struct coverage_settings *ret);
 
 /* What was read, and from where. */
 struct coverage_inputs {
@@ -41,7 +47,7 @@ int coverage_read_files(struct verb_run *run, struct coverage_inputs *in, struct
 
 /* Roots from --source and the template, and what the report is asked for otherwise. */
 int coverage_request(struct verb_run *run, const struct coverage_inputs *in,
-                     struct report_request *ret);
+                     const struct coverage_settings *settings, struct report_request *ret);
 
 enum coverage_format {
     COVERAGE_TEXT,
@@ -55,7 +61,7 @@ int coverage_format(struct verb_run *run, struct buf *b, const struct coverage_r
                     enum coverage_format format, bool colour);
 /* Tells what is left out; an exit code after a message when nothing is left. */
 int coverage_report_make(struct verb_run *run, const struct coverage_inputs *in,
-                         struct coverage_report *ret);
+                         const struct coverage_settings *settings, struct coverage_report *ret);
 int coverage_fail_under(struct verb_run *run, double *ret);
 
 int coverage_text_run(struct verb_run *run);

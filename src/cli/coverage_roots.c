@@ -164,7 +164,7 @@ static int check_patterns(struct verb_run *run, const struct option_list *list, 
 }
 
 int coverage_request(struct verb_run *run, const struct coverage_inputs *in,
-                     struct report_request *ret)
+                     const struct coverage_settings *settings, struct report_request *ret)
 {
     const struct coverage_report_options *o = coverage_report_of(run);
     const struct coverage_options *c = coverage_options_of(run);
@@ -194,7 +194,14 @@ int coverage_request(struct verb_run *run, const struct coverage_inputs *in,
         add_root(&r, (struct report_root){.prefix = S("/var/task/"), .dir = r.cwd});
         add_layer(&r, r.cwd);
     }
+    struct analysis_options *analysis = ARENA_NEW(run->arena, struct analysis_options);
+    analysis->exclude = settings->exclude;
+    analysis->n_exclude = settings->n_exclude;
+    analysis->partial = settings->partial;
+    analysis->n_partial = settings->n_partial;
     *ret = (struct report_request){.data = v,
+                                   .analysis = analysis,
+                                   .namespaces = settings->namespaces,
                                    .cwd = r.cwd,
                                    .roots = r.items,
                                    .n_roots = r.n,

@@ -402,6 +402,26 @@ def test_since_and_function_choose_files(project):
     assert r.returncode == 1 and "since" in r.stderr
 
 
+def test_the_projects_configuration_counts(project):
+    write(
+        project,
+        {
+            "d/one.coverage": coverage_object([app()]),
+            ".coveragerc": "[report]\nexclude_lines = def unused\nomit = src/pkg/*\nshow_missing = true\n"
+            "fail_under = 99\nprecision = 1\n",
+        },
+    )
+    r = report(project, "--from", "d", check=False)
+    assert r.returncode == 2 and "src/pkg" not in r.stdout
+    # DEBUG's body is no longer excluded, unused() is
+    assert re.search(r"^src/app.py +17 +3 +8 +3 +76.0%   13, 19, 23$", r.stdout, re.M), r.stdout
+    r = report(project, "--from", "d", "--fail-under", "10", "--precision", "0", "--no-show-missing")
+    assert r.stdout.splitlines()[-1].endswith(" 76%") and "Missing" not in r.stdout
+    write(project, {".coveragerc": "[report]\nexclude_lines = (\n"})
+    r = report(project, "--from", "d", check=False)
+    assert r.returncode == 1 and "regular expression" in r.stderr
+
+
 # ---- from a bucket ----
 
 
