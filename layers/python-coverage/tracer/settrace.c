@@ -11,13 +11,13 @@ enum { RESUME = 151, RESUME_QUICK = 150, YIELD_VALUE = 86, YIELD_FROM = 72 };
 
 /* Layouts that do not change within a minor version. 3.11's frame object points to the frame. */
 static struct layout {
-    int inner, code, last, line, trace_lines, bytes, extra;
+    int inner, code, last, line, trace, trace_lines, bytes, extra;
 } at;
 static const struct layout layouts[] = {
-    [8] = {0, 32, 104, 108, 88, 48, 144},
-    [9] = {0, 32, 104, 108, 88, 48, 144},
-    [10] = {0, 32, 96, 100, 84, 48, 144},
-    [11] = {24, 32, 56, 40, 44, 184, 176},
+    [8] = {0, 32, 104, 108, 80, 88, 48, 144},
+    [9] = {0, 32, 104, 108, 80, 88, 48, 144},
+    [10] = {0, 32, 96, 100, 72, 84, 48, 144},
+    [11] = {24, 32, 56, 40, 32, 44, 184, 176},
 };
 
 struct entry {
@@ -174,6 +174,11 @@ static void on_call(struct tracer *t, PyObject *frame)
         if (c->places)
             memset(c->places, 0, sizeof(*c->places) * PLACES * c->span);
     }
+    PyObject **trace_of_frame = (PyObject **)((char *)frame + at.trace);
+    if (!*trace_of_frame) { /* its lines come here when sys.settrace() gives us back */
+        Py_INCREF((PyObject *)t);
+        *trace_of_frame = (PyObject *)t;
+    }
     bool fresh = !(c->flags & CODE_GENERATOR) || is_entered(frame);
     push(t, frame, c, fresh ? -c->first_line : PyFrame_GetLineNumber((PyFrameObject *)frame));
 }
@@ -226,8 +231,11 @@ static void on_return(struct tracer *t, PyObject *frame)
 static int on_event(PyObject *self, PyObject *frame, int what, PyObject *arg)
 {
     struct tracer *t = (struct tracer *)self;
-    if (!tracer_on)
+    if (!tracer_on) {
+        t->main = false;
+        PyEval_SetTrace(NULL, NULL); /* of this thread */
         return 0;
+    }
     if (what == LINE)
         on_line(t, frame);
     else if (what == CALL)
@@ -263,25 +271,27 @@ static void tracer_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-/* As a trace function of Python: from now on the one in C. */
+/* As a trace function of Python: from a call on, the one in C. */
 static PyObject *tracer_call(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     static const char *const names[] = {"call", "exception", "line", "return"};
     PyObject *frame, *arg;
-    const char *what;
-    if (!PyArg_ParseTuple(args, "OsO", &frame, &what, &arg))
+    const char *text;
+    int what = 0;
+    if (!PyArg_ParseTuple(args, "OsO", &frame, &text, &arg))
         return NULL;
-    if (!tracer_on)
-        Py_RETURN_NONE;
+    while (what < 4 && strcmp(text, names[what]) != 0)
+        what++;
     struct tracer *t = (struct tracer *)self;
+    if (!tracer_on || what == 4 || (t->starter && what != CALL))
+        Py_RETURN_NONE;
     if (t->starter && !(t = new_tracer(false, false)))
         return NULL;
-    if (!((struct tracer *)self)->starter)
+    if (t == (struct tracer *)self)
         Py_INCREF(self);
-    PyEval_SetTrace(on_event, (PyObject *)t);
-    for (int i = 0; i < 4; i++)
-        if (strcmp(what, names[i]) == 0)
-            on_event((PyObject *)t, frame, i, arg);
+    if (what == CALL)
+        PyEval_SetTrace(on_event, (PyObject *)t);
+    on_event((PyObject *)t, frame, what, arg);
     return (PyObject *)t;
 }
 
