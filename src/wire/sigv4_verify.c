@@ -7,258 +7,42 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "wire/canonical.h"
-#include "wire/sigv4.h"
-
-enum kind { KIND_S3, KIND_QUERY, KIND_JSON, KIND_REST };
-
-static enum kind kind_of(const struct service_model *service)
-{
-    if (!service)
-        return KIND_QUERY;
-    switch (service->protocol) {
-    case PROTOCOL_REST_XML:
-        return KIND_S3;
-    case PROTOCOL_QUERY:
-        return KIND_QUERY;
-    case PROTOCOL_REST_JSON:
-        return KIND_REST;
-    default:
-        return KIND_JSON;
-    }
-}
-
-enum failure {
-    UNKNOWN_KEY,
-    WRONG_SIGNATURE,
-    WRONG_TOKEN,
-    EXPIRED_TOKEN,
-    INCOMPLETE,
-    SKEWED,
-    EXPIRED_URL,
-    WRONG_SCOPE,
-};
-
-#define S3_MISMATCH                                                                                \
-    "The request signature we calculated does not match the signature you provided. Check your "   \
-    "key and signing method."
-#define MISMATCH                                                                                   \
-    "The request signature we calculated does not match the signature you provided. Check your "   \
-    "AWS Secret Access Key and signing method. Consult the service documentation for details."
-#define BAD_TOKEN "The security token included in the request is invalid."
-#define OLD_TOKEN "The security token included in the request is expired"
-
-/* message NULL: the caller words it. The status of KIND_REST is 403 where KIND_JSON has 400. */
-static const struct {
-    const char *code;
-    int status;
-    const char *message;
-} failures[][4] = {
-    [UNKNOWN_KEY] = {{"InvalidAccessKeyId", 403,
-                      "The AWS Access Key Id you provided does not exist in our records."},
-                     {"InvalidClientTokenId", 403, BAD_TOKEN},
-                     {"UnrecognizedClientException", 400, BAD_TOKEN},
-                     {"UnrecognizedClientException", 403, BAD_TOKEN}},
-    [WRONG_SIGNATURE] = {{"SignatureDoesNotMatch", 403, S3_MISMATCH},
-                         {"SignatureDoesNotMatch", 403, MISMATCH},
-                         {"InvalidSignatureException", 400, MISMATCH},
-                         {"InvalidSignatureException", 403, MISMATCH}},
-    [WRONG_TOKEN] = {{"InvalidToken", 400, "The provided token is malformed or otherwise invalid."},
-                     {"InvalidClientTokenId", 403, BAD_TOKEN},
-                     {"UnrecognizedClientException", 400, BAD_TOKEN},
-                     {"UnrecognizedClientException", 403, BAD_TOKEN}},
-    [EXPIRED_TOKEN] = {{"ExpiredToken", 400, "The provided token has expired."},
-                       {"ExpiredToken", 403, OLD_TOKEN},
-                       {"ExpiredTokenException", 400, OLD_TOKEN},
-                       {"ExpiredTokenException", 403, OLD_TOKEN}},
-    [INCOMPLETE] = {{"AuthorizationHeaderMalformed", 400, NULL},
-                    {"IncompleteSignature", 400, NULL},
-                    {"IncompleteSignatureException", 400, NULL},
-                    {"IncompleteSignatureException", 403, NULL}},
-    [SKEWED] = {{"RequestTimeTooSkewed", 403,
-                 "The difference between the request time and the current time is too large."},
-                {"SignatureDoesNotMatch", 403, NULL},
-                {"InvalidSignatureException", 400, NULL},
-                {"InvalidSignatureException", 403, NULL}},
-    [EXPIRED_URL] = {{"AccessDenied", 403, "Request has expired"},
-                     {"SignatureDoesNotMatch", 403, NULL},
-                     {"InvalidSignatureException", 400, NULL},
-                     {"InvalidSignatureException", 403, NULL}},
-    [WRONG_SCOPE] = {{"AuthorizationHeaderMalformed", 400, NULL},
-                     {"SignatureDoesNotMatch", 403, NULL},
-                     {"InvalidSignatureException", 400, NULL},
-                     {"InvalidSignatureException", 403, NULL}},
-};
-
-/* text is used where the table has none. */
-static int refuse(enum failure what, enum kind kind, struct str text, struct wire_error *err)
-{
-    const char *message = failures[what][kind].message;
-    *err = (struct wire_error){.code = str_from(failures[what][kind].code),
-                               .status = failures[what][kind].status,
-                               .message = message ? str_from(message) : text};
-    return -EACCES;
-}
-
-struct parts {
-    struct str credential, signed_headers, signature, amz_date, token;
-    struct str access_key, date, region, service, terminator; /* of the credential */
-    struct str expires;
-    bool presigned;
-};
-
-static struct str trim_all(struct str s)
-{
-    return str_trim(s);
-}
-
-/* AWS4-HMAC-SHA256 Credential=K/D/R/S/aws4_request, SignedHeaders=a;b, Signature=hex */
-static void parse_header(struct str value, struct parts *p)
-{
-    struct str part, rest = str_slice(value, strlen("AWS4-HMAC-SHA256"), value.n), name, text;
-    while (rest.n) {
-        str_cut(rest, ',', &part, &rest);
-        str_cut(trim_all(part), '=', &name, &text);
-        if (str_eq(name, S("Credential")))
-            p->credential = text;
-        else if (str_eq(name, S("SignedHeaders")))
-            p->signed_headers = text;
-        else if (str_eq(name, S("Signature")))
-            p->signature = text;
-    }
-}
-
-/* The access key may itself hold a slash: the scope is counted from the end. */
-static bool split_credential(struct parts *p)
-{
-    struct str rest = p->credential;
-    struct str *into[] = {&p->terminator, &p->service, &p->region, &p->date};
-    for (size_t i = 0; i < 4; i++) {
-        ssize_t slash = rest.p ? str_find_last_byte(rest, '/') : -1;
-        if (slash < 0)
-            return false;
-        *into[i] = str_slice(rest, (size_t)slash + 1, rest.n);
-        rest = str_slice(rest, 0, (size_t)slash);
-    }
-    p->access_key = rest;
-    return rest.n > 0;
-}
-
-static void parse_query(struct arena *a, struct str query, struct parts *p)
-{
-    p->presigned = true;
-    p->credential = wire_query_get(a, query, S("X-Amz-Credential"));
-    p->signed_headers = wire_query_get(a, query, S("X-Amz-SignedHeaders"));
-    p->signature = wire_query_get(a, query, S("X-Amz-Signature"));
-    p->amz_date = wire_query_get(a, query, S("X-Amz-Date"));
-    p->expires = wire_query_get(a, query, S("X-Amz-Expires"));
-    p->token = wire_query_get(a, query, S("X-Amz-Security-Token"));
-}
-
-static bool is_presigned(struct str query)
-{
-    return query.n && (str_find(query, S("X-Amz-Algorithm=")) >= 0 ||
-                       str_find(query, S("X-Amz-Signature=")) >= 0);
-}
-
-static void scope_of(struct arena *a, const struct wire_request *req, struct parts *p)
-{
-    struct str header = wire_header(req, "Authorization");
-    if (header.p && str_starts(header, S("AWS4-HMAC-SHA256")))
-        parse_header(header, p);
-    else if (is_presigned(req->query))
-        parse_query(a, req->query, p);
-    if (!split_credential(p))
-        p->service = p->region = (struct str){0};
-}
-
-struct str sigv4_scope_service(struct arena *a, const struct wire_request *req)
-{
-    struct parts p = {0};
-    scope_of(a, req, &p);
-    return p.service;
-}
+#include "wire/sigv4_parts.h"
 
 /* ---- the parts in order ---- */
-
-static int incomplete(struct arena *a, enum kind kind, const struct parts *p, struct str header,
-                      struct wire_error *err)
-{
-    auto_buf struct buf b;
-    buf_init(&b, SIZE_MAX);
-    if (kind == KIND_S3) {
-        buf_text(&b, p->presigned ? "Query-string authentication version 4 requires the "
-                                    "X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, "
-                                    "X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
-                                  : "The authorization header is malformed; the Credential is "
-                                    "mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/"
-                                    "aws4_request\".");
-        refuse(INCOMPLETE, kind, buf_copy(&b, a), err);
-        if (p->presigned)
-            err->code = S("AuthorizationQueryParametersError");
-        return -EACCES;
-    }
-    const char *where = p->presigned ? "AWS query-string parameters must include" : NULL;
-    const struct {
-        const char *name, *query_name;
-        struct str value;
-    } wanted[] = {{"Credential", "X-Amz-Credential", p->credential},
-                  {"Signature", "X-Amz-Signature", p->signature},
-                  {"SignedHeaders", "X-Amz-SignedHeaders", p->signed_headers}};
-    for (size_t i = 0; i < 3; i++) {
-        if (wanted[i].value.n)
-            continue;
-        if (where)
-            buf_printf(&b, "%s '%s'. ", where, wanted[i].query_name);
-        else
-            buf_printf(&b, "Authorization header requires '%s' parameter. ", wanted[i].name);
-    }
-    if (!p->amz_date.n)
-        buf_text(&b, where ? "AWS query-string parameters must include 'X-Amz-Date'. "
-                           : "Authorization header requires existence of either a 'X-Amz-Date' or "
-                             "a 'Date' header. ");
-    if (!b.n)
-        buf_printf(&b,
-                   "Credential must have exactly 5 slash-delimited elements, e.g. "
-                   "keyid/date/region/service/term, got '%.*s'. ",
-                   STR(p->credential));
-    if (header.p) {
-        ssize_t blank = str_find_byte(header, ' ');
-        buf_printf(&b, "Authorization=%.*s",
-                   STR(str_slice(header, 0, blank < 0 ? header.n : (size_t)blank)));
-    }
-    return refuse(INCOMPLETE, kind, str_trim(buf_copy(&b, a)), err);
-}
 
 static int check_scope(struct arena *a, enum kind kind, const struct service_model *service,
                        const struct parts *p, struct wire_error *err)
 {
     if (!str_is(p->terminator, "aws4_request"))
-        return refuse(WRONG_SCOPE, kind,
-                      str_printf(a,
-                                 "Credential should be scoped with a valid terminator: "
-                                 "'aws4_request', not '%.*s'.",
-                                 STR(p->terminator)),
-                      err);
+        return sigv4_refuse(WRONG_SCOPE, kind,
+                            str_printf(a,
+                                       "Credential should be scoped with a valid terminator: "
+                                       "'aws4_request', not '%.*s'.",
+                                       STR(p->terminator)),
+                            err);
     if (service && !str_is(p->service, service->signing_name)) {
         if (kind == KIND_S3)
-            return refuse(WRONG_SCOPE, kind,
-                          str_printf(a,
-                                     "The authorization header is malformed; incorrect service "
-                                     "\"%.*s\". This endpoint belongs to \"s3\".",
-                                     STR(p->service)),
-                          err);
-        return refuse(WRONG_SCOPE, kind,
-                      str_printf(a, "Credential should be scoped to correct service: '%s'. ",
-                                 service->signing_name),
-                      err);
+            return sigv4_refuse(
+                WRONG_SCOPE, kind,
+                str_printf(a,
+                           "The authorization header is malformed; incorrect service "
+                           "\"%.*s\". This endpoint belongs to \"s3\".",
+                           STR(p->service)),
+                err);
+        return sigv4_refuse(WRONG_SCOPE, kind,
+                            str_printf(a, "Credential should be scoped to correct service: '%s'. ",
+                                       service->signing_name),
+                            err);
     }
     if (!str_eq(p->date, str_slice(p->amz_date, 0, 8)))
-        return refuse(WRONG_SCOPE, kind,
-                      str_printf(a,
-                                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 "
-                                 "version of date from HTTP: '%.*s' != '%.*s', from '%.*s'.",
-                                 STR(p->date), STR(str_slice(p->amz_date, 0, 8)), STR(p->amz_date)),
-                      err);
+        return sigv4_refuse(
+            WRONG_SCOPE, kind,
+            str_printf(a,
+                       "Date in Credential scope does not match YYYYMMDD from ISO-8601 "
+                       "version of date from HTTP: '%.*s' != '%.*s', from '%.*s'.",
+                       STR(p->date), STR(str_slice(p->amz_date, 0, 8)), STR(p->amz_date)),
+            err);
     return 0;
 }
 
@@ -274,35 +58,38 @@ static int check_time(const struct sigv4_verifier *v, struct arena *a, enum kind
     if (p->presigned) {
         bool given = p->expires.p != NULL;
         if (given && (str_to_int64(p->expires, &expires) < 0 || expires < 0 || expires > 604800)) {
-            refuse(INCOMPLETE, kind,
-                   S("X-Amz-Expires must be a number of seconds, at most 604800 (a week)"), err);
+            sigv4_refuse(INCOMPLETE, kind,
+                         S("X-Amz-Expires must be a number of seconds, at most 604800 (a week)"),
+                         err);
             if (kind == KIND_S3)
                 err->code = S("AuthorizationQueryParametersError");
             return -EACCES;
         }
         int64_t end = signed_ms + (given ? expires * 1000 : allowed);
         if (v->now_ms > end)
-            return refuse(EXPIRED_URL, kind,
-                          str_printf(a, "Signature expired: %.*s is now earlier than %.*s",
-                                     STR(clock_amz_date(a, end)), STR(now)),
-                          err);
+            return sigv4_refuse(EXPIRED_URL, kind,
+                                str_printf(a, "Signature expired: %.*s is now earlier than %.*s",
+                                           STR(clock_amz_date(a, end)), STR(now)),
+                                err);
     } else if (late) {
         struct str limit = clock_amz_date(a, v->now_ms - allowed);
-        return refuse(SKEWED, kind,
-                      str_printf(a,
-                                 "Signature expired: %.*s is now earlier than %.*s (%.*s - %lld "
-                                 "min.)",
-                                 STR(p->amz_date), STR(limit), STR(now), (long long)minutes),
-                      err);
+        return sigv4_refuse(
+            SKEWED, kind,
+            str_printf(a,
+                       "Signature expired: %.*s is now earlier than %.*s (%.*s - %lld "
+                       "min.)",
+                       STR(p->amz_date), STR(limit), STR(now), (long long)minutes),
+            err);
     }
     if (early) {
         struct str limit = clock_amz_date(a, v->now_ms + allowed);
-        return refuse(SKEWED, kind,
-                      str_printf(a,
-                                 "Signature not yet current: %.*s is still later than %.*s (%.*s "
-                                 "+ %lld min.)",
-                                 STR(p->amz_date), STR(limit), STR(now), (long long)minutes),
-                      err);
+        return sigv4_refuse(
+            SKEWED, kind,
+            str_printf(a,
+                       "Signature not yet current: %.*s is still later than %.*s (%.*s "
+                       "+ %lld min.)",
+                       STR(p->amz_date), STR(limit), STR(now), (long long)minutes),
+            err);
     }
     return 0;
 }
@@ -312,11 +99,11 @@ static int check_key(const struct sigv4_verifier *v, enum kind kind, const struc
 {
     int r = v->lookup(v->user, p->access_key, p->token, secret);
     if (r == -ESTALE)
-        return refuse(EXPIRED_TOKEN, kind, (struct str){0}, err);
+        return sigv4_refuse(EXPIRED_TOKEN, kind, (struct str){0}, err);
     if (r < 0)
-        return refuse(UNKNOWN_KEY, kind, (struct str){0}, err);
+        return sigv4_refuse(UNKNOWN_KEY, kind, (struct str){0}, err);
     if (secret->token.n && !str_eq(secret->token, p->token))
-        return refuse(p->token.n ? WRONG_TOKEN : UNKNOWN_KEY, kind, (struct str){0}, err);
+        return sigv4_refuse(p->token.n ? WRONG_TOKEN : UNKNOWN_KEY, kind, (struct str){0}, err);
     return 0;
 }
 
@@ -328,6 +115,34 @@ static bool is_hash(struct str s)
         if (!((s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] >= 'a' && s.p[i] <= 'f')))
             return false;
     return true;
+}
+
+/* claimed absent: only *ret_text is wanted. */
+static int check_hash(enum kind kind, const struct wire_request *req, struct str claimed,
+                      struct arena *a, struct str *ret_text, struct wire_error *err)
+{
+    uint8_t hash[32];
+    if (!req->body.has)
+        digest_sha256(S(""), hash);
+    else if (digest_body(DIGEST_SHA256, &req->body, hash) < 0)
+        return -EIO;
+    struct str actual = hex_encode(a, hash, sizeof(hash));
+    *ret_text = actual;
+    if (!claimed.p || str_eq(claimed, actual))
+        return 0;
+    if (kind != KIND_S3)
+        return sigv4_refuse(WRONG_SIGNATURE, kind, (struct str){0}, err);
+    struct wire_pair *extra = ARENA_ARRAY(a, struct wire_pair, 2);
+    extra[0] = (struct wire_pair){S("ClientComputedContentSHA256"), claimed};
+    extra[1] = (struct wire_pair){S("S3ComputedContentSHA256"), actual};
+    *err = (struct wire_error){
+        .code = S("XAmzContentSHA256Mismatch"),
+        .status = 400,
+        .message = S("The provided 'x-amz-content-sha256' header does not match what was "
+                     "computed."),
+        .extra = extra,
+        .n_extra = 2};
+    return -EACCES;
 }
 
 /* What the signature says about the body. *ret_text goes into the canonical request. */
@@ -371,29 +186,9 @@ static int payload(const struct sigv4_verifier *v, enum kind kind, const struct 
         return -EACCES;
     }
     if (!claimed.p || !v->body_unchecked) {
-        uint8_t hash[32];
-        if (!req->body.has)
-            digest_sha256(S(""), hash);
-        else if (digest_body(DIGEST_SHA256, &req->body, hash) < 0)
-            return -EIO;
-        struct str actual = hex_encode(a, hash, sizeof(hash));
-        if (!claimed.p) {
-            *ret_text = actual;
-        } else if (!str_eq(claimed, actual)) {
-            if (kind != KIND_S3)
-                return refuse(WRONG_SIGNATURE, kind, (struct str){0}, err);
-            struct wire_pair *extra = ARENA_ARRAY(a, struct wire_pair, 2);
-            extra[0] = (struct wire_pair){S("ClientComputedContentSHA256"), claimed};
-            extra[1] = (struct wire_pair){S("S3ComputedContentSHA256"), actual};
-            *err = (struct wire_error){
-                .code = S("XAmzContentSHA256Mismatch"),
-                .status = 400,
-                .message = S("The provided 'x-amz-content-sha256' header does not match what was "
-                             "computed."),
-                .extra = extra,
-                .n_extra = 2};
-            return -EACCES;
-        }
+        int r = check_hash(kind, req, claimed, a, ret_text, err);
+        if (r < 0)
+            return r;
     }
     result->payload_sha256 = *ret_text;
     return 0;
@@ -402,7 +197,7 @@ static int payload(const struct sigv4_verifier *v, enum kind kind, const struct 
 static int mismatch(enum kind kind, const struct parts *p, struct str to_sign, struct str canonical,
                     struct arena *a, struct wire_error *err)
 {
-    refuse(WRONG_SIGNATURE, kind, (struct str){0}, err);
+    sigv4_refuse(WRONG_SIGNATURE, kind, (struct str){0}, err);
     if (kind == KIND_S3) {
         struct wire_pair *extra = ARENA_ARRAY(a, struct wire_pair, 4);
         extra[0] = (struct wire_pair){S("AWSAccessKeyId"), p->access_key};
@@ -414,11 +209,12 @@ static int mismatch(enum kind kind, const struct parts *p, struct str to_sign, s
         return -EACCES;
     }
     if (kind != KIND_QUERY)
-        err->message = str_printf(a,
-                                  MISMATCH "\n\nThe Canonical String for this request should have "
-                                           "been\n'%.*s'\n\nThe String-to-Sign should have "
-                                           "been\n'%.*s'\n",
-                                  STR(canonical), STR(to_sign));
+        err->message =
+            str_printf(a,
+                       SIGV4_MISMATCH "\n\nThe Canonical String for this request should have "
+                                      "been\n'%.*s'\n\nThe String-to-Sign should have "
+                                      "been\n'%.*s'\n",
+                       STR(canonical), STR(to_sign));
     return -EACCES;
 }
 
@@ -466,7 +262,7 @@ static int check_signature(enum kind kind, const struct wire_request *req, const
                                                  "were not signed")};
             return -EACCES;
         }
-        return refuse(
+        return sigv4_refuse(
             WRONG_SCOPE, kind,
             S("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."), err);
     }
@@ -479,40 +275,6 @@ static int check_signature(enum kind kind, const struct wire_request *req, const
     return 0;
 }
 
-static int parse(struct arena *a, enum kind kind, const struct wire_request *req, struct parts *p,
-                 int64_t *ret_ms, struct wire_error *err)
-{
-    struct str header = wire_header(req, "Authorization");
-    if (header.p) {
-        if (str_starts(header, S("AWS4-HMAC-SHA256"))) {
-            parse_header(header, p);
-        } else if (kind == KIND_S3) {
-            *err = (struct wire_error){.code = S("InvalidArgument"),
-                                       .status = 400,
-                                       .message = S("Unsupported Authorization Type")};
-            return -EACCES;
-        }
-        p->amz_date = wire_header(req, "X-Amz-Date");
-        p->token = wire_header(req, "X-Amz-Security-Token");
-        int64_t ms;
-        struct str date = wire_header(req, "Date");
-        if (!p->amz_date.n && date.n && clock_parse_http_date(date, &ms) == 0)
-            p->amz_date = clock_amz_date(a, ms);
-    } else {
-        parse_query(a, req->query, p);
-    }
-    if (!p->signature.n || !p->signed_headers.n || !p->amz_date.n || !split_credential(p))
-        return incomplete(a, kind, p, header, err);
-    if (clock_parse_amz_date(p->amz_date, ret_ms) < 0)
-        return refuse(INCOMPLETE, kind,
-                      str_printf(a,
-                                 "Date must be in ISO-8601 'basic format'. Got '%.*s'. See "
-                                 "http://en.wikipedia.org/wiki/ISO_8601",
-                                 STR(p->amz_date)),
-                      err);
-    return 0;
-}
-
 int sigv4_verify(const struct sigv4_verifier *v, const struct service_model *service,
                  const struct wire_request *req, struct arena *a, struct sigv4_result *ret,
                  struct wire_error *err)
@@ -522,12 +284,12 @@ int sigv4_verify(const struct sigv4_verifier *v, const struct service_model *ser
     struct sigv4_secret secret = {0};
     struct str hash;
     int64_t signed_ms;
-    enum kind kind = kind_of(service);
-    if (!wire_header(req, "Authorization").p && !is_presigned(req->query)) {
+    enum kind kind = sigv4_kind_of(service);
+    if (!wire_header(req, "Authorization").p && !sigv4_is_presigned(req->query)) {
         *ret = (struct sigv4_result){.anonymous = true};
         return 0;
     }
-    int r = parse(a, kind, req, &p, &signed_ms, err);
+    int r = sigv4_parse(a, kind, req, &p, &signed_ms, err);
     if (r == 0)
         r = check_scope(a, kind, service, &p, err);
     if (r == 0)
