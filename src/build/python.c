@@ -44,7 +44,11 @@ struct str python_find(struct arena *a, struct str runtime)
     }
     if (dir)
         closedir(dir);
-    return str_has(found) ? found : process_find(a, name);
+    if (str_has(found))
+        return found;
+    found = process_find(a, name);
+    /* pyenv's shims are scripts that cannot work without pyenv: no interpreters. */
+    return str_find(found, S("/shims/")) < 0 ? found : (struct str){0};
 }
 
 static bool has_pip(struct arena *a, struct str python)

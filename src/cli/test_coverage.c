@@ -52,6 +52,7 @@ int test_coverage_begin(struct verb_run *run, struct aws_client *aws, struct str
     struct arena *a = run->arena;
     *ret = (struct test_coverage){
         .s = {.run = run, .a = a, .aws = aws},
+        .stack = stack,
         .prefix = prefix_of_run(a),
         .began_ms = clock_now_ms() / 1000 * 1000, /* S3 tells seconds */
     };
@@ -148,6 +149,10 @@ static int report_prefix(struct test_coverage *t, struct str bucket, struct str 
     } else if (o->endpoint.n) {
         argv[n++] = "--endpoint";
         argv[n++] = str_c(a, o->endpoint);
+    }
+    if (str_has(t->stack)) {
+        argv[n++] = "--stack-name";
+        argv[n++] = str_c(a, t->stack);
     }
     argv[n++] = "--region";
     argv[n++] = str_c(a, aws_client_region(t->s.aws));

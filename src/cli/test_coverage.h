@@ -7,6 +7,7 @@ struct test_coverage {
     struct covered *functions;
     bool *switched; /* by us: off again at the end */
     size_t n;
+    struct str stack;
     struct str prefix; /* where this run's objects go */
     int64_t began_ms;
 };
