@@ -48,16 +48,32 @@ static int64_t before(int64_t deadline_ms)
     return deadline_ms - (margin < 20 ? 20 : margin > 300 ? 300 : margin);
 }
 
+/* Waits for the end of the invocation where somebody will tell it. False: it has not ended well,
+ * and a timeout or a crash is followed by SHUTDOWN, which has time of its own. */
+static bool wait_end(struct ship *s, int64_t deadline_ms)
+{
+    if (s->waits_in_vain || !arenas_tell(s->arenas)) {
+        arenas_news(s->arenas);
+        return true;
+    }
+    int r = arenas_wait(s->arenas, deadline_ms);
+    s->timed_out = r == -ETIMEDOUT;
+    return r == 0;
+}
+
 static void on_invoke(struct ship *s, const struct event *event)
 {
     int64_t deadline_ms = before(event->deadline_ms);
     if (s->hopeless)
         return;
+    if (s->timed_out && !s->waits_in_vain) { /* it was no timeout: the runtime lives */
+        s->waits_in_vain = true;
+        say(SAY_WARNING, S(""),
+            "the end of an invocation was not told: hits are sent one invocation later from now "
+            "on");
+    }
     ship_begin(s, event->request_id);
-    /* A timeout or a crash is followed by SHUTDOWN, which has time of its own. */
-    if (!arenas_tell(s->arenas))
-        arenas_news(s->arenas);
-    else if (arenas_wait(s->arenas, deadline_ms) < 0)
+    if (!wait_end(s, deadline_ms))
         return;
     ship_look(s);
     if (!ship_news(s))

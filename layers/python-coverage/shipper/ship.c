@@ -170,7 +170,8 @@ static int make_object(struct ship *s, uint8_t **ret, size_t *ret_n)
 
 /* ---- sending ---- */
 
-static void tell(struct ship *s, const struct s3_result *result, size_t bytes, int64_t began_us)
+static void tell(struct ship *s, const struct s3_result *result, size_t bytes, int64_t began_us,
+                 bool last)
 {
     auto_buf struct buf fields;
     buf_init(&fields, 16 << 10);
@@ -188,8 +189,8 @@ static void tell(struct ship *s, const struct s3_result *result, size_t bytes, i
     if (result->verdict == RETRY_DONE)
         say(SAY_INFO, buf_view(&fields), "coverage uploaded");
     else if (result->verdict == RETRY_LATER)
-        say(SAY_WARNING, buf_view(&fields),
-            "coverage could not be uploaded and is kept for the next time: %s", result->why);
+        say(SAY_WARNING, buf_view(&fields), "coverage could not be uploaded %s: %s",
+            last ? "before the environment ended" : "and is kept for the next time", result->why);
     else
         say(SAY_ERROR, buf_view(&fields),
             "coverage cannot be uploaded, and will not be tried again: %s", result->why);
@@ -214,7 +215,7 @@ static void put(struct ship *s, int64_t deadline_ms, bool last)
                              : ATTEMPTS_MAX,
                &result);
     }
-    tell(s, &result, n, began_us);
+    tell(s, &result, n, began_us, last);
     s->hopeless = result.verdict == RETRY_NEVER;
     if (result.verdict == RETRY_DONE) {
         int directory = arenas_directory(s->arenas);

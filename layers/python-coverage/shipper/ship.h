@@ -24,6 +24,8 @@ struct ship {
     bool init_entered;   /* what was there before the first invocation */
     bool unsent;         /* the object has more than S3 has */
     bool hopeless;       /* S3 will not take it: nothing is tried any more */
+    bool timed_out;      /* the last wait for the end of an invocation */
+    bool waits_in_vain;  /* there was an invocation after that: nobody tells, so nobody is asked */
     size_t unsent_lines; /* new since the last upload */
     unsigned failures;   /* in a row */
     int64_t rest_until_ms;
