@@ -176,7 +176,7 @@ def test_sources_named_in_architecture_exist():
     with open(os.path.join(ROOT, "ARCHITECTURE.md"), encoding="utf-8") as f:
         text = re.sub(r"```.*?```", "", f.read(), flags=re.S)
     sources = ""
-    for pattern in ("src/**/*.[ch]", "runtimes/**/*.py", "tools/*"):
+    for pattern in ("src/**/*.[ch]", "layers/**/*.[ch]", "runtimes/**/*.py", "tools/*"):
         for path in glob.glob(os.path.join(ROOT, pattern), recursive=True):
             if os.path.isfile(path):
                 with open(path, encoding="utf-8", errors="replace") as f:
