@@ -388,8 +388,9 @@ class Lab:
 
     # functions
 
-    def function(self, name, kind="python"):
-        """A function that answers with its event; None when this machine cannot run it."""
+    def function(self, name, kind="python", code=None, **more):
+        """A function that answers with its event, or has that code; None when this machine cannot
+        run it. `more` is configuration."""
         runtime = {"python": PYTHON, "node": node_runtime(), "c": "provided.al2023"}[kind]
         if not runtime or name in self.functions:
             return runtime and name
@@ -402,8 +403,8 @@ class Lab:
                 "Action=AttachRolePolicy&Version=2010-05-08&RoleName=%s&PolicyArn=%s" % (
                     role, quote("arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"))):
             c.call("POST", "iam", "/", text.encode(), form)
-        code = io.BytesIO()
-        with zipfile.ZipFile(code, "w") as z:
+        package = io.BytesIO()
+        with zipfile.ZipFile(package, "w") as z:
             if kind == "c":
                 entry = zipfile.ZipInfo("bootstrap")
                 entry.external_attr = 0o100755 << 16
@@ -411,11 +412,11 @@ class Lab:
                     z.writestr(entry, f.read())
             else:
                 z.writestr("app.py" if kind == "python" else "app.js",
-                           PYTHON_CODE if kind == "python" else NODE_CODE)
+                           code or (PYTHON_CODE if kind == "python" else NODE_CODE))
         c.call("POST", "lambda", "/2015-03-31/functions", {
             "FunctionName": name, "Runtime": runtime, "Handler": "app.handler",
             "Role": "arn:aws:iam::%s:role/%s" % (ACCOUNT, role), "MemorySize": 1769,
-            "Code": {"ZipFile": base64.b64encode(code.getvalue()).decode()}})
+            "Code": {"ZipFile": base64.b64encode(package.getvalue()).decode()}, **more})
         self.settled(name)
         self.functions.add(name)
         return name

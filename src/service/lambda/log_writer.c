@@ -19,6 +19,10 @@
 #define BATCH_BYTES (1000 * 1000)     /* of 1048576 */
 #define BATCH_EVENTS 250              /* of 10000: a batch is written in one turn of the loop */
 #define DELAY_MS 20
+/* Of a stream that prints without end: a tenth of the loop, in pieces that nobody notices who waits
+ * for an answer meanwhile. */
+#define FLOOD_EVENTS 32
+#define FLOOD_REST_MS 1
 
 struct event {
     struct list link;
@@ -37,7 +41,9 @@ struct log_stream {
     int64_t last_ms;
     uv_timer_t timer;
     bool exists, group_tried, closing;
-    bool warned, lost;
+    bool warned;
+    bool flooded;               /* who prints waits, or has waited and not all of it is written */
+    int64_t n_lost, lost_bytes; /* and not told yet */
     void (*on_room)(void *user);
     void *room_user;
     /* The batch on its way. */
@@ -113,10 +119,12 @@ static void batch_over(struct log_stream *s)
         void (*on_room)(void *) = TAKE(s->on_room);
         on_room(s->room_user);
     }
+    if (list_empty(&s->events))
+        s->flooded = false;
     if (!list_empty(&s->events) && s->closing)
         flush(s);
     else if (!list_empty(&s->events)) /* others have a turn in between */
-        uv_timer_start(&s->timer, on_timer, 0, 0);
+        uv_timer_start(&s->timer, on_timer, s->flooded ? FLOOD_REST_MS : 0, 0);
     else if (s->closing)
         uv_close((uv_handle_t *)&s->timer, closed);
 }
@@ -206,8 +214,8 @@ static void flush(struct log_stream *s)
     struct logs_put_log_events_input *in = ARENA_NEW(a, struct logs_put_log_events_input);
     in->log_group_name = s->group;
     in->log_stream_name = s->name;
-    size_t n = 0, bytes = 0;
-    for (struct list *l = s->events.next; l != &s->events && n < BATCH_EVENTS; l = l->next, n++)
+    size_t n = 0, bytes = 0, most = s->flooded && !s->closing ? FLOOD_EVENTS : BATCH_EVENTS;
+    for (struct list *l = s->events.next; l != &s->events && n < most; l = l->next, n++)
         ;
     in->log_events.items = ARENA_ARRAY(a, struct logs_input_log_event, n);
     LIST_EACH(&s->events, struct event, link, e) {
@@ -228,6 +236,31 @@ static void flush(struct log_stream *s)
         make_stream(s);
 }
 
+static void add(struct log_stream *s, int64_t time_ms, struct str text)
+{
+    struct event *e = mem_alloc(sizeof(*e) + text.n);
+    e->link = (struct list){0};
+    e->time_ms = time_ms;
+    e->n = text.n;
+    memcpy(e->text, text.p, text.n);
+    list_append(&s->events, &e->link);
+    s->pending_bytes += text.n + EVENT_COST;
+}
+
+/* What was lost is told where it is missing. */
+static void tell_lost(struct log_stream *s, int64_t time_ms)
+{
+    char text[160];
+    if (!s->n_lost)
+        return;
+    int n = snprintf(text, sizeof(text),
+                     "LAMINA: %lld log events (%lld bytes) are missing here: they came faster than "
+                     "they can be written\n",
+                     (long long)s->n_lost, (long long)s->lost_bytes);
+    s->n_lost = s->lost_bytes = 0;
+    add(s, time_ms, str_of(text, (size_t)n));
+}
+
 void log_stream_add(struct log_stream *s, int64_t time_ms, struct str message)
 {
     if (time_ms < s->last_ms) /* events of a batch must be in order */
@@ -236,19 +269,12 @@ void log_stream_add(struct log_stream *s, int64_t time_ms, struct str message)
     while (message.n > 0) {
         size_t n = message.n < EVENT_MAX ? message.n : EVENT_MAX;
         if (s->pending_bytes + n + EVENT_COST > PENDING_MAX) {
-            if (!s->lost)
-                log_warn("lambda: %.*s writes more than CloudWatch Logs takes; lines are lost",
-                         STR(s->group));
-            s->lost = true;
-            return;
+            s->n_lost++;
+            s->lost_bytes += (int64_t)n;
+        } else {
+            tell_lost(s, time_ms);
+            add(s, time_ms, str_slice(message, 0, n));
         }
-        struct event *e = mem_alloc(sizeof(*e) + n);
-        e->link = (struct list){0};
-        e->time_ms = time_ms;
-        e->n = n;
-        memcpy(e->text, message.p, n);
-        list_append(&s->events, &e->link);
-        s->pending_bytes += n + EVENT_COST;
         message = str_slice(message, n, message.n);
     }
     if (!s->call && !uv_is_active((uv_handle_t *)&s->timer))
@@ -262,6 +288,7 @@ bool log_stream_full(const struct log_stream *s)
 
 void log_stream_when_room(struct log_stream *s, void (*on_room)(void *user), void *user)
 {
+    s->flooded = s->flooded || on_room;
     s->on_room = on_room;
     s->room_user = user;
 }
@@ -273,6 +300,7 @@ void log_stream_close(struct log_stream *s)
     s->closing = true;
     s->on_room = NULL;
     uv_timer_stop(&s->timer);
+    tell_lost(s, s->last_ms);
     if (s->call)
         return; /* batch_over() goes on */
     if (list_empty(&s->events))
