@@ -168,6 +168,32 @@ static void test_endpoints(void **state)
         assert_int_equal(endpoint_parse(str_from(bad[i]), &e, &path), -EINVAL);
 }
 
+static void test_hosts(void **state)
+{
+    static const struct {
+        const char *bucket, *region;
+        bool fips, dual_stack;
+        const char *host;
+    } cases[] = {
+        {"b", "eu-west-1", false, false, "b.s3.eu-west-1.amazonaws.com"},
+        {"a.b", "us-east-1", false, false, "s3.us-east-1.amazonaws.com"},
+        {"b", "cn-north-1", false, false, "b.s3.cn-north-1.amazonaws.com.cn"},
+        {"b", "us-gov-west-1", true, false, "b.s3-fips.us-gov-west-1.amazonaws.com"},
+        {"b", "us-east-2", true, true, "b.s3-fips.dualstack.us-east-2.amazonaws.com"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct settings settings = {.bucket = str_from(cases[i].bucket),
+                                    .region = str_from(cases[i].region),
+                                    .fips = cases[i].fips,
+                                    .dual_stack = cases[i].dual_stack};
+        struct s3 s;
+        s3_init(&s, &settings);
+        assert_true(str_is(s.endpoint.host, cases[i].host));
+        assert_true(s.endpoint.tls && s.endpoint.port == 443);
+        s3_done(&s);
+    }
+}
+
 static void test_keys(void **state)
 {
     struct str key = s3_key(&a, S("coverage/"), 1795291505123, S("orders"), S("00ff"));
@@ -442,6 +468,7 @@ int main(void)
         cmocka_unit_test(test_judge),
         cmocka_unit_test(test_pauses),
         cmocka_unit_test(test_endpoints),
+        cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_only_news_are_entered),

@@ -26,8 +26,10 @@ static void settle(struct s3 *s)
         /* A certificate for *.s3.… does not fit a name with two dots before it. */
         s->path_style = str_find_byte(o->bucket, '.') >= 0;
         s->endpoint = (struct endpoint){.tls = true, .port = 443};
-        s->endpoint.host = str_printf(a, "%.*s%ss3.%.*s.%s", STR(s->path_style ? S("") : o->bucket),
-                                      s->path_style ? "" : ".", STR(s->region), end);
+        s->endpoint.host =
+            str_printf(a, "%.*s%ss3%s%s.%.*s.%s", STR(s->path_style ? S("") : o->bucket),
+                       s->path_style ? "" : ".", o->fips ? "-fips" : "",
+                       o->dual_stack ? ".dualstack" : "", STR(s->region), end);
     }
     conn_init(&s->conn, &s->endpoint);
     s->conn.ca_file = o->ca_file;

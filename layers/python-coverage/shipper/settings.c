@@ -143,6 +143,8 @@ void settings_read(struct settings *s, struct arena *a)
     read_level(s, a);
     s->runtime_api = variable("AWS_LAMBDA_RUNTIME_API");
     s->region = variable_or("AWS_REGION", variable_or("AWS_DEFAULT_REGION", S("us-east-1")));
+    s->fips = truth(s, a, "AWS_USE_FIPS_ENDPOINT", false);
+    s->dual_stack = truth(s, a, "AWS_USE_DUALSTACK_ENDPOINT", false);
     s->function = variable_or("AWS_LAMBDA_FUNCTION_NAME", S("unknown"));
     s->version = variable_or("AWS_LAMBDA_FUNCTION_VERSION", S("$LATEST"));
     s->access_key = variable("AWS_ACCESS_KEY_ID");

@@ -24,6 +24,7 @@ struct settings {
     bool every_invocation;  /* COVERAGE_CONTEXTS=invocation: whatever each one ran, not just news */
     enum say_level level;   /* COVERAGE_LOG_LEVEL, INFO; COVERAGE_DEBUG=true is DEBUG */
     struct str runtime_api; /* AWS_LAMBDA_RUNTIME_API */
+    bool fips, dual_stack;  /* AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT: of AWS itself */
     struct str region;      /* AWS_REGION */
     struct str function, version;
     struct str access_key, secret_key, token;

@@ -104,7 +104,8 @@ static int find_issuer(X509 **ret, X509_STORE_CTX *ctx, X509 *x)
         if (!n || !memmem(room, n, name, (size_t)name_size))
             continue;
         X509 *authority = d2i_X509(NULL, &der, (long)n);
-        if (authority && X509_check_issued(authority, x) == X509_V_OK) {
+        if (authority && X509_check_issued(authority, x) == X509_V_OK &&
+            X509_cmp_current_time(X509_get0_notAfter(authority)) > 0) {
             *ret = authority;
             found = 1;
         } else {
