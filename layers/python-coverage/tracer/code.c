@@ -14,6 +14,7 @@ struct source {
 };
 
 Py_ssize_t code_index = -1;
+int code_extra_at;
 static PyObject *sources; /* co_filename -> address of its struct source */
 static PyObject *code_type;
 
@@ -36,6 +37,8 @@ int code_begin(void)
         else if (_PyEval_RequestCodeExtraIndex)
             code_index = _PyEval_RequestCodeExtraIndex(code_free);
     }
+    static const short places[] = {144, 144, 144, 176, 184, 192}; /* 3.8 to 3.13 */
+    code_extra_at = python_minor <= 13 ? places[python_minor - 8] : 0;
     Py_XDECREF(sources);
     sources = PyDict_New();
     return code_index < 0 || !sources ? -1 : 0;

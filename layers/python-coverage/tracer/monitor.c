@@ -108,8 +108,8 @@ static void begin_code(PyObject *code, struct code *c)
 
 static PyObject *on_start(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
-    struct code *c;
-    if (!tracer_on || code_get(args[0], &c) < 0)
+    struct code *c = code_known(args[0]);
+    if (!tracer_on)
         return done_with();
     if (!c && !(c = code_look(args[0])))
         return done_with();
@@ -141,8 +141,8 @@ static bool steps_reached(struct code *c, int line)
 
 static PyObject *on_line(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
-    struct code *c;
-    if (!tracer_on || code_get(args[0], &c) < 0 || !c || !c->hits)
+    struct code *c = code_known(args[0]);
+    if (!tracer_on || !c || !c->hits)
         return done_with();
     long line = small(args[1]);
     arena_line(c->hits, (uint32_t)line);
@@ -208,8 +208,8 @@ static PyObject *take_branch(struct code *c, struct branch *b, unsigned way)
 
 static PyObject *on_branch(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
-    struct code *c;
-    if (!tracer_on || code_get(args[0], &c) < 0 || !c || !c->hits)
+    struct code *c = code_known(args[0]);
+    if (!tracer_on || !c || !c->hits)
         return done_with();
     if (!(c->flags & CODE_BRANCHES_READ))
         code_read_branches(args[0], c);
@@ -223,8 +223,8 @@ static PyObject *on_branch(PyObject *self, PyObject *const *args, Py_ssize_t n)
 
 static PyObject *on_return(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
-    struct code *c;
-    if (code_get(args[0], &c) < 0 || !c)
+    struct code *c = code_known(args[0]);
+    if (!c)
         return done_with();
     if (c->run)
         watch_ready((enum watch)c->run);
@@ -237,8 +237,8 @@ static PyObject *on_return(PyObject *self, PyObject *const *args, Py_ssize_t n)
  * programs with an async for, before 3.14. */
 static PyObject *on_handled(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
-    struct code *c;
-    if (!tracer_on || code_get(args[0], &c) < 0 || !c || !c->hits)
+    struct code *c = code_known(args[0]);
+    if (!tracer_on || !c || !c->hits)
         return nothing();
     uint32_t at = (uint32_t)small(args[1]);
     for (uint32_t i = 0; i < c->n_steps; i++)

@@ -11,13 +11,13 @@ enum { RESUME = 151, RESUME_QUICK = 150, YIELD_VALUE = 86, YIELD_FROM = 72 };
 
 /* Layouts that do not change within a minor version. 3.11's frame object points to the frame. */
 static struct layout {
-    int inner, code, last, line, trace, trace_lines, bytes, extra;
+    int inner, code, last, line, trace, trace_lines, bytes;
 } at;
 static const struct layout layouts[] = {
-    [8] = {0, 32, 104, 108, 80, 88, 48, 144},
-    [9] = {0, 32, 104, 108, 80, 88, 48, 144},
-    [10] = {0, 32, 96, 100, 72, 84, 48, 144},
-    [11] = {24, 32, 56, 40, 32, 44, 184, 176},
+    [8] = {0, 32, 104, 108, 80, 88, 48},
+    [9] = {0, 32, 104, 108, 80, 88, 48},
+    [10] = {0, 32, 96, 100, 72, 84, 48},
+    [11] = {24, 32, 56, 40, 32, 44, 184},
 };
 
 struct entry {
@@ -35,11 +35,6 @@ struct tracer {
 
 static PyTypeObject *tracer_type;
 
-static inline void *pointer_at(const void *p, int offset)
-{
-    return *(void *const *)((const char *)p + offset);
-}
-
 static inline PyObject *code_of(PyObject *frame)
 {
     return pointer_at(at.inner ? pointer_at(frame, at.inner) : frame, at.code);
@@ -48,13 +43,6 @@ static inline PyObject *code_of(PyObject *frame)
 static inline int32_t line_of(PyObject *frame)
 {
     return *(const int32_t *)((const char *)frame + at.line);
-}
-
-/* code_get() without a call: struct { Py_ssize_t n; void *extras[n]; } *co_extra. */
-static inline struct code *known_code(PyObject *code)
-{
-    void *const *extra = pointer_at(code, at.extra);
-    return extra && (Py_ssize_t)extra[0] > code_index ? extra[1 + code_index] : NULL;
 }
 
 /* The instruction that was executed last; NULL: none yet. */
@@ -160,7 +148,7 @@ static int push(struct tracer *t, PyObject *frame, struct code *c, int32_t line)
 
 static void on_call(struct tracer *t, PyObject *frame)
 {
-    struct code *c = known_code(code_of(frame));
+    struct code *c = code_known(code_of(frame));
     if (!c && !(c = code_look(code_of(frame))))
         return;
     if (!c->hits) {
@@ -192,7 +180,7 @@ static struct entry *find_entry(struct tracer *t, PyObject *frame)
             return &t->stack[i - 1];
         }
     }
-    struct code *c = known_code(code_of(frame));
+    struct code *c = code_known(code_of(frame));
     if ((!c && !(c = code_look(code_of(frame)))) || !c->hits || push(t, frame, c, 0) < 0)
         return NULL;
     return &t->stack[t->depth - 1];

@@ -29,6 +29,8 @@ extern MAYBE Py_ssize_t PyUnstable_Eval_RequestCodeExtraIndex(void (*free)(void 
 extern MAYBE int PyUnstable_Code_GetExtra(PyObject *code, Py_ssize_t index, void **ret);
 extern MAYBE int PyUnstable_Code_SetExtra(PyObject *code, Py_ssize_t index, void *value);
 
+#pragma GCC visibility push(hidden) /* found without a look into tables */
+
 /* ---- arena_write.c ---- */
 
 /* A file's record in the arena, and what this process knows of its arcs. */
@@ -154,6 +156,24 @@ struct step {
 extern Py_ssize_t code_index;
 int code_begin(void);
 int code_get(PyObject *code, struct code **ret); /* *ret NULL: not seen yet */
+extern int code_extra_at; /* where co_extra is in a code object; 0: not known */
+
+static inline void *pointer_at(const void *p, int offset)
+{
+    return *(void *const *)((const char *)p + offset);
+}
+
+/* code_get() without a call: struct { Py_ssize_t n; void *extras[n]; } *co_extra. NULL: not seen.
+ */
+static inline struct code *code_known(PyObject *code)
+{
+    if (code_extra_at) {
+        void *const *extra = pointer_at(code, code_extra_at);
+        return extra && (Py_ssize_t)extra[0] > code_index ? extra[1 + code_index] : NULL;
+    }
+    struct code *c;
+    return code_get(code, &c) < 0 ? NULL : c;
+}
 /* Looks at a code object for the first time: whose file, is it counted, its raw lines. The frame
  * that is executed must be one of it. NULL: no memory. */
 struct code *code_look(PyObject *code);
@@ -205,5 +225,7 @@ void tracer_note(const char *text);
 
 /* Offsets within objects whose layout no release of a minor version has changed, 3.8 to 3.11. */
 extern int python_minor;
+
+#pragma GCC visibility pop
 
 #endif
