@@ -84,7 +84,7 @@ static void save(struct job *j, const bool *asked)
     for (size_t i = 0; i < j->n; i++)
         if (asked[i] && j->results[i])
             cache_save(j->folder, &j->keys[i], j->results[i]);
-    cache_trim(j->folder);
+    cache_trim(j->folder, CACHE_FILES_MAX);
 }
 
 static int workers(const struct job *j)

@@ -21,7 +21,7 @@ int analysis_run_script(struct arena *a, const struct analysis_python *python, i
                         struct str requests, struct str *ret_results, struct str *ret_errors);
 
 /* cache.c */
-#define CACHE_FILES_MAX 10000      /* then the quarter that was not used for longest goes */
+#define CACHE_FILES_MAX 10000      /* see cache_trim() */
 #define CACHE_ENTRY_MAX (4u << 20) /* larger results are not kept */
 struct cache_key {
     char hex[65];
@@ -32,7 +32,8 @@ void cache_key(struct str source, struct str minor, const uint8_t patterns[32],
                struct cache_key *ret);
 struct analysis *cache_load(struct arena *a, struct str folder, const struct cache_key *key);
 void cache_save(struct str folder, const struct cache_key *key, const struct analysis *an);
-void cache_trim(struct str folder);
+/* With more than max entries: a quarter fewer than max are left, those that were of use last. */
+void cache_trim(struct str folder, size_t max);
 /* Bytes of an entry, and back; -EBADMSG for anything else. */
 void cache_encode(struct buf *b, const struct analysis *an);
 int cache_decode(struct arena *a, struct str data, struct analysis **ret);

@@ -316,7 +316,7 @@ static int by_use(const void *va, const void *vb)
     return (a->used > b->used) - (a->used < b->used);
 }
 
-void cache_trim(struct str folder)
+void cache_trim(struct str folder, size_t max)
 {
     auto_arena struct arena a;
     arena_init(&a);
@@ -331,13 +331,13 @@ void cache_trim(struct str folder)
         struct entry *entry = arena_push(&a, (void **)&entries, &n, &cap, sizeof(*entry));
         memcpy(entry->name, e->d_name, 65);
     }
-    if (n > CACHE_FILES_MAX) {
+    if (n > max) {
         for (size_t i = 0; i < n; i++) {
             struct stat st;
             entries[i].used = fstatat(dirfd(dir), entries[i].name, &st, 0) == 0 ? st.st_mtime : 0;
         }
         qsort(entries, n, sizeof(*entries), by_use);
-        for (size_t i = 0; i < n - CACHE_FILES_MAX * 3 / 4; i++)
+        for (size_t i = 0; i < n - max * 3 / 4; i++)
             unlinkat(dirfd(dir), entries[i].name, 0);
     }
     closedir(dir);

@@ -183,7 +183,7 @@ static void the_cache_stays_small(void **state)
     arena_init(&a);
     struct str folder = fs_join(&a, scratch_folder(&a), S("many")), *names;
     fs_mkdirs(folder.p, 0700);
-    for (int i = 0; i < CACHE_FILES_MAX + 1; i++) {
+    for (int i = 0; i < 41; i++) {
         struct str path = fs_join(&a, folder, str_printf(&a, "%064d", i));
         int fd = creat(path.p, 0600);
         assert_true(fd >= 0);
@@ -193,10 +193,13 @@ static void the_cache_stays_small(void **state)
             assert_int_equal(utimensat(AT_FDCWD, path.p, times, 0), 0);
         }
     }
-    cache_trim(folder);
     size_t n;
+    cache_trim(folder, 41);
     assert_int_equal(fs_walk(&a, folder.p, &names, &n), 0);
-    assert_int_equal(n, CACHE_FILES_MAX * 3 / 4);
+    assert_int_equal(n, 41);
+    cache_trim(folder, 40);
+    assert_int_equal(fs_walk(&a, folder.p, &names, &n), 0);
+    assert_int_equal(n, 30);
     assert_true(fs_exists(fs_join(&a, folder, str_printf(&a, "%064d", 5)).p));
 }
 

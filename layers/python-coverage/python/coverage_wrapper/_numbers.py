@@ -32,27 +32,28 @@ def _pairs(flat):
     return list(zip(flat[::2], flat[1::2]))
 
 
-def _measured(found, arcs, first, branches_only):
+def _measured(found, arcs, first):
     """The measured arcs, in the analysis's words: see numbers.c."""
-    arcs, added = set(arcs), set()
-    for flat in found["withs"]:
-        pairs = _pairs(flat)
-        back, instead, onward = pairs[0], pairs[1], pairs[2:]
-        if back not in arcs:
-            continue
-        there = [arc for arc in onward if arc in arcs]
-        if not there and not branches_only:
-            continue
-        arcs -= {back, *there}
-        added.add(instead)
 
     def line(n):
         return -first.get(-n, -n) if n < 0 else first.get(n, n)
 
-    return {(line(a), line(b)) for a, b in arcs | added}
+    arcs, instead, none = {(line(a), line(b)) for a, b in arcs}, set(), set()
+    for flat in found["withs"]:
+        pairs = _pairs(flat)
+        if pairs[0] in arcs:
+            instead.add(pairs[1])
+            none.update(pairs[2:])
+    return (arcs | instead) - none
 
 
-def _with_source(found, hits, branches_only):
+def _concluded(found, executed):
+    """Arcs that were taken when their end was run, or their begin."""
+    sure = zip(_pairs(found["arcs"]), found["sure"])
+    return {arc for arc, which in sure if which and arc[which == 1] in executed}
+
+
+def _with_source(found, hits):
     statements, excluded, no_branch = (
         _object.lines_of(bytes.fromhex(found[k])) for k in ("statements", "excluded", "no_branch")
     )
@@ -66,7 +67,8 @@ def _with_source(found, hits, branches_only):
         if begin > 0 and begin not in excluded and end not in excluded:
             exits.setdefault(begin, []).append((begin, end))
     possible = {arc for arcs in exits.values() if len(arcs) > 1 for arc in arcs}
-    taken = _measured(found, hits["arcs"], first, branches_only) & possible
+    measured = _measured(found, hits["arcs"], first) | _concluded(found, executed)
+    taken = measured & possible
     lost = {a for a in possible - taken if a[0] not in no_branch}
     return statements, executed, excluded, taken, lost, len(possible)
 
@@ -110,7 +112,7 @@ def _summary(n, branches):
     return out
 
 
-def file_report(hits, source, branches, branches_only):
+def file_report(hits, source, branches):
     """(part of coverage.py's JSON, counts, "sources" or "raw_lines", error or None)."""
     error, found, analyser = None, None, _analyser()
     if source is not None and analyser is not None:
@@ -119,9 +121,7 @@ def file_report(hits, source, branches, branches_only):
         if "error" in found:
             error, found = "line %d: %s" % (found["line"], found["error"]), None
     if found is not None:
-        statements, executed, excluded, taken, lost, possible = _with_source(
-            found, hits, branches_only
-        )
+        statements, executed, excluded, taken, lost, possible = _with_source(found, hits)
     else:
         statements = set(hits["raw"]) or set(hits["lines"])
         executed, excluded = set(hits["lines"]) & statements, set()

@@ -162,10 +162,9 @@ def _join(objects):
             key = ("" if f["sha256"] else function, f["path"], f["sha256"])
             known = joined.setdefault(
                 key,
-                {"raw": set(), "lines": set(), "arcs": set(), "functions": set(), "monitored": False},
+                {"raw": set(), "lines": set(), "arcs": set(), "functions": set()},
             )
             known["functions"].add(function)
-            known["monitored"] |= o["meta"].get("mechanism") == "monitoring"
             for part in ("raw", "lines", "arcs"):
                 known[part] |= f[part]
     return joined
@@ -203,9 +202,7 @@ def merge_coverage_data(file_list):
         hits, source = joined[key], None
         for function in sorted(hits["functions"]):
             source = source or sources.get(function, key[1], key[2])
-        report, counts, way, error = _numbers.file_report(
-            hits, source, branches, hits["monitored"]
-        )
+        report, counts, way, error = _numbers.file_report(hits, source, branches)
         files.append((names[key], report, counts))
         ways.add(way)
         if error:
