@@ -44,6 +44,7 @@ struct log_stream {
     bool warned;
     bool flooded;               /* who prints waits, or has waited and not all of it is written */
     int64_t n_lost, lost_bytes; /* and not told yet */
+    int64_t output_bytes;       /* taken, ever */
     void (*on_room)(void *user);
     void *room_user;
     /* The batch on its way. */
@@ -253,10 +254,11 @@ static void tell_lost(struct log_stream *s, int64_t time_ms)
     char text[160];
     if (!s->n_lost)
         return;
-    int n = snprintf(text, sizeof(text),
-                     "LAMINA: %lld log events (%lld bytes) are missing here: they came faster than "
-                     "they can be written\n",
-                     (long long)s->n_lost, (long long)s->lost_bytes);
+    int n = snprintf(
+        text, sizeof(text), "LAMINA: %lld log events (%lld bytes) are missing here: %s\n",
+        (long long)s->n_lost, (long long)s->lost_bytes,
+        s->output_bytes > LOG_OUTPUT_MAX ? "this environment has printed all that is kept of one"
+                                         : "they came faster than they can be written");
     s->n_lost = s->lost_bytes = 0;
     add(s, time_ms, str_of(text, (size_t)n));
 }
@@ -279,6 +281,17 @@ void log_stream_add(struct log_stream *s, int64_t time_ms, struct str message)
     }
     if (!s->call && !uv_is_active((uv_handle_t *)&s->timer))
         uv_timer_start(&s->timer, on_timer, DELAY_MS, 0);
+}
+
+void log_stream_add_output(struct log_stream *s, int64_t time_ms, struct str message)
+{
+    s->output_bytes += (int64_t)message.n;
+    if (s->output_bytes <= LOG_OUTPUT_MAX) {
+        log_stream_add(s, time_ms, message);
+    } else {
+        s->n_lost++;
+        s->lost_bytes += (int64_t)message.n;
+    }
 }
 
 bool log_stream_full(const struct log_stream *s)

@@ -16,10 +16,10 @@ static bool in_json(const struct instance *in)
 
 /* ---- log lines ---- */
 
-static void log_event(struct instance *in, int64_t time_ms, struct str text)
+/* To all who read along. */
+static void show_event(struct instance *in, struct str text)
 {
     const struct cloud_lambda *options = cloud_lambda(in->lambda->cloud);
-    log_stream_add(in->log, time_ms, text);
     if (options->on_log)
         options->on_log(options->log_user, text);
     buf_str(&in->tail, text);
@@ -27,6 +27,12 @@ static void log_event(struct instance *in, int64_t time_ms, struct str text)
         buf_byte(&in->tail, '\n'); /* the tail is read record by record */
     if (in->tail.n > 4 * LOG_TAIL)
         buf_drop(&in->tail, in->tail.n - 2 * LOG_TAIL);
+}
+
+static void log_event(struct instance *in, int64_t time_ms, struct str text)
+{
+    log_stream_add(in->log, time_ms, text);
+    show_event(in, text);
 }
 
 static enum platform_level level_named(struct str name)
@@ -76,7 +82,8 @@ void platform_output(struct instance *in, enum platform_source source,
         return;
     for (struct str rest = f.text; rest.n > 0;) {
         size_t n = rest.n < EVENT_MAX ? rest.n : EVENT_MAX;
-        log_event(in, f.time_ms, str_slice(rest, 0, n));
+        log_stream_add_output(in->log, f.time_ms, str_slice(rest, 0, n));
+        show_event(in, str_slice(rest, 0, n));
         rest = str_slice(rest, n, rest.n);
     }
 }
