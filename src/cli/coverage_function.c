@@ -249,7 +249,10 @@ int coverage_targets_of(struct coverage_switch *s, struct str stack, const struc
                         size_t n_names, struct covered **ret, size_t *ret_n)
 {
     struct targets t = {.s = s};
+    bool quiet = s->quiet;
+    s->quiet = true; /* others of the stack are nobody's question */
     int e = str_has(stack) ? add_stack(&t, stack) : 0;
+    s->quiet = quiet;
     for (size_t i = 0; i < n_names && !e; i++)
         e = add_of_many(&t, stacks_function(s->run, s->aws, stack, names[i]));
     *ret = t.items;
