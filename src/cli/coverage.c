@@ -7,6 +7,8 @@
 const struct option_row coverage_rows[] = {
     {OPTION(struct coverage_options, stack_name), .name = "stack-name", .type = OPTION_TEXT,
      .metavar = "NAME", .help = "stack in which logical ids are looked up"},
+    {OPTION(struct coverage_options, stack_name), .name = "stack", .type = OPTION_TEXT,
+     .metavar = "NAME", .hidden = true, .help = "the same as --stack-name"},
     {OPTION(struct coverage_options, bucket), .name = "bucket", .type = OPTION_TEXT,
      .metavar = "NAME", .help = "bucket of the coverage; otherwise lamina-coverage-ACCOUNT-REGION"},
     {OPTION(struct coverage_options, prefix), .name = "prefix", .type = OPTION_TEXT,

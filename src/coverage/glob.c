@@ -131,3 +131,17 @@ bool glob_any(struct arena *a, const struct str *patterns, size_t n, struct str 
             return true;
     return false;
 }
+
+size_t glob_prefix(struct arena *a, struct str pattern, struct str dir, struct str path)
+{
+    while (pattern.n > 1 && is_slash(pattern.p[pattern.n - 1]))
+        pattern.n--;
+    if (!pattern.n)
+        return 0;
+    if (pattern.p[0] != '*' && !is_slash(pattern.p[0]))
+        pattern = fs_join(a, dir, pattern);
+    for (size_t n = path.n; n; n--)
+        if (is_slash(path.p[n - 1]) && match(pattern, 0, str_slice(path, 0, n - 1), 0))
+            return n;
+    return 0;
+}

@@ -13,3 +13,6 @@ int glob_check(struct str pattern);
 bool glob_match(struct arena *a, struct str pattern, struct str dir, struct str path);
 bool glob_any(struct arena *a, const struct str *patterns, size_t n, struct str dir,
               struct str path);
+/* How many bytes at the beginning of path the pattern of a folder matches, with the slash that
+ * follows; 0: none. */
+size_t glob_prefix(struct arena *a, struct str pattern, struct str dir, struct str path);

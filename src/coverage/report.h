@@ -8,6 +8,7 @@
 #include "coverage/analysis.h"
 #include "coverage/data.h"
 #include "coverage/numbers.h"
+#include "coverage/settings.h"
 
 /* An invocation, an initialisation or a test that hit lines first; where to look for it. */
 struct report_context {
@@ -79,6 +80,8 @@ struct report_request {
     struct str cwd;                  /* absolute: names are relative to it */
     const struct report_root *roots; /* tried in this order */
     size_t n_roots;
+    const struct settings_path *paths; /* the project's own rules, before roots */
+    size_t n_paths;
     const struct str *sources; /* absolute folders: files there count, whether run or not */
     size_t n_sources;
     bool namespaces;                  /* of sources: folders without __init__.py as well */

@@ -227,9 +227,31 @@ static void read_files(struct reader *r, const struct json *report, const struct
     ret->n_include = include.n;
 }
 
+/* [paths]: the first entry of a list is the folder here, the others are what it is called
+ * elsewhere. */
+static void read_paths(struct reader *r, const struct json *paths, struct coverage_settings *ret)
+{
+    struct settings_path *all = NULL;
+    size_t n = 0, cap = 0;
+    if (!paths)
+        return;
+    JSON_EACH(paths, v) {
+        struct list names = {0};
+        read_list(r, paths, str_c(r->a, v->key), false, &names);
+        for (size_t i = 1; i < names.n; i++) {
+            if (str_ends(names.items[i], S("*")))
+                fail(r, v, "must not end with a wildcard", str_c(r->a, names.items[i]));
+            *(struct settings_path *)arena_push(r->a, (void **)&all, &n, &cap, sizeof(*all)) =
+                (struct settings_path){names.items[i], names.items[0]};
+        }
+    }
+    ret->paths = all;
+    ret->n_paths = n;
+}
+
 /* Settings that change what coverage.py would report, and nothing here. */
 static void find_unused(struct reader *r, const struct json *report, const struct json *run,
-                        bool paths, struct coverage_settings *ret)
+                        struct coverage_settings *ret)
 {
     static const char *const of_report[] = {"contexts", "format", NULL};
     static const char *const of_run[] = {"source", "source_pkgs", "source_dirs", "plugins", NULL};
@@ -240,8 +262,6 @@ static void find_unused(struct reader *r, const struct json *report, const struc
     for (size_t i = 0; of_run[i]; i++)
         if (json_get(run, of_run[i]))
             push(r, &unused, str_printf(r->a, "run:%s", of_run[i]));
-    if (paths)
-        push(r, &unused, S("paths"));
     ret->unused = unused.items;
     ret->n_unused = unused.n;
 }
@@ -286,7 +306,8 @@ int settings_parse(struct arena *a, struct str name, struct str text, bool ours,
     s.ignore_errors = read_bool(&r, report, "ignore_errors");
     s.namespaces = read_bool(&r, report, "include_namespace_packages");
     s.sort = json_get_str(report, "sort");
-    find_unused(&r, report, run, paths != NULL, &s);
+    read_paths(&r, paths, &s);
+    find_unused(&r, report, run, &s);
     if (r.result < 0)
         return r.result;
     *ret = s;

@@ -8,11 +8,16 @@
  *
  * Read are, of [report]: exclude_lines, exclude_also, partial_branches, partial_branches_always,
  * partial_also, omit, include, fail_under, precision, show_missing, skip_covered, skip_empty, sort,
- * ignore_errors, include_namespace_packages; of [run]: omit, include. All others that would change
- * a report are told by name. May use base. */
+ * ignore_errors, include_namespace_packages; of [run]: omit, include; all of [paths]. All others
+ * that would change a report are told by name. May use base. */
 #pragma once
 #include "base/arena.h"
 #include "base/str.h"
+
+/* One pattern of [paths]: what it matches at the beginning of a path is `to`, below here. */
+struct settings_path {
+    struct str pattern, to;
+};
 
 struct coverage_settings {
     struct str file; /* that these are from; absent: there is none */
@@ -22,6 +27,8 @@ struct coverage_settings {
     /* Globs, relative to the file's folder. */
     const struct str *omit, *include;
     size_t n_omit, n_include;
+    const struct settings_path *paths; /* in their order */
+    size_t n_paths;
     bool has_fail_under;
     double fail_under; /* 0 to 100 */
     int precision;     /* -1: not said */

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include "base/digest.h"
 #include "base/fs.h"
+#include "coverage/glob.h"
 
 #define DEPTH_MAX 64
 
@@ -80,6 +81,24 @@ static bool below(struct str path, struct str prefix, struct str *ret_rest)
     return true;
 }
 
+/* The project's rules: the first whose result is there. */
+static struct local_file *try_paths(struct sources *s, const struct data_file *f,
+                                    struct finding *found)
+{
+    const struct report_request *q = s->request;
+    for (size_t i = 0; i < q->n_paths; i++) {
+        size_t n = glob_prefix(s->arena, q->paths[i].pattern, q->cwd, f->path);
+        if (!n || n == f->path.n)
+            continue;
+        struct str dir = fs_join(s->arena, q->cwd, q->paths[i].to);
+        struct local_file *local =
+            try(s, f, fs_join(s->arena, dir, str_slice(f->path, n, f->path.n)), false, found);
+        if (local)
+            return local;
+    }
+    return NULL;
+}
+
 /* The function's own root, then those of everybody, then the others' (by hash only). */
 static struct local_file *try_roots(struct sources *s, const struct data_file *f,
                                     struct finding *found)
@@ -135,7 +154,9 @@ struct local_file *sources_find(struct sources *s, const struct data_file *f,
 {
     struct finding found = {0};
     *ret_changed = NULL;
-    struct local_file *local = try_roots(s, f, &found);
+    struct local_file *local = try_paths(s, f, &found);
+    if (!local)
+        local = try_roots(s, f, &found);
     if (!local && f->path.n && f->path.p[0] == '/')
         local = try(s, f, f->path, false, &found);
     if (!local && f->path.n && f->path.p[0] != '/')

@@ -422,6 +422,19 @@ def test_the_projects_configuration_counts(project):
     assert r.returncode == 1 and "regular expression" in r.stderr
 
 
+def test_the_projects_paths_come_first(project):
+    files = [app("/builds/job-7/repo/app.py"), file_record("/elsewhere/pkg/util.py", [(0, [1], [])])]
+    write(project, {"d/one.coverage": coverage_object(files)})
+    assert "/elsewhere/pkg/util.py is left out" in report(project, "--from", "d").stderr
+    write(project, {".coveragerc": "[paths]\nsource =\n    src\n    /builds/*/repo\n    /elsewhere/\n"})
+    r = report(project, "--from", "d", "--imported-only")
+    assert rows(r.stdout)["src/pkg/util.py"][:2] == (4, 3) and r.stderr == ""
+    assert rows(r.stdout)["src/app.py"] == (19, 5, 8, 2, 67)
+    write(project, {".coveragerc": "[paths]\nsource =\n    src\n    /builds/*\n"})
+    r = report(project, "--from", "d", check=False)
+    assert r.returncode == 1 and "wildcard" in r.stderr
+
+
 # ---- from a bucket ----
 
 

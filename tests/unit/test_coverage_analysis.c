@@ -288,7 +288,7 @@ static void coveragerc_is_read_as_configparser_does(void **state)
                                "    ^if DEBUG:$\n"
                                "fail_under = 87.5\n"
                                "precision=2\nshow_missing = yes\nskip_covered: off\n"
-                               "[paths]\nsource = a\n";
+                               "[paths]\nsource = a\n  /ci/*/a\n  /var/task\n";
     auto_arena struct arena a;
     arena_init(&a);
     struct coverage_settings s;
@@ -304,7 +304,10 @@ static void coveragerc_is_read_as_configparser_does(void **state)
     assert_true(str_is(s.exclude[4], "^if DEBUG:$"));
     assert_true(s.has_fail_under && s.fail_under == 87.5);
     assert_true(s.precision == 2 && s.show_missing && !s.skip_covered && !s.partial);
-    assert_string_equal(joined(&a, s.unused, s.n_unused), "run:plugins|paths");
+    assert_string_equal(joined(&a, s.unused, s.n_unused), "run:plugins");
+    assert_int_equal(s.n_paths, 2);
+    assert_true(str_is(s.paths[0].pattern, "/ci/*/a") && str_is(s.paths[0].to, "a"));
+    assert_true(str_is(s.paths[1].pattern, "/var/task") && str_is(s.paths[1].to, "a"));
 }
 
 static void other_ini_files_have_a_prefix(void **state)

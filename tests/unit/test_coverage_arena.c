@@ -55,12 +55,12 @@ static void test_files_and_arcs(void **state)
     image_make(&m);
     assert_ptr_equal(covarena_open(&m, sizeof(m)), &m.head);
     struct covarena_files files = {0};
-    struct covarena_file_view f;
+    struct covarena_file_view f = {0};
     assert_true(covarena_next_file(&m, sizeof(m), &files, &f));
     assert_memory_equal(f.path, "b.py", f.path_bytes);
     assert_int_equal(covarena_word(&f.lines[1]), 1);
     struct covarena_arcs arcs = {0};
-    struct covarena_arc arc;
+    struct covarena_arc arc = {0};
     assert_true(covarena_next_arc(&m, sizeof(m), &f, &arcs, false, &arc));
     assert_true(arc.from == 1 && arc.to == 2);
     assert_true(covarena_next_arc(&m, sizeof(m), &f, &arcs, false, &arc));
@@ -77,13 +77,13 @@ static void test_taken_hits_are_gone(void **state)
     struct image m;
     image_make(&m);
     struct covarena_files files = {0};
-    struct covarena_file_view f;
+    struct covarena_file_view f = {0};
     assert_true(covarena_next_file(&m, sizeof(m), &files, &f));
     assert_int_equal(covarena_take(&f.lines[1]), 1);
     assert_int_equal(covarena_take(&f.lines[1]), 0);
     for (int n = 2; n >= 0; n -= 2) {
         struct covarena_arcs arcs = {0};
-        struct covarena_arc arc;
+        struct covarena_arc arc = {0};
         int seen = 0;
         while (covarena_next_arc(&m, sizeof(m), &f, &arcs, true, &arc))
             seen++;
@@ -96,7 +96,7 @@ static void test_damage_ends_the_walk(void **state)
 {
     struct image m;
     struct covarena_files files = {0};
-    struct covarena_file_view f;
+    struct covarena_file_view f = {0};
     image_make(&m);
     assert_null(covarena_open(&m, sizeof(m.head) - 1));
     m.head.version++;
@@ -118,7 +118,7 @@ static void test_damage_ends_the_walk(void **state)
     files = (struct covarena_files){0};
     assert_true(covarena_next_file(&m, sizeof(m), &files, &f));
     struct covarena_arcs arcs = {0};
-    struct covarena_arc arc;
+    struct covarena_arc arc = {0};
     assert_false(covarena_next_arc(&m, sizeof(m), &f, &arcs, false, &arc));
 }
 
