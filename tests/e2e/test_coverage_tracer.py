@@ -473,6 +473,7 @@ class _Api(BaseHTTPRequestHandler):
     posted = []
 
     def do_GET(self):
+        self.between()
         if len(self.posted) == 3:
             self.server.finished.set()
             self.close_connection = True
@@ -496,13 +497,10 @@ class _Api(BaseHTTPRequestHandler):
         pass
 
 
-def test_shipper_hears_of_each_invocation(function):
-    """With Lamina's own runtime: a byte in the FIFO after each response."""
-    function.write("app.py", "def handler(event, context):\n    if event['n'] == 1: raise KeyError\n    return 1\n")
-    function.dir.mkdir()
-    os.mkfifo(function.dir / "done")
-    fifo = os.open(function.dir / "done", os.O_RDWR | os.O_NONBLOCK)
+def _serve(function, between=lambda: None, **env):
+    """Three invocations by Lamina's own runtime; between() runs before each `next` is answered."""
     _Api.posted = []
+    _Api.between = staticmethod(between)
     server = HTTPServer(("127.0.0.1", 0), _Api)
     server.finished = threading.Event()
     thread = threading.Thread(target=server.serve_forever)
@@ -511,26 +509,58 @@ def test_shipper_hears_of_each_invocation(function):
         env = dict(
             os.environ, AWS_LAMBDA_RUNTIME_API="127.0.0.1:%d" % server.server_port,
             _HANDLER="app.handler", LAMBDA_TASK_ROOT=str(function.task),
-            LAMINA_COVERAGE_DIR=str(function.dir), AWS_LAMBDA_FUNCTION_NAME="f",
+            LAMINA_COVERAGE_DIR=str(function.dir), AWS_LAMBDA_FUNCTION_NAME="f", **env,
         )
         runtime = subprocess.Popen(
             [str(function.opt / "lamina-coverage"), function.python,
              os.path.join(ROOT, "runtimes", "python", "bootstrap.py")],
             env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=function.task,
         )
-        assert server.finished.wait(60)
+        finished = server.finished.wait(60)
         runtime.kill()
         runtime.wait()
+        assert finished
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
-    assert len(_Api.posted) == 3 and b"KeyError" in _Api.posted[1] and b"lamina" not in _Api.posted[1]
+    assert len(_Api.posted) == 3
+
+
+HANDLER = """\
+def handler(event, context):
+    if event['n'] == 1:
+        raise KeyError
+    return 1
+"""
+
+
+def test_shipper_hears_of_each_invocation(function):
+    """A byte in the FIFO after each response."""
+    function.write("app.py", HANDLER)
+    function.dir.mkdir()
+    os.mkfifo(function.dir / "done")
+    fifo = os.open(function.dir / "done", os.O_RDWR | os.O_NONBLOCK)
+    _serve(function)
+    assert b"KeyError" in _Api.posted[1] and b"lamina" not in _Api.posted[1]
     assert os.read(fifo, 100) == b"ddd"
     os.close(fifo)
     arena = function.arenas()[0]
     assert arena.done == 3 and arena.flags & HAS_DONE
-    assert function.hits().lines == {1, 2, 3}
+    assert function.hits().lines == {1, 2, 3, 4}
+
+
+def test_hits_by_invocation(function):
+    """What a reader takes between two invocations is counted again in the next."""
+    function.write("app.py", HANDLER)
+    taken = []
+
+    def take():
+        for arena in function.arenas(take=True):
+            taken.append({n for h in arena.files.values() for n in h.lines})
+
+    _serve(function, take, COVERAGE_CONTEXTS="invocation")
+    assert taken == [{1}, {2, 4}, {2, 3}, {2, 4}]
 
 
 RIC = """\
