@@ -1,9 +1,9 @@
 /* analysis - what a Python source file could have run: statements, exclusions, branches, regions.
  *
- * May use base. The rules are coverage.py's, version 7 (docs/coverage-format.md says which
- * differ). They need Python's own compiler, tokenizer and regular expressions, so the work is done
- * by analyse.py (in this folder, embedded in the program), run isolated by a python3 of the user's;
- * it compiles the sources and never imports or runs them. Results are kept in a cache on disk.
+ * May use base. The rules are coverage.py 7's; docs/coverage-analysis.md tells them. They need
+ * Python's own compiler, tokenizer and regular expressions, so the work is done by analyse.py (in
+ * this folder, embedded in the program), run isolated by a python3 of the user's; it compiles the
+ * sources and never imports or runs them. Results are kept in a cache on disk.
  *
  * Blocks while the workers run: call it from a tool, not from a loop. Everything handed out lives
  * in the caller's arena. Lines count from 1. */
