@@ -229,7 +229,7 @@ static int by_size(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-int main(int argc, char **argv)
+static int read_options(int argc, char **argv)
 {
     for (int o; (o = getopt(argc, argv, "c:n:t:w:s:i")) != -1;) {
         switch (o) {
@@ -252,18 +252,19 @@ int main(int argc, char **argv)
             options.ids = true;
             break;
         default:
-            return 2;
+            return -1;
         }
     }
     if (argc - optind != 3 || options.connections < 1 || options.count < 1)
-        return 2;
+        return -1;
     options.port = atoi(argv[optind]);
     options.method = argv[optind + 1];
     options.path = argv[optind + 2];
-    body_n = fread(body, 1, sizeof(body), stdin);
-    took = calloc((size_t)options.count, sizeof(*took));
-    asked = calloc((size_t)options.count, sizeof(*asked));
-    ids = calloc((size_t)options.count, sizeof(*ids));
+    return 0;
+}
+
+static int run(void)
+{
     loop = epoll_create1(EPOLL_CLOEXEC);
     struct conn *conns = calloc((size_t)options.connections, sizeof(*conns));
     for (int i = 0; i < options.connections; i++) {
@@ -275,7 +276,7 @@ int main(int argc, char **argv)
         int n = epoll_wait(loop, events, 256, PATIENCE_MS);
         if (n == 0) {
             fprintf(stderr, "load: no answer for %d s\n", PATIENCE_MS / 1000);
-            return 1;
+            return -1;
         }
         for (int i = 0; i < n; i++) {
             struct conn *c = events[i].data.ptr;
@@ -287,6 +288,11 @@ int main(int argc, char **argv)
                 receive(c);
         }
     }
+    return 0;
+}
+
+static void show(void)
+{
     if (!options.ids)
         qsort(took, (size_t)n_took, sizeof(*took), by_size);
     printf("%d %ld %ld %ld\n", last_status, n_failed, ended_ns - began_ns, n_took);
@@ -296,5 +302,18 @@ int main(int argc, char **argv)
         else
             printf("%ld\n", took[i]);
     }
+}
+
+int main(int argc, char **argv)
+{
+    if (read_options(argc, argv) < 0)
+        return 2;
+    body_n = fread(body, 1, sizeof(body), stdin);
+    took = calloc((size_t)options.count, sizeof(*took));
+    asked = calloc((size_t)options.count, sizeof(*asked));
+    ids = calloc((size_t)options.count, sizeof(*ids));
+    if (run() < 0)
+        return 1;
+    show();
     return 0;
 }

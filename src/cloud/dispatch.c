@@ -1,8 +1,7 @@
 /* dispatch - a request on its way through the daemon:
  *
  *     dispatch_request   guard, service, copy, operation, signature
- *       -> unwrap        hash of a big body, aws-chunked decoding (in the pool when it is in a
- * file)
+ *       -> unwrap_body   hash of a big body, aws-chunked decoding
  *       -> carry_out     input, its constraints, permission, handler
  *       -> dispatch_reply
  *
@@ -15,7 +14,6 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "cloud/internal.h"
-#include "wire/chunked.h"
 
 #define RIE_PATH "/2015-03-31/functions/function/invocations"
 
@@ -62,7 +60,7 @@ void dispatch_send(struct frame *f, struct wire_response *resp)
     http_reply(f->request, resp->status, headers, n, resp->body);
 }
 
-static void reply_error(struct frame *f, const struct wire_error *err)
+void dispatch_fail(struct frame *f, const struct wire_error *err)
 {
     struct wire_response resp = {0};
     log_debug("%.*s %s: %.*s: %.*s", STR(f->call.request_id), f->call.op ? f->call.op->name : "-",
@@ -73,7 +71,7 @@ static void reply_error(struct frame *f, const struct wire_error *err)
 }
 
 /* A fault of ours, in the words each service has for it. */
-static void fault(struct frame *f, int error, struct wire_error *err)
+void dispatch_fault(struct frame *f, int error, struct wire_error *err)
 {
     const struct service_model *m = f->mounted->model;
     struct str code = S("InternalFailure");
@@ -95,7 +93,7 @@ void dispatch_error(struct frame *f, struct wire_error *err)
 {
     struct call *call = &f->call;
     if (call->result != CALL_FAILED || !call->error) {
-        fault(f, call->result == CALL_FAILED ? -EIO : call->result, err);
+        dispatch_fault(f, call->result == CALL_FAILED ? -EIO : call->result, err);
         return;
     }
     *err = (struct wire_error){
@@ -121,7 +119,7 @@ void dispatch_reply(struct frame *f)
     if (call->result < 0) {
         struct wire_error err = {0};
         dispatch_error(f, &err);
-        reply_error(f, &err);
+        dispatch_fail(f, &err);
         return;
     }
     struct wire_response resp = {0};
@@ -149,12 +147,12 @@ void dispatch_turn_failed(struct http_request *req, int error, void *user)
         stream_turn_failed(f);
         return;
     }
-    fault(f, error, &err);
+    dispatch_fault(f, error, &err);
     wire_encode_error(&f->route, &f->wire, &err, f->call.request_id, f->call.arena, &resp);
     dispatch_send(f, &resp);
 }
 
-static void carry_out(struct frame *f)
+void dispatch_carry_out(struct frame *f)
 {
     struct call *call = &f->call;
     struct wire_error err = {0};
@@ -166,126 +164,9 @@ static void carry_out(struct frame *f)
     if (r == 0 && f->handler)
         r = authorize_call(f, &err);
     if (r < 0)
-        reply_error(f, &err);
+        dispatch_fail(f, &err);
     else
         frame_run(f);
-}
-
-/* Work on the body that may be long. Runs in the pool when the body is in a file: the loop's thread
- * does not touch the frame meanwhile. */
-struct unwrap {
-    struct frame *frame;
-    struct wire_error err;
-    char *path; /* of the decoded file */
-    int fd;
-    struct wire_pair checksum;
-    struct body body;
-};
-
-static int check_hash(struct unwrap *u)
-{
-    struct frame *f = u->frame;
-    uint8_t hash[32];
-    int r = digest_body(DIGEST_SHA256, &f->wire.body, hash);
-    if (r < 0)
-        return r;
-    if (str_eq(hex_encode(f->call.arena, hash, sizeof(hash)), f->auth.payload_sha256))
-        return 0;
-    bool s3 = f->mounted->model->protocol == PROTOCOL_REST_XML;
-    wire_error_set(&u->err, f->mounted->model,
-                   s3 ? S("XAmzContentSHA256Mismatch") : S("InvalidSignatureException"),
-                   S("The provided 'x-amz-content-sha256' header does not match what was "
-                     "computed."));
-    u->err.status = s3 ? 400 : 403;
-    return -EBADMSG;
-}
-
-static int unwrap_work(void *user)
-{
-    struct unwrap *u = user;
-    struct frame *f = u->frame;
-    if (f->auth.payload == SIGV4_PAYLOAD_SIGNED)
-        return check_hash(u);
-    return chunked_body(&f->auth, &f->wire, u->fd, f->call.arena, &u->body, &u->checksum, &u->err);
-}
-
-/* The body as the operation shall see it, and the headers that described its wrapping. */
-static void unwrapped(struct frame *f, struct unwrap *u)
-{
-    struct arena *a = f->call.arena;
-    struct wire_headers headers = {0};
-    for (size_t i = 0; i < f->routed.n_headers; i++) {
-        struct wire_header h = f->routed.headers[i];
-        if (str_eq_nocase(h.name, S("Content-Encoding"))) {
-            struct str first, rest;
-            if (str_cut(h.value, ',', &first, &rest) && str_is(str_trim(first), "aws-chunked"))
-                h.value = str_trim(rest);
-            else if (str_is(str_trim(h.value), "aws-chunked"))
-                continue;
-        } else if (str_eq_nocase(h.name, S("Content-Length"))) {
-            h.value = str_printf(a, "%lld", (long long)u->body.size);
-        }
-        wire_headers_add(a, &headers, h.name, h.value);
-    }
-    if (u->checksum.name.n)
-        wire_headers_add(a, &headers, u->checksum.name, u->checksum.value);
-    f->routed.headers = headers.items;
-    f->routed.n_headers = headers.n;
-    f->routed.body = u->body;
-    if (u->body.in_file) {
-        close(f->body_fd);
-        f->body_fd = TAKE_FD(u->fd);
-        f->call.body_path = f->body_file = u->path;
-    }
-}
-
-static void unwrap_done(struct call *call, void *user, int result)
-{
-    struct unwrap *u = user;
-    struct frame *f = u->frame;
-    if (u->fd >= 0 && (result < 0 || !f->request))
-        unlink(u->path);
-    if (!f->request) {
-        result = -ECANCELED; /* released below: the pool has let go of it */
-    } else if (result == -EBADMSG) {
-        reply_error(f, &u->err);
-    } else if (result < 0) {
-        fault(f, result, &u->err);
-        reply_error(f, &u->err);
-    } else if (f->auth.payload != SIGV4_PAYLOAD_SIGNED) {
-        unwrapped(f, u);
-    }
-    if (u->fd >= 0)
-        close(u->fd);
-    if (result == -ECANCELED)
-        frame_release(f);
-    else if (result >= 0)
-        carry_out(f);
-}
-
-static void unwrap_body(struct frame *f)
-{
-    bool chunked = !f->auth.anonymous && f->auth.payload >= SIGV4_PAYLOAD_CHUNKED;
-    bool unhashed = !f->auth.anonymous && f->auth.payload == SIGV4_PAYLOAD_SIGNED &&
-                    f->wire.body.has && f->wire.body.in_file;
-    if (!chunked && !unhashed) {
-        carry_out(f);
-        return;
-    }
-    struct arena *a = f->call.arena;
-    struct unwrap *u = ARENA_NEW(a, struct unwrap);
-    u->frame = f;
-    u->fd = -1;
-    if (!f->wire.body.in_file) {
-        unwrap_done(&f->call, u, unwrap_work(u));
-        return;
-    }
-    if (chunked) {
-        u->path = str_c(
-            a, str_printf(a, "%s/body-%.*s", store_tmp(f->call.store), STR(random_hex(a, 16))));
-        u->fd = open(u->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    }
-    call_offload(&f->call, unwrap_work, unwrap_done, u);
 }
 
 static struct str *copy_str(struct arena *a, struct str *s)
@@ -346,7 +227,7 @@ static void unknown_service(struct frame *f)
     wire_error_set(&err, f->mounted->model, S("NotImplemented"),
                    str_printf(f->call.arena, "Lamina has no service %.*s yet.", STR(scope)));
     err.status = 501;
-    reply_error(f, &err);
+    dispatch_fail(f, &err);
 }
 
 static void rie_request(struct frame *f, struct str function)
@@ -396,7 +277,7 @@ static void dispatch_frame(struct frame *f, struct str rie_function)
         return;
     }
     if (r < 0)
-        reply_error(f, &err);
+        dispatch_fail(f, &err);
     else
         unwrap_body(f);
 }
@@ -494,8 +375,8 @@ void dispatch_body_refused(struct http_request *req, int status)
     }
     name_request(f);
     wire_route(f->mounted->router, &f->routed, f->call.arena, &f->route, &err); /* its protocol */
-    fault(f, status == 507 ? -ENOSPC : -EIO, &err);
-    reply_error(f, &err);
+    dispatch_fault(f, status == 507 ? -ENOSPC : -EIO, &err);
+    dispatch_fail(f, &err);
 }
 
 void dispatch_request(struct http_request *req)

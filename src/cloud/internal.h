@@ -150,6 +150,11 @@ void dispatch_body_refused(struct http_request *req, int status);
 void dispatch_turn_failed(struct http_request *req, int error, void *user);
 void dispatch_send(struct frame *f, struct wire_response *resp);
 void dispatch_reply(struct frame *f); /* what the call came to, as its protocol says it */
+/* The rest of the way when the body is unwrapped; or the end of it, with an error. */
+void dispatch_carry_out(struct frame *f);
+void dispatch_fail(struct frame *f, const struct wire_error *err);
+void dispatch_fault(struct frame *f, int error, struct wire_error *err); /* ours, in AWS's words */
+void unwrap_body(struct frame *f);
 /* The error of a call that is over: code, message, status. */
 void dispatch_error(struct frame *f, struct wire_error *err);
 
