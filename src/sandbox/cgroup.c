@@ -17,6 +17,10 @@ static const struct {
     {"freezer", CGROUP_FREEZER}, {"cpuacct", CGROUP_CPUACCT},
 };
 
+#define SHARE_LEAST 2
+#define SHARE_USUAL_V1 1024
+#define SHARE_USUAL_V2 100
+
 static int file_write(const char *dir, const char *name, const char *text)
 {
     char path[PATH_MAX + 300];
@@ -331,6 +335,7 @@ static void open_limit(const struct cgroup_hierarchy *h, struct cgroup *c,
 static void open_limits(const struct cgroups *g, struct cgroup *c)
 {
     const struct cgroup_hierarchy *memory = find(g, CGROUP_MEMORY), *pids = find(g, CGROUP_PIDS);
+    const struct cgroup_hierarchy *cpu = find(g, CGROUP_CPU);
     char dir[PATH_MAX];
     if (memory)
         open_limit(memory, c, CGROUP_LIMIT_MEMORY,
@@ -342,6 +347,8 @@ static void open_limits(const struct cgroups *g, struct cgroup *c)
     } else if (memory) {
         open_limit(memory, c, CGROUP_LIMIT_SWAP, "memory.memsw.limit_in_bytes");
     }
+    if (cpu)
+        open_limit(cpu, c, CGROUP_LIMIT_SHARE, cpu->v2 ? "cpu.weight" : "cpu.shares");
     if (pids) {
         open_limit(pids, c, CGROUP_LIMIT_PIDS, "pids.max");
         limit_write(c->limits[CGROUP_LIMIT_PIDS], CGROUP_PIDS_USUAL + 1);
@@ -375,7 +382,13 @@ static void open_files(const struct cgroups *g, struct cgroup *c)
     }
 }
 
-int cgroup_make(struct cgroups *g, struct cgroup *ret)
+void cgroup_wake(const struct cgroup *c)
+{
+    if (c->share_usual)
+        limit_write(c->limits[CGROUP_LIMIT_SHARE], c->share_usual);
+}
+
+int cgroup_make(struct cgroups *g, bool waits, struct cgroup *ret)
 {
     struct cgroup c = {.seq = ++g->seq, .dir_v2 = -1};
     for (size_t i = 0; i < CGROUP_HIERARCHIES; i++)
@@ -406,6 +419,9 @@ int cgroup_make(struct cgroups *g, struct cgroup *ret)
             file_write(dir, "cpu.cfs_period_us", "20000");
     }
     open_files(g, &c);
+    if (waits && limit_write(c.limits[CGROUP_LIMIT_SHARE], SHARE_LEAST) == 0)
+        c.share_usual =
+            cgroups_kind(g, CGROUP_CPU) == SANDBOX_CGROUP_V2 ? SHARE_USUAL_V2 : SHARE_USUAL_V1;
     *ret = c;
     return 0;
 }

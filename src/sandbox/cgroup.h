@@ -27,6 +27,7 @@ enum cgroup_limit_file {
     CGROUP_LIMIT_MEMORY, /* v1 memory.limit_in_bytes, v2 memory.max */
     CGROUP_LIMIT_SWAP,   /* v1 memory.memsw.limit_in_bytes; v2 has it written once */
     CGROUP_LIMIT_PIDS,   /* pids.max */
+    CGROUP_LIMIT_SHARE,  /* v1 cpu.shares, v2 cpu.weight: of processor time, beside other groups */
     CGROUP_LIMITS
 };
 #define CGROUP_PIDS_USUAL 1024 /* written once, ahead */
@@ -58,6 +59,7 @@ struct cgroup {
     int dir_v2;                    /* for CLONE_INTO_CGROUP; -1 without v2 */
     int limits[CGROUP_LIMITS];     /* the spawner's own; -1: not to be had */
     int files[CGROUP_FILES];       /* -1: not to be had */
+    int share_usual;               /* what cgroup_wake() writes; 0: nothing */
 };
 
 /* Finds what is usable, removes leftovers of dead spawners. Finding nothing is no error. */
@@ -67,7 +69,10 @@ enum sandbox_cgroup cgroups_kind(const struct cgroups *g, enum cgroup_controller
 enum sandbox_cgroup cgroups_kill_kind(const struct cgroups *g);
 enum sandbox_cgroup cgroups_cpu_stat_kind(const struct cgroups *g);
 
-int cgroup_make(struct cgroups *g, struct cgroup *ret);
+/* waits: nobody wants it yet, so it gets the processors when nobody else does, until cgroup_wake().
+ */
+int cgroup_make(struct cgroups *g, bool waits, struct cgroup *ret);
+void cgroup_wake(const struct cgroup *c);
 void cgroup_close_fds(struct cgroup *c);
 int cgroup_join(const struct cgroup *c); /* the calling process, into the v1 hierarchies */
 /* memory_mb is what processes may have, extra_mb what their tmpfs may hold besides: see pressure.c.

@@ -43,6 +43,29 @@ static int layers_key(const struct plan_item *item, const char *text, struct buf
     return buf_failed(ret) ? -E2BIG : 0;
 }
 
+/* Two layers of the same content are one folder, which overlayfs refuses to take twice. */
+static bool comes_again(const struct plan_item *item, const char *text, const char *layer)
+{
+    for (const char *s = layer; (s = plan_text_after(item, text, s));)
+        if (strcmp(s, layer) == 0)
+            return true;
+    return false;
+}
+
+/* NULL: there are several. */
+static const char *only_one(const struct plan_item *item, const char *text)
+{
+    const char *found = NULL;
+    for (const char *s = text; s; s = plan_text_after(item, text, s)) {
+        if (comes_again(item, text, s))
+            continue;
+        if (found)
+            return NULL;
+        found = s;
+    }
+    return found;
+}
+
 /* Folders are named by descriptor: their own names may hold ':' and ',' and be long. */
 static int overlay_mount(const struct plan_item *item, const char *text, const char *at)
 {
@@ -50,6 +73,8 @@ static int overlay_mount(const struct plan_item *item, const char *text, const c
     size_t n = 0;
     char options[SANDBOX_LAYERS * 32] = "";
     for (const char *s = text; s && n < SANDBOX_LAYERS; s = plan_text_after(item, text, s)) {
+        if (comes_again(item, text, s))
+            continue;
         fds[n] = open(s, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fds[n] < 0) {
             r = -errno;
@@ -219,6 +244,9 @@ int layers_open(const struct plan_item *item, const char *text, const char *cach
     int r = layers_key(item, text, &key);
     if (r < 0)
         return r;
+    const char *only = only_one(item, text);
+    if (only)
+        return mount_open(only, ret);
 
     struct kept *k = &kept[0];
     for (size_t i = 0; i < KEPT; i++) {

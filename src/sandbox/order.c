@@ -45,10 +45,10 @@ static int open_mounts(struct process *p, struct order *o, struct plan_cursor pl
 static int choose(struct process *p, struct kind *k, struct shell **ret, char *why)
 {
     struct shell *s = supply_find(p, k);
-    int r = s ? 0 : supply_shell(p, k, &s, why);
+    int r = s ? 0 : supply_shell(p, k, false, &s, why);
     if (r == 0 && k && s->spare == SPARE_NONE && k->forks && k->zygote_ready &&
         supply_adopt(p, s, k, why) < 0)
-        r = supply_shell(p, k, &s, why);
+        r = supply_shell(p, k, false, &s, why);
     *ret = s;
     return r;
 }
@@ -77,6 +77,7 @@ static int carry_out(struct process *p, struct order *o, char *why)
         head.placed = 1;
         memcpy(o->bytes, &head, sizeof(head));
     }
+    cgroup_wake(&s->cgroup);
     s->used = true; /* whatever happens: nobody else shall have it */
     r = open_mounts(p, o, plan, why);
     if (r == 0) {

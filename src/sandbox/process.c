@@ -226,7 +226,7 @@ static int try_first(struct process *p, char *why)
     struct shell *s;
     struct shell_report report;
     size_t n, n_fds;
-    int r = supply_shell(p, NULL, &s, why);
+    int r = supply_shell(p, NULL, false, &s, why);
     if (r < 0)
         return r;
     s->reports_due--;

@@ -27,7 +27,7 @@ void process_unwatch(struct process *p, int fd);
 
 /* supply.c */
 
-int supply_shell(struct process *p, struct kind *k, struct shell **ret, char *why);
+int supply_shell(struct process *p, struct kind *k, bool waits, struct shell **ret, char *why);
 /* The best that waits, or is in the making; NULL: none. k NULL: one of no kind. */
 struct shell *supply_find(struct process *p, const struct kind *k);
 int supply_adopt(struct process *p, struct shell *s, struct kind *k, char *why);

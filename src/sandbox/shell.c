@@ -64,7 +64,7 @@ static pid_t clone_shell(struct shell *s, const struct template *template)
     return pid < 0 ? -1 : pid;
 }
 
-int shell_make(struct machine *m, struct kind *k, struct shell **ret, char *why)
+int shell_make(struct machine *m, struct kind *k, bool waits, struct shell **ret, char *why)
 {
     int pair[2];
     int r = k ? kind_template(k, why) : 0;
@@ -77,7 +77,7 @@ int shell_make(struct machine *m, struct kind *k, struct shell **ret, char *why)
     s->pidfd = s->child_end = s->output[0] = s->output[1] = -1;
     s->reports_due = 1;
     s->is_of_kind = k != NULL;
-    r = cgroup_make(&m->cgroups, &s->cgroup);
+    r = cgroup_make(&m->cgroups, waits, &s->cgroup);
     if (r < 0) {
         close(pair[0]);
         close(pair[1]);

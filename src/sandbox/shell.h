@@ -38,8 +38,8 @@ struct shell {
     int output[2];     /* of the spare; the write end as child_end */
 };
 
-/* k: whose command it is for; NULL: not known. */
-int shell_make(struct machine *m, struct kind *k, struct shell **ret, char *why);
+/* k: whose command it is for; NULL: not known. waits: nobody wants it yet. */
+int shell_make(struct machine *m, struct kind *k, bool waits, struct shell **ret, char *why);
 /* Makes a spare of k, for which it was made, of it. Answers 0 when init has been told. */
 int shell_adopt(struct shell *s, struct kind *k, char *why);
 /* What is not needed for a spare in the making any more goes. */

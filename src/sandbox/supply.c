@@ -6,13 +6,14 @@
 #include "sandbox/process.h"
 
 #define AT_ONCE 2 /* in the making: one processor is for what is wanted now */
+#define AT_ONCE_EXECUTED 1
 #define PUT_OFF_MS 1000
 #define LEAST_OF_KIND 1
 #define LEAST_OF_NO_KIND 2
 
-int supply_shell(struct process *p, struct kind *k, struct shell **ret, char *why)
+int supply_shell(struct process *p, struct kind *k, bool waits, struct shell **ret, char *why)
 {
-    int r = shell_make(&p->machine, k, ret, why);
+    int r = shell_make(&p->machine, k, waits, ret, why);
     if (r < 0)
         return r;
     list_append(&p->shells, &(*ret)->link);
@@ -133,6 +134,12 @@ static int in_the_making(struct process *p)
     return n;
 }
 
+/* To execute an interpreter takes ten times as long as to fork one. */
+static int at_once(const struct kind *k)
+{
+    return k->forks ? AT_ONCE : AT_ONCE_EXECUTED;
+}
+
 static void kill_unused(struct shell *s)
 {
     if (!s)
@@ -154,9 +161,9 @@ static bool make_spare(struct process *p, struct kind *k)
     int n = kind_count(p, k);
     if (n > k->demand.want)
         kill_unused(supply_find(p, k));
-    if (n >= k->demand.want || !can_make(k) || in_the_making(p) >= AT_ONCE)
+    if (n >= k->demand.want || !can_make(k) || in_the_making(p) >= at_once(k))
         return false;
-    if (supply_shell(p, k, &s, why) < 0 || supply_adopt(p, s, k, why) < 0)
+    if (supply_shell(p, k, true, &s, why) < 0 || supply_adopt(p, s, k, why) < 0)
         put_off(p);
     return true;
 }
@@ -189,7 +196,7 @@ bool supply_some(struct process *p)
     }
     if (p->spares >= p->demand.want)
         return false;
-    if (supply_shell(p, NULL, &s, why) < 0)
+    if (supply_shell(p, NULL, true, &s, why) < 0)
         put_off(p);
     return true;
 }
@@ -197,13 +204,13 @@ bool supply_some(struct process *p)
 int64_t supply_due_ms(struct process *p)
 {
     int64_t due = p->spares < p->demand.want ? p->refill_at_ms : -1;
-    bool busy = in_the_making(p) >= AT_ONCE; /* we hear when it is over */
+    int making = in_the_making(p); /* we hear when it is over */
     LIST_EACH(&p->kinds, struct kind, link, k) {
         int64_t at = -1;
         int n = kind_count(p, k);
         if (k->forks && !k->zygote)
             at = k->demand.want > 0 ? k->retry_ms : -1;
-        else if (can_make(k) && (n > k->demand.want || (n < k->demand.want && !busy)))
+        else if (can_make(k) && (n > k->demand.want || (n < k->demand.want && making < at_once(k))))
             at = p->refill_at_ms;
         if (at >= 0 && (due < 0 || at < due))
             due = at;

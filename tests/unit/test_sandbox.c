@@ -246,6 +246,11 @@ static void test_last_layer_wins(void **state)
                       "third\na1\nb1\nro\n");
     plan.n_layers = 1;
     expect_output(plan, "cat /opt/same", "first\n");
+    layers[1] = layers[2] = layers[0]; /* layers of the same content are one folder */
+    plan.n_layers = 3;
+    expect_output(plan, "cat /opt/same", "first\n");
+    layers[1] = dirs[1];
+    expect_output(plan, "cat /opt/same /opt/python/b", "first\nb1\n");
 }
 
 /* Replaces the spawner for one test. */
