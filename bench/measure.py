@@ -224,7 +224,7 @@ class Series:
 noisy = []
 
 
-UNITS = {"ms": 1e6, "us": 1e3, "MiB": 1 << 20, "/s": 1, "": 1}
+UNITS = {"ms": 1e6, "us": 1e3, "MiB": 1 << 20, "/s": 1, "x": 1, "": 1}
 
 
 def text_of(value, unit):
@@ -282,6 +282,13 @@ TRUST = json.dumps({"Version": "2012-10-17", "Statement": [{
     "Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"},
     "Action": "sts:AssumeRole"}]})
 PYTHON_CODE = "def handler(event, context):\n    return event\n"
+NODE_SERVER = """
+require('node:http').createServer((req, res) => {
+  let body = '';
+  req.on('data', (data) => (body += data));
+  req.on('end', () => res.end(JSON.stringify(body ? JSON.parse(body) : null)));
+}).listen(%d, '127.0.0.1', () => console.log('ready'));
+"""
 NODE_CODE = "exports.handler = async (event) => event;\n"
 
 
@@ -305,7 +312,7 @@ class Lab:
     def __init__(self, program, scratch):
         self.lamina, self.scratch = program, scratch
         self.servers, self.functions = [], set()
-        self._cloud = self._echo = None
+        self._cloud = self._echo = self._node = None
         for folder, name, options in (
                 ("floor", "echo", ()), ("floor", "spawn", ()), ("load", "load", ("-lcrypto",)),
                 ("function", "bootstrap", ("-static",))):
@@ -356,6 +363,15 @@ class Lab:
         if not self._echo:
             self._echo = self.echo()
         return self._echo
+
+    @property
+    def node(self):
+        """A server of node's own that answers with the body, in as few lines as it can be."""
+        if not self._node:
+            port = free_port()
+            command = [shutil.which("node"), "-e", NODE_SERVER % port]
+            self._node = self.serve(command, port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        return self._node
 
     def load(self, port, path, count, *options, method="POST", service="lambda", body=b"",
              connections=1, warm=20):
