@@ -59,28 +59,39 @@ static struct str in(struct arena *a, struct str dir, const char *name)
     return fs_exists(path.p) ? path : (struct str){0};
 }
 
-/* A part in the build folder, the installation or the sources. */
-static struct str find(struct arena *a, const char *name)
+/* In the build folder or the installation that this program is of. */
+static struct str find_beside(struct arena *a, const char *name)
 {
     char exe[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
     struct str found = {0};
-    if (n > 0) {
-        exe[n] = 0;
-        struct str dir = fs_dirname(a, str_from(exe));
-        static const char *const beside[] = {"layers", "../share/lamina/layers",
-                                             "../lib/lamina/layers", "../layers"};
-        for (size_t i = 0; i < ARRAY_LEN(beside) && !found.n; i++)
-            found =
-                in(a, str_printf(a, "%.*s/%s/" COVERAGE_LAYER_SOURCE, STR(dir), beside[i]), name);
-    }
-#ifdef LAMINA_SOURCE
-    if (!found.n)
-        found = in(a, S(LAMINA_SOURCE "/layers/" COVERAGE_LAYER_SOURCE), name);
-    if (!found.n && !strcmp(name, "analyse.py"))
-        found = in(a, S(LAMINA_SOURCE "/src/coverage"), name);
-#endif
+    if (n <= 0)
+        return found;
+    exe[n] = 0;
+    struct str dir = fs_dirname(a, str_from(exe));
+    static const char *const beside[] = {"layers", "../share/lamina/layers", "../lib/lamina/layers",
+                                         "../layers"};
+    for (size_t i = 0; i < ARRAY_LEN(beside) && !found.n; i++)
+        found = in(a, str_printf(a, "%.*s/%s/" COVERAGE_LAYER_SOURCE, STR(dir), beside[i]), name);
     return found;
+}
+
+static struct str find_source(struct arena *a, const char *name)
+{
+#ifdef LAMINA_SOURCE
+    return in(a,
+              strcmp(name, "analyse.py") ? S(LAMINA_SOURCE "/layers/" COVERAGE_LAYER_SOURCE)
+                                         : S(LAMINA_SOURCE "/src/coverage"),
+              name);
+#else
+    return (struct str){0};
+#endif
+}
+
+static struct str find(struct arena *a, const char *name)
+{
+    struct str found = find_beside(a, name);
+    return found.n ? found : find_source(a, name);
 }
 
 static const char *machine(void)
@@ -109,8 +120,11 @@ static const char *named(struct arena *a, const struct part *p, const char *name
 
 static struct str find_part(struct arena *a, const struct part *p, struct str architecture)
 {
-    struct str found = find(a, named(a, p, p->from, architecture));
-    return found.n ? found : find(a, named(a, p, p->to, architecture));
+    const char *from = named(a, p, p->from, architecture);
+    struct str found = find_beside(a, from);
+    if (!found.n)
+        found = find_beside(a, named(a, p, p->to, architecture));
+    return found.n ? found : find_source(a, from);
 }
 
 /* ---- gathered ---- */
