@@ -62,7 +62,7 @@ static void the_beginning_of_a_path_matches_a_folder(void **state)
     assert_int_equal(glob_prefix(&a, S("/ci/*/src"), dir, path), 14);
     assert_int_equal(glob_prefix(&a, S("/ci/*/src/"), dir, path), 14);
     assert_int_equal(glob_prefix(&a, S("*/src"), dir, path), 14);
-    assert_int_equal(glob_prefix(&a, S("/ci/*"), dir, path), 10);
+    assert_int_equal(glob_prefix(&a, S("/ci/job-?"), dir, path), 10);
     assert_int_equal(glob_prefix(&a, S("src"), dir, path), 0);
     assert_int_equal(glob_prefix(&a, S("src"), dir, S("/p/src/app.py")), 7);
     assert_int_equal(glob_prefix(&a, S("/ci/job"), dir, path), 0);
