@@ -334,26 +334,43 @@ void code_read_branches(PyObject *code, struct code *c)
         return;
     uint32_t n = 0;
     for (uint32_t at = 0; read_one(&t, at, &i); at = i.next)
-        n += is_branch(i.kind) || i.kind == END_ASYNC_FOR;
+        n += is_branch(i.kind);
     c->branches = n ? calloc(n, sizeof(*c->branches)) : NULL;
     for (uint32_t at = 0; c->branches && read_one(&t, at, &i); at = i.next) {
-        if (!is_branch(i.kind) && i.kind != END_ASYNC_FOR)
+        if (!is_branch(i.kind))
             continue;
         struct branch *b = &c->branches[c->n_branches++];
-        b->at = i.at;
-        b->next = i.next;
-        b->target = i.kind == END_ASYNC_FOR ? 0 : target_of(&i);
-        b->from = i.line;
-        if (i.line > 0 && i.kind != END_ASYNC_FOR) {
-            b->to[0] = follow(&t, i.line, i.line, i.next);
-            b->to[1] = follow(&t, i.line, i.line, target_of(&i));
-        } else if (i.line > 0) { /* 3.14: right is the loop's end */
-            b->to[1] = follow(&t, i.line, i.line, i.next);
+        *b = (struct branch){.at = i.at, .next = i.next, .target = target_of(&i), .from = i.line};
+        if (i.line > 0) {
+            b->to[0] = follow(&t, i.line, i.line, b->next);
+            b->to[1] = follow(&t, i.line, i.line, b->target);
         }
     }
-    if (python_minor < 14 && c->branches)
+    if (c->branches)
         find_sure(&t, c);
     text_close(&t);
+}
+
+bool code_read_arc(PyObject *code, const struct code *c, uint32_t at, uint32_t to,
+                   struct covarena_arc *ret)
+{
+    static PyObject *last; /* its events come together */
+    static struct text t;
+    if (code != last) {
+        Py_INCREF(code);
+        if (last) {
+            text_close(&t);
+            Py_DECREF(last);
+        }
+        last = text_open(code, c, &t) < 0 ? NULL : code;
+        if (!last)
+            Py_DECREF(code);
+    }
+    if (!last || at >= t.size || t.lines[at / 2] <= 0)
+        return false;
+    ret->from = t.lines[at / 2];
+    ret->to = follow(&t, ret->from, ret->from, to);
+    return ret->to != 0;
 }
 
 /* ---- arcs without events ---- */

@@ -197,7 +197,7 @@ static PyObject *take_branch(struct code *c, struct branch *b, unsigned way)
     } else if (b->words[way]) {
         arena_set(b->words[way], b->bits[way]); /* hits may have been taken */
     }
-    if (b->seen == 3 || !both_in_one)
+    if (b->seen == 3)
         return done_with();
     if (!(b->sure & 1u << !way))
         return nothing();
@@ -211,6 +211,12 @@ static PyObject *on_branch(PyObject *self, PyObject *const *args, Py_ssize_t n)
     struct code *c = code_known(args[0]);
     if (!tracer_on || !c || !c->hits)
         return done_with();
+    if (!both_in_one) { /* 3.14: once for each way */
+        struct covarena_arc arc;
+        if (code_read_arc(args[0], c, (uint32_t)small(args[1]), (uint32_t)small(args[2]), &arc))
+            mark(c, arc.from, arc.to);
+        return done_with();
+    }
     if (!(c->flags & CODE_BRANCHES_READ))
         code_read_branches(args[0], c);
     if (c->epoch != tracer_epoch)

@@ -180,6 +180,9 @@ struct code *code_look(PyObject *code);
 /* How many lines the code object reaches over, from its first one on. */
 uint32_t code_span(PyObject *code, int32_t first_line);
 void code_read_branches(PyObject *code, struct code *c);
+/* The arc of a jump from `at` to `to`, when it leaves the line. */
+bool code_read_arc(PyObject *code, const struct code *c, uint32_t at, uint32_t to,
+                   struct covarena_arc *ret);
 /* The line of a body of one line; 0: it has more. */
 int code_only_line(PyObject *code);
 void code_add_step(struct code *c, int32_t from, int32_t to, uint32_t at);
