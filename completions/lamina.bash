@@ -26,7 +26,8 @@ _lamina() {
     done < <("$1" manual "$verb" --words 2>/dev/null)
     [[ $word == -* ]] && return
     case $verb in
-    layer) COMPREPLY=($(compgen -W build -- "$word") $(compgen -f -- "$word")) ;;
+    coverage) COMPREPLY=($(compgen -W "enable disable status report json xml lcov markdown combine all" -- "$word")) ;;
+    layer) COMPREPLY=($(compgen -W "build validate publish python-coverage" -- "$word") $(compgen -f -- "$word")) ;;
     list) COMPREPLY=($(compgen -W "stacks functions resources outputs" -- "$word")) ;;
     local) COMPREPLY=($(compgen -W "invoke start-lambda start-api" -- "$word")) ;;
     test) COMPREPLY=($(compgen -f -- "$word")) ;;

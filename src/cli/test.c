@@ -247,11 +247,14 @@ static int run_covered(struct session *s, const struct test_case *cases, size_t 
             make_cold(s, name, &err) < 0)
             e = target_fail(s->run, &err, str_c(s->a, name));
     }
-    if (e)
+    if (e) {
+        aws_client_cancel_on(s->aws, NULL);
         put_back(s);
+    }
     e = e ? e : run_all(s, cases, n);
-    aws_client_cancel_on(s->aws, NULL); /* what was switched is switched back in any case */
-    int shown = test_coverage_end(&coverage, invoked(s), s->n, !target_of(s->run)->json);
+    int shown = interrupted
+                    ? test_coverage_abandon(&coverage)
+                    : test_coverage_end(&coverage, invoked(s), s->n, !target_of(s->run)->json);
     return e ? e : shown;
 }
 

@@ -26,10 +26,11 @@ static struct str prefix_of_run(struct arena *a)
     return str_printf(a, COVERAGE_PREFIX "%s-test-%.*s/", text, STR(random_hex(a, 6)));
 }
 
-static int switch_back(struct test_coverage *t)
+int test_coverage_abandon(struct test_coverage *t)
 {
     int e = 0;
     t->s.quiet = true;
+    aws_client_cancel_on(t->s.aws, NULL); /* Ctrl-C ends the tests, not the way back */
     for (size_t i = 0; i < t->n; i++) {
         struct aws_error err = {0};
         struct str name = t->functions[i].config->function_name, what;
@@ -70,7 +71,7 @@ int test_coverage_begin(struct verb_run *run, struct aws_client *aws, struct str
         ret->switched[i] = true; /* also half of it is taken back */
     }
     if (e)
-        switch_back(ret);
+        test_coverage_abandon(ret);
     return e;
 }
 
@@ -206,6 +207,6 @@ int test_coverage_end(struct test_coverage *t, const struct str *invoked, size_t
 {
     int e = wait_for_objects(t, invoked, n_invoked);
     e = e ? e : report(t, here);
-    int back = switch_back(t);
+    int back = test_coverage_abandon(t);
     return e ? e : back;
 }

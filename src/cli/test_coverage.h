@@ -22,3 +22,5 @@ bool test_coverage_stays(const struct test_coverage *t, struct str function);
  * their configuration back. 0, or an exit code after a message. */
 int test_coverage_end(struct test_coverage *t, const struct str *invoked, size_t n_invoked,
                       bool report);
+/* Only gives configurations back. */
+int test_coverage_abandon(struct test_coverage *t);

@@ -5,11 +5,14 @@ import json
 import os
 import re
 import shutil
+import signal
+import subprocess
+import time
 import zipfile
 
 import pytest
 
-from cloud import client, lamina, unique
+from cloud import LAMINA, client, environ, lamina, unique
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -233,3 +236,29 @@ def test_tests_switch_on_what_was_off_and_off_again(cloud, tmp_path):
     assert get() == before
     assert cloud.lambda_.list_tags(Resource=before["FunctionArn"])["Tags"] == {}
 
+
+def test_an_interrupted_run_switches_back(cloud, tmp_path):
+    """Ctrl-C while a case runs: the function has its own configuration afterwards."""
+    name = cloud.function("import time\ndef handler(event, context):\n    time.sleep(60)\n", Timeout=90)
+    get = lambda: {
+        k: v
+        for k, v in cloud.lambda_.get_function_configuration(FunctionName=name).items()
+        if k not in ("ResponseMetadata", "LastModified", "RevisionId")
+    }
+    before = get()
+    (tmp_path / "tests.yaml").write_text("cases:\n  - name: slow\n    function: %s\n" % name)
+    p = subprocess.Popen(
+        [LAMINA, "test", "--coverage"],
+        cwd=tmp_path,
+        env=environ(AWS_ENDPOINT_URL=cloud.url),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    within = time.monotonic() + 60
+    while not cloud.log_events(name, within=0.1, until="START"):
+        assert time.monotonic() < within and p.poll() is None, p.communicate()
+    assert "AWS_LAMBDA_EXEC_WRAPPER" in get()["Environment"]["Variables"]
+    p.send_signal(signal.SIGINT)
+    _, said = p.communicate(timeout=60)
+    assert p.returncode == 1 and b"interrupted" in said
+    assert get() == before
