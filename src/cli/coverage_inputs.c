@@ -1,5 +1,6 @@
 /* coverage_inputs - what there is to report: files and folders, or the objects of a bucket. */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include "base/clock.h"
@@ -8,6 +9,9 @@
 #include "cli/stacks.h"
 #include "cli/target.h"
 #include "wire/lambda.h"
+
+#define ARRIVAL_POLLS 20
+#define ARRIVAL_POLL_MS 100
 
 void coverage_unreadable(struct verb_run *run, struct coverage_inputs *in, struct str name,
                          struct str reason)
@@ -204,7 +208,16 @@ static int read_bucket(struct verb_run *run, struct coverage_inputs *in, int64_t
                       options_given(&run->parsed, run->sets, run->n_sets, "prefix"));
     if (!bucket.n)
         e = coverage_default_bucket(run, in->aws, &bucket);
-    return e ? e : coverage_fetch(run, in, bucket, prefix, in->physical, in->n_functions, since_ms);
+    if (!e)
+        e = coverage_fetch(run, in, bucket, prefix, in->physical, in->n_functions, since_ms);
+    /* What has just been invoked is on its way: the answer comes before the upload. */
+    for (int i = 0; i < ARRIVAL_POLLS && !e && !since_ms && !in->n_read && !in->n_unreadable &&
+                    aws_client_is_local(in->aws);
+         i++) {
+        poll(NULL, 0, ARRIVAL_POLL_MS);
+        e = coverage_fetch(run, in, bucket, prefix, in->physical, in->n_functions, since_ms);
+    }
+    return e;
 }
 
 static enum data_by by_of(struct verb_run *run)
