@@ -256,9 +256,9 @@ static bool head_complete(struct conn *c, struct str text)
         refuse(c, 413);
         return false;
     }
-    if (!head.has_body || head.content_length == 0) {
-        body_complete(c);
-    } else if (head.expect_continue && c->in.n == 0) {
+    /* Also for an empty body: botocore takes a final answer that comes instead for the answer to the
+     * connection's next request as well. */
+    if (head.expect_continue && head.has_body && c->in.n == 0) {
         static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
         if (send(c->fd, go_on, sizeof(go_on) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
             errno != EAGAIN) {
@@ -266,6 +266,8 @@ static bool head_complete(struct conn *c, struct str text)
             return false;
         }
     }
+    if (!head.has_body || head.content_length == 0)
+        body_complete(c);
     return true;
 }
 
