@@ -211,7 +211,7 @@ def work(event):
 """
 
 
-def test_without_the_extension_the_handler_sends(cloud, covered):
+def test_without_the_extension_the_handler_sends(cloud, covered, tmp_path):
     name = covered(FALLBACK, exec_wrapper=False, AWS_ENDPOINT_URL=None)
     r = cloud.invoke(name, [2, 1])
     assert r.payload == [1, 2]
@@ -221,6 +221,13 @@ def test_without_the_extension_the_handler_sends(cloud, covered):
     assert line["operation"] == "s3_upload" and line["duration_ms"] > 0
     assert line["s3_key"] == found[0][0]
     assert '"s3_upload"' not in cloud.invoke(name, [3]).log  # nothing new, nothing sent
+    # What Python has written is read as what the extension writes.
+    (tmp_path / "o.coverage").write_bytes(content(cloud, covered.bucket, found[0][0]))
+    (tmp_path / "app.py").write_text(FALLBACK)
+    report = lamina("coverage", "report", "--from", "o.coverage", "-m", cwd=tmp_path).stdout
+    row = next(l.split() for l in report.splitlines() if l.startswith("app.py"))
+    statements = {1, 2, 3, 5, 6, 7, 9, 10}
+    assert row[1:3] == ["8", str(len(statements - lines(found)))], report
 
 
 COMBINER = """\

@@ -26,13 +26,15 @@ def _begin(options=None):
     if not _enabled():
         return False
     try:
+        if _tracer.is_active():
+            return False
         began = _tracer.begin(options)
-        status = _tracer.status()
+        why = None if began else _tracer.status().get("error")
     except Exception as e:
         log("ERROR", "coverage did not begin: %s" % e, operation="coverage_initialization")
         return False
-    if not status["active"] and status.get("error"):
-        _tell_once("coverage is off: %s" % status["error"])
+    if why:
+        _tell_once("coverage is off: %s" % why)
     return began
 
 
@@ -60,7 +62,7 @@ def _prepare():
     if not _enabled() or not _tracer.has_shipper() or _tracer.module() is None:
         return
     try:
-        if not _tracer.status()["active"] and _tracer.begin():
+        if _tracer.begin():
             _tracer.end()
             if _tracer.tells_done():
                 open(os.path.join(_tracer.directory(), "tells-done"), "a").close()
@@ -69,7 +71,7 @@ def _prepare():
 
 
 def is_coverage_initialized():
-    return bool(_tracer.status()["active"])
+    return _tracer.is_active()
 
 
 def coverage_handler(func):
