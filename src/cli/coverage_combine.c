@@ -39,7 +39,10 @@ static int write_data(struct verb_run *run, const struct coverage_inputs *in,
     int e = coverage_request(run, in, settings, &q);
     if (e)
         return e;
-    e = sqlite_write(run->arena, &q, str_c(run->arena, path), &result);
+    /* Without it the file is right, but for branches that can only be concluded. */
+    struct coverage_report report;
+    bool analysed = report_build(run->arena, &q, &report) == 0;
+    e = sqlite_write(run->arena, &q, analysed ? &report : NULL, str_c(run->arena, path), &result);
     tell(in->unreadable, in->n_unreadable);
     tell(result.left_out, result.n_left_out);
     *ret_files = result.files;

@@ -91,6 +91,11 @@ static void tell_all(const struct coverage_report *r)
     tell(r->unreadable, r->n_unreadable, " is left out: ");
     tell(r->left_out, r->n_left_out, " is left out: ");
     tell(r->missing, r->n_missing, " is not complete: ");
+    if (r->branches && r->n_lines_only)
+        fprintf(stderr,
+                "lamina: coverage: %zu of %zu objects have measured lines only: branches that only "
+                "they have run count as missing; --no-branch leaves branches out\n",
+                r->n_lines_only, r->n_objects);
     if (r->warning.n)
         fprintf(stderr, "lamina: coverage: %.*s\n", STR(r->warning));
 }

@@ -38,6 +38,7 @@ struct data {
     struct object_reader *reader;
     struct arena reading;
     bool has_arcs;
+    size_t n_lines_only;
 };
 
 /* ---- the whole ---- */
@@ -284,7 +285,9 @@ void data_add_object(struct data *d, struct str name, const struct object *o)
     uint32_t source = source_add(d, name, o), context = (uint32_t)d->n_contexts;
     for (size_t i = 0; i < o->n_contexts; i++)
         context_add(d, o->contexts[i].name, o->contexts[i].start_ms, source);
-    d->has_arcs = d->has_arcs || str_is(object_meta_find(o, "branch"), "1");
+    bool branch = str_is(object_meta_find(o, "branch"), "1");
+    d->has_arcs = d->has_arcs || branch;
+    d->n_lines_only += !branch;
     for (size_t i = 0; i < o->n_files; i++) {
         const struct object_file *in = &o->files[i];
         struct file *f = file_get(d, d->sources[source].function, in->path,
@@ -307,6 +310,11 @@ int data_add(struct data *d, struct str name, struct str bytes, struct object_er
     if (r == 0)
         data_add_object(d, name, &o);
     return r;
+}
+
+void data_lines_only(struct data *d)
+{
+    d->n_lines_only++;
 }
 
 static uint32_t known_source(struct data *d, struct str name)
@@ -395,6 +403,7 @@ void data_join(struct data *d, const struct data *from)
         context_add(d, from->contexts[i].name, from->contexts[i].start_ms,
                     from->contexts[i].source + source);
     d->has_arcs = d->has_arcs || from->has_arcs;
+    d->n_lines_only += from->n_lines_only;
     for (size_t i = 0; i < from->n_files; i++)
         join_file(d, from, from->files[i], context);
 }
@@ -459,5 +468,6 @@ void data_finish(struct data *d, struct data_view *ret)
                               .n_contexts = d->n_contexts,
                               .groups = d->groups,
                               .n_groups = d->n_groups,
-                              .has_arcs = d->has_arcs};
+                              .has_arcs = d->has_arcs,
+                              .n_lines_only = d->n_lines_only};
 }

@@ -63,6 +63,9 @@ void data_add_object(struct data *d, struct str name, const struct object *o);
 void data_add_lines(struct data *d, struct str source, struct str path, struct str context,
                     struct bits lines, const struct object_arc *arcs, size_t n_arcs);
 
+/* A source of data_add_lines() that has measured no branches. */
+void data_lines_only(struct data *d);
+
 /* from's contents are taken into d; from may be freed afterwards. Same `by`. */
 void data_join(struct data *d, const struct data *from);
 
@@ -77,6 +80,7 @@ struct data_view {
     size_t n_contexts;
     const struct str *groups;
     size_t n_groups;
-    bool has_arcs; /* some source has measured branches */
+    bool has_arcs;       /* some source has measured branches */
+    size_t n_lines_only; /* sources that have not */
 };
 void data_finish(struct data *d, struct data_view *ret);

@@ -63,8 +63,9 @@ struct coverage_report {
     size_t n_unreadable;
     const struct report_left_out *missing; /* objects that say that they are not complete */
     size_t n_missing;
-    size_t n_objects;   /* that are in it */
-    struct str warning; /* of the analysis: no python3, not the minor wanted; or absent */
+    size_t n_objects;    /* that are in it */
+    size_t n_lines_only; /* of them: those that have measured no branches */
+    struct str warning;  /* of the analysis: no python3, not the minor wanted; or absent */
 };
 
 /* Where sources of an environment's folder are here: "/var/task/" of function "api" is /p/src. */

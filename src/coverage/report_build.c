@@ -78,6 +78,7 @@ static void contexts_of(struct building *b)
                 (struct report_left_out){v->sources[i].name, v->sources[i].missing};
     b->r->missing = missing;
     b->r->n_objects = v->n_sources;
+    b->r->n_lines_only = v->n_lines_only;
 }
 
 /* ---- the report ---- */

@@ -21,6 +21,8 @@ struct sqlite_result {
     struct str error; /* SQLite's, with -EIO */
 };
 /* Writes the union, mapped to sources as the request says, to a new file that replaces path: arcs
- * when the data have them and q->branches, otherwise lines; groups become contexts. */
-int sqlite_write(struct arena *a, const struct report_request *q, const char *path,
-                 struct sqlite_result *ret);
+ * when the data have them and q->branches, otherwise lines; groups become contexts. report, of the
+ * same request, or NULL: branches that only it knows to be taken (from lines, where a tracer has
+ * seen none) are written as well. */
+int sqlite_write(struct arena *a, const struct report_request *q,
+                 const struct coverage_report *report, const char *path, struct sqlite_result *ret);

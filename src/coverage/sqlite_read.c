@@ -194,6 +194,8 @@ static int read_all(struct reading *r)
         e = has_arcs(r, &arcs);
     if (e == 0)
         e = read_files(r);
+    if (!arcs)
+        data_lines_only(r->data);
     return e < 0 ? e : arcs ? read_arcs(r) : read_lines(r);
 }
 

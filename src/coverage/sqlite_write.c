@@ -190,7 +190,25 @@ static void close_db(struct writing *w)
     sqlite3_close(w->db);
 }
 
-static void write_all(struct writing *w, const struct mapping *m, const struct data_view *v)
+/* Taken by what the lines say: see analysis_arc.sure. Both lists are sorted by path. */
+static void put_inferred(struct writing *w, const struct mapping *m,
+                         const struct coverage_report *r)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < m->n; i++) {
+        while (at < r->n_files && str_cmp(r->files[at].path, m->files[i]->local->path) < 0)
+            at++;
+        if (at == r->n_files || !str_eq(r->files[at].path, m->files[i]->local->path))
+            continue;
+        const struct file_result *f = &r->files[at].result;
+        for (size_t k = 0; k < f->n_branches; k++)
+            if (f->branches[k].executed && f->branches[k].what->sure)
+                put_arc(w, (int64_t)i + 1, 1, f->branches[k].arc.from, f->branches[k].arc.to);
+    }
+}
+
+static void write_all(struct writing *w, const struct mapping *m, const struct data_view *v,
+                      const struct coverage_report *r)
 {
     put_meta(w, "has_arcs", w->arcs ? S("1") : S("0"));
     put_meta(w, "version", S("7.0.0"));
@@ -198,10 +216,12 @@ static void write_all(struct writing *w, const struct mapping *m, const struct d
     put_contexts(w, v);
     for (size_t i = 0; i < m->n; i++)
         put_file(w, (int64_t)i + 1, m->files[i], v);
+    if (w->arcs && r)
+        put_inferred(w, m, r);
 }
 
-int sqlite_write(struct arena *a, const struct report_request *q, const char *path,
-                 struct sqlite_result *ret)
+int sqlite_write(struct arena *a, const struct report_request *q,
+                 const struct coverage_report *report, const char *path, struct sqlite_result *ret)
 {
     struct mapping mapping;
     struct writing w = {.arena = a, .arcs = q->branches && q->data->has_arcs};
@@ -211,7 +231,7 @@ int sqlite_write(struct arena *a, const struct report_request *q, const char *pa
     unlink(part.p);
     bool done = open_db(&w, part.p);
     if (done) {
-        write_all(&w, &mapping, q->data);
+        write_all(&w, &mapping, q->data, report);
         done = !w.error.n && sqlite3_exec(w.db, "commit", NULL, NULL, NULL) == SQLITE_OK;
     }
     if (!done)

@@ -161,6 +161,23 @@ def test_what_several_environments_ran_is_joined(project):
     assert rows(report(project, "--from", "d").stdout)["src/app.py"] == (19, 4, 8, 1, 74)
 
 
+def test_lines_and_branches_together_are_told(project):
+    write(
+        project,
+        {
+            "d/1.coverage": coverage_object([app()]),
+            "d/2.coverage": coverage_object([app(lines=MORE[0], arcs=[])], branch="0"),
+        },
+    )
+    r = report(project, "--from", "d")
+    # line 13 ran, so 12 has jumped there: that can be concluded, and is told to coverage.py, too
+    assert rows(r.stdout)["src/app.py"] == (19, 4, 8, 1, 74)
+    report(project, "--from", "d", "--imported-only", action="combine")
+    assert rows(coveragepy(project, "report"))["src/app.py"] == (19, 4, 8, 1, 74)
+    assert "1 of 2 objects have measured lines only" in r.stderr
+    assert report(project, "--from", "d", "--no-branch").stderr == ""
+
+
 def test_table_options(project):
     write(project, {"d/one.coverage": coverage_object([app()])})
     r = report(project, "--from", "d", "--sort", "-miss", "--skip-covered", "--precision", "2")
