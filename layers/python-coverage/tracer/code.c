@@ -11,17 +11,19 @@
 struct source {
     char *path; /* NULL: not counted */
     struct hits *hits;
+    enum watch watch; /* of its module */
 };
 
 Py_ssize_t code_index = -1;
 int code_extra_at;
 static PyObject *sources; /* co_filename -> address of its struct source */
 static PyObject *code_type;
+static struct code uncounted; /* what all code objects share that are no matter here */
 
 static void code_free(void *p)
 {
     struct code *c = p;
-    if (!c)
+    if (!c || c == &uncounted)
         return;
     free(c->places);
     free(c->branches);
@@ -133,7 +135,9 @@ static char *whole_path(const char *file)
 static struct source *new_source(const char *file)
 {
     struct source *s = calloc(1, sizeof(*s));
-    if (!s || *file == '<' || strncmp(file, "memory:", 7) == 0)
+    if (s)
+        s->watch = watch_kind(file);
+    if (!s || strncmp(file, "memory:", 7) == 0)
         return s;
     char *own = module_file(file);
     char *path = whole_path(own ? own : file);
@@ -148,11 +152,13 @@ static struct source *new_source(const char *file)
 static struct source *source_of(PyObject *code)
 {
     PyObject *name = PyObject_GetAttrString(code, "co_filename");
-    PyObject *known = name ? PyDict_GetItem(sources, name) : NULL; /* borrowed */
+    bool generated = !name || PyUnicode_GetLength(name) < 1 ||
+                     PyUnicode_ReadChar(name, 0) == '<';                 /* no end of such names */
+    PyObject *known = !generated ? PyDict_GetItem(sources, name) : NULL; /* borrowed */
     struct source *s = NULL;
     if (known) {
         s = PyLong_AsVoidPtr(known);
-    } else if (name) {
+    } else if (!generated) {
         char *file = code_text(code, "co_filename");
         s = file ? new_source(file) : NULL;
         PyObject *value = s ? PyLong_FromVoidPtr(s) : NULL;
@@ -234,25 +240,35 @@ static struct hits *hits_of(struct source *s, PyObject *code, const struct code 
     return s->hits = h;
 }
 
+static bool is_module(PyObject *code)
+{
+    PyObject *name = PyObject_GetAttrString(code, "co_name");
+    bool ret = name && PyUnicode_CompareWithASCIIString(name, "<module>") == 0;
+    Py_XDECREF(name);
+    PyErr_Clear();
+    return ret;
+}
+
 struct code *code_look(PyObject *code)
 {
+    struct source *s = source_of(code);
+    if (!s || (!s->path && !s->watch)) {
+        if (python_minor < 12 && code_set(code, &uncounted) < 0)
+            PyErr_Clear(); /* with sys.monitoring nobody asks again */
+        return &uncounted;
+    }
     struct code *c = calloc(1, sizeof(*c));
     if (!c)
         return NULL;
     if (!code_type)
         code_type = (PyObject *)Py_TYPE(code);
-    char *name = code_text(code, "co_name");
     c->first_line = (int32_t)code_number(code, "co_firstlineno");
     c->flags = code_number(code, "co_flags") & CO_ANY_GENERATOR ? CODE_GENERATOR : 0;
-    if (name && strcmp(name, "<module>") == 0) {
+    if (is_module(code)) {
         c->flags |= CODE_MODULE;
-        char *file = code_text(code, "co_filename");
-        c->run = file ? watch_kind(file, name) : WATCH_NONE;
-        free(file);
+        c->run = s->watch;
     }
-    free(name);
-    struct source *s = source_of(code);
-    c->hits = s && tracer_on ? hits_of(s, code, c) : NULL;
+    c->hits = tracer_on ? hits_of(s, code, c) : NULL;
     if (code_set(code, c) < 0) {
         PyErr_Clear();
         code_free(c);

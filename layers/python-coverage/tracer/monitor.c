@@ -233,7 +233,7 @@ static PyObject *on_return(PyObject *self, PyObject *const *args, Py_ssize_t n)
     if (!c)
         return done_with();
     if (c->run)
-        watch_ready((enum watch)c->run);
+        watch_ready(c->run);
     if (tracer_on && c->hits && options.branch)
         mark(c, PyCode_Addr2Line(args[0], (int)small(args[1])), -c->first_line);
     return done_with();

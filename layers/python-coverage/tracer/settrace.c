@@ -213,7 +213,7 @@ static void on_return(struct tracer *t, PyObject *frame)
     if (c->hits && options.branch && e->line && (!(c->flags & CODE_GENERATOR) || is_left(frame)))
         arc_out(e);
     if (c->run)
-        watch_ready((enum watch)c->run);
+        watch_ready(c->run);
 }
 
 static int on_event(PyObject *self, PyObject *frame, int what, PyObject *arg)

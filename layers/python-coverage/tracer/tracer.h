@@ -113,6 +113,8 @@ bool select_path(const char *path);
 
 /* ---- code.c ---- */
 
+enum watch { WATCH_NONE, WATCH_CLIENT, WATCH_THREADING };
+
 /* What is known of a code object: its co_extra. */
 struct code {
     struct hits *hits; /* NULL: not counted */
@@ -125,7 +127,7 @@ struct code {
     struct branch *branches; /* monitoring: by offset; NULL until the first one */
     struct step *steps;      /* monitoring: arcs without an event of their own */
     uint32_t n_steps;
-    int run; /* what else is to be done: enum watch of watch.c, for modules of runtimes */
+    enum watch run; /* what else is to be done when a module was executed */
 };
 
 enum code_flags {
@@ -208,8 +210,7 @@ void settrace_watch_threads(PyObject *threading);
 
 /* ---- watch.c: moments of the runtime ---- */
 
-enum watch { WATCH_NONE, WATCH_CLIENT, WATCH_THREADING };
-enum watch watch_kind(const char *file, const char *name);
+enum watch watch_kind(const char *file); /* of a module's file */
 /* A module that is watched has been executed, or was before. */
 void watch_ready(enum watch kind);
 void watch_loaded(void);

@@ -158,7 +158,7 @@ static bool ends_with(const char *s, const char *end)
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
-enum watch watch_kind(const char *file, const char *name)
+enum watch watch_kind(const char *file)
 {
     for (size_t i = 0; i < N_METHODS; i++)
         if (ends_with(file, methods[i].file))
