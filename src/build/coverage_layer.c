@@ -13,9 +13,10 @@
 
 #define PART_MAX (32 * 1024 * 1024)
 
-const char *const coverage_layer_runtimes[] = {"python3.8",  "python3.9",  "python3.10",
-                                               "python3.11", "python3.12", "python3.13",
-                                               "python3.14", NULL};
+const char *const coverage_layer_runtimes[] = {
+    "python3.8",  "python3.9",    "python3.10",      "python3.11", "python3.12",
+    "python3.13", "python3.14",   "nodejs18.x",      "nodejs20.x", "nodejs22.x",
+    "nodejs24.x", "provided.al2", "provided.al2023", NULL};
 
 /* Where each part stands in the build folder, below layers/python-coverage; and where it goes below
  * /opt, which is also where an installation has it below share/lamina/layers/python-coverage. */
@@ -30,6 +31,7 @@ static const struct part parts[] = {
     {"tracer/_lamina_coverage.abi3.so", "lamina/coverage/_lamina_coverage.abi3.so", false, true},
     {"shipper/lamina-coverage-shipper", "extensions/lamina-coverage-shipper", true, true},
     {"analyse.py", "lamina/coverage/analyse.py", false, false},
+    {"node/node.cjs", "lamina/coverage/node.cjs", false, false},
 };
 
 bool coverage_layer_runs(struct str runtime)
@@ -218,7 +220,7 @@ static int describe(struct arena *a, struct str architecture, const char *conten
     size_t n;
     int r = fs_walk(a, content, &names, &n);
     struct json *v = json_new(a, JSON_OBJECT), *files = json_new(a, JSON_OBJECT),
-                *pythons = json_new(a, JSON_ARRAY);
+                *pythons = json_new(a, JSON_ARRAY), *runtimes = json_new(a, JSON_ARRAY);
     struct digest *all = digest_open(DIGEST_SHA256);
     for (size_t i = 0; r == 0 && i < n; i++)
         if (!str_ends(names[i], S("/")))
@@ -226,11 +228,15 @@ static int describe(struct arena *a, struct str architecture, const char *conten
     uint8_t sum[32];
     ret->content = hex_encode(a, sum, digest_close(all, sum));
     for (size_t i = 0; coverage_layer_runtimes[i]; i++)
-        json_add(pythons, json_new_str(a, str_from(coverage_layer_runtimes[i] + 6)));
+        if (str_starts(str_from(coverage_layer_runtimes[i]), S("python")))
+            json_add(pythons, json_new_str(a, str_from(coverage_layer_runtimes[i] + 6)));
+    for (size_t i = 0; coverage_layer_runtimes[i]; i++)
+        json_add(runtimes, json_new_str(a, str_from(coverage_layer_runtimes[i])));
     json_set(a, v, S("name"), json_new_str(a, S(COVERAGE_LAYER_SOURCE)));
     json_set(a, v, S("version"), json_new_str(a, S(LAMINA_VERSION)));
     json_set(a, v, S("architecture"), json_new_str(a, architecture));
     json_set(a, v, S("pythons"), pythons);
+    json_set(a, v, S("runtimes"), runtimes);
     json_set(a, v, S("content"), json_new_str(a, ret->content));
     json_set(a, v, S("files"), files);
     if (r == 0)

@@ -1,9 +1,9 @@
-/* coverage_layer - the layer that covers python functions: its parts found in the build folder or
+/* coverage_layer - the layer that covers functions: its parts found in the build folder or
  * the installation, packed, and checked. May use base. Blocks.
  *
  * The same parts give the same zip. In it, lamina/coverage/manifest.json says what it is:
- * {"name", "version", "architecture", "pythons": ["3.8", ...], "content": digest of all files,
- * "files": {PATH: {"sha256", "bytes", "executable"}}}. */
+ * {"name", "version", "architecture", "pythons": ["3.8", ...], "runtimes": ["python3.8", ...],
+ * "content": digest of all files, "files": {PATH: {"sha256", "bytes", "executable"}}}. */
 #pragma once
 #include "base/json.h"
 #include "base/str.h"

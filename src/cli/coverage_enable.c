@@ -270,7 +270,7 @@ static int forget(struct coverage_switch *s, const struct covered *c)
 static int check_wrapper(struct coverage_switch *s, const struct covered *c)
 {
     struct str wrapper = covered_variable(c, "AWS_LAMBDA_EXEC_WRAPPER");
-    if (!wrapper.n || c->has_wrapper)
+    if (!wrapper.n || c->has_wrapper || c->native)
         return 0;
     return verb_fail(s->run,
                      "%.*s has AWS_LAMBDA_EXEC_WRAPPER=%.*s already, and there can be only one: "
@@ -283,7 +283,13 @@ static int check_wrapper(struct coverage_switch *s, const struct covered *c)
 static int set_variables(struct edit *e, struct str bucket)
 {
     struct coverage_switch *s = e->s;
-    int r = set_variable(e, "AWS_LAMBDA_EXEC_WRAPPER", S(COVERAGE_LAYER_WRAPPER));
+    int r = 0;
+    if (!e->c->native)
+        r = set_variable(e, "AWS_LAMBDA_EXEC_WRAPPER", S(COVERAGE_LAYER_WRAPPER));
+    if (e->c->native)
+        r = set_variable(e, "GCOV_PREFIX", S(COVERAGE_GCOV_PREFIX));
+    if (!r && e->c->native)
+        r = set_variable(e, "LLVM_PROFILE_FILE", S(COVERAGE_PROFILE));
     if (!r)
         r = set_variable(e, "COVERAGE_S3_BUCKET", bucket);
     if (!r && str_has(s->prefix))

@@ -73,8 +73,11 @@ int covered_read(struct coverage_switch *s, struct str function, struct covered 
             ret->layer = ret->config->layers.items[i].arn;
     ret->architecture =
         ret->config->architectures.n ? ret->config->architectures.items[0] : S("x86_64");
+    ret->native = str_starts(ret->config->runtime, S("provided"));
     ret->has_wrapper =
-        str_is(covered_variable(ret, "AWS_LAMBDA_EXEC_WRAPPER"), COVERAGE_LAYER_WRAPPER);
+        ret->native
+            ? str_is(covered_variable(ret, "GCOV_PREFIX"), COVERAGE_GCOV_PREFIX)
+            : str_is(covered_variable(ret, "AWS_LAMBDA_EXEC_WRAPPER"), COVERAGE_LAYER_WRAPPER);
     return read_tags(s, ret, err);
 }
 
@@ -100,7 +103,9 @@ struct str covered_obstacle(struct coverage_switch *s, const struct covered *c)
         return S("a container image takes no layers: copy the layer's content to /opt in the "
                  "image, and set the variables there");
     if (!coverage_layer_runs(f->runtime))
-        return str_printf(s->a, "the runtime %.*s is not covered: python3.8 to python3.14 are",
+        return str_printf(s->a,
+                          "the runtime %.*s is not covered: python3.8 to python3.14, nodejs18.x to "
+                          "nodejs24.x and provided.al2, provided.al2023 are",
                           STR(f->runtime));
     return turned_off(c) ? S("its variable COVERAGE_ENABLED turns coverage off") : (struct str){0};
 }
@@ -123,6 +128,8 @@ struct str covered_missing(struct coverage_switch *s, const struct covered *c)
         return S("off");
     if (!c->layer.n && !covered_by_itself(c))
         return S("the layer is missing");
+    if (!c->has_wrapper && c->native)
+        return S("GCOV_PREFIX is not set to " COVERAGE_GCOV_PREFIX);
     if (!c->has_wrapper)
         return S("AWS_LAMBDA_EXEC_WRAPPER is not set to " COVERAGE_LAYER_WRAPPER);
     if (!covered_variable(c, "COVERAGE_S3_BUCKET").n)

@@ -85,6 +85,10 @@ static struct str ago(struct arena *a, int64_t when_ms)
 static struct str mechanism(const struct covered *c)
 {
     int64_t minor;
+    if (str_starts(c->config->runtime, S("nodejs")))
+        return S("v8");
+    if (c->native)
+        return S("counters");
     struct str version = str_slice(c->config->runtime, 8, c->config->runtime.n);
     if (!str_starts(c->config->runtime, S("python3.")) || str_to_int64(version, &minor) < 0)
         return (struct str){0};

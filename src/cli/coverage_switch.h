@@ -12,6 +12,10 @@
 #include "wire/lambda.h"
 
 #define COVERAGE_TAG "lamina:coverage"
+/* What native functions have instead of the wrapper: where gcc's and llvm's counters go. */
+#define COVERAGE_GCOV_PREFIX "/tmp/.lamina-coverage/gcov"
+#define COVERAGE_PROFILE "%c/tmp/.lamina-coverage/%p.profraw"
+
 #define COVERAGE_LAYER_NAME "lamina-python-coverage" /* and lamina-python-coverage-arm64 */
 
 struct coverage_switch {
@@ -33,7 +37,8 @@ struct covered {
     struct lambda_tags tags;
     struct str layer; /* ARN of our layer's version; absent */
     struct str architecture;
-    bool has_wrapper; /* AWS_LAMBDA_EXEC_WRAPPER is ours */
+    bool native;      /* its runtime is a program of its own: wrappers are not for it */
+    bool has_wrapper; /* AWS_LAMBDA_EXEC_WRAPPER is ours; native: its counters go where we look */
 };
 
 /* Waits until the function is at rest. -errno with *err. */

@@ -111,10 +111,10 @@ int layer_publication_read(struct verb_run *run, struct str zip, struct layer_pu
     ret->version = str_printf(a, "%.*s %.*s", STR(json_get_str(found.manifest, "name")),
                               STR(json_get_str(found.manifest, "version")));
     ret->architecture = json_get_str(found.manifest, "architecture");
-    const struct json *pythons = json_get(found.manifest, "pythons");
-    struct str *runtimes = ARENA_ARRAY(a, struct str, pythons ? pythons->n + 1 : 1);
-    JSON_EACH(pythons, v)
-        runtimes[ret->n_runtimes++] = str_printf(a, "python%.*s", STR(v->text));
+    const struct json *known = json_get(found.manifest, "runtimes");
+    struct str *runtimes = ARENA_ARRAY(a, struct str, known ? known->n + 1 : 1);
+    JSON_EACH(known, v)
+        runtimes[ret->n_runtimes++] = v->text;
     ret->runtimes = runtimes;
     return 0;
 }

@@ -142,14 +142,14 @@ def test_what_cannot_be_is_refused_by_name_and_nothing_has_changed(cloud):
     big = cloud.function(SOURCE, Environment={"Variables": {"BIG": "x" * 4050}})
     other = cloud.function(
         files={"index.js": "exports.handler = async () => 1"},
-        Runtime="nodejs20.x",
+        Runtime="java21",
         Handler="index.handler",
     )
     for name, why in (
         (full, "5 layers already"),
         (wrapped, "AWS_LAMBDA_EXEC_WRAPPER=/opt/other already"),
         (big, "4096 are allowed"),
-        (other, "the runtime nodejs20.x is not covered"),
+        (other, "the runtime java21 is not covered"),
     ):
         before = config(cloud, name), tags(cloud, name), policies(cloud, name)
         r = cloud.lamina("coverage", "enable", name, check=False)

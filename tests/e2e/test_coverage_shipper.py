@@ -534,19 +534,24 @@ def test_invocation_contexts(made, bucket, source):
     assert hits["two"] == ({2, 3}, [(2, 3)])
 
 
-def test_files_of_other_languages(made, bucket):
+def test_files_of_other_languages(made, bucket, source):
     env = made.environment().start()
     env.begin("one")
     env.idle()
-    (made.directory / "1.v8").write_bytes(b'{"result":[]}')
+    (made.directory / "1.v8").write_bytes(b"/a.js\t[]\nno tab\n%s\t[1]\n/cut" % str(source).encode())
     (made.directory / "main.gcda").write_bytes(b"\0counters")
-    (made.directory / ".half.v8").write_bytes(b"{")
+    (made.directory / "gcov" / "home" / "me").mkdir(parents=True)
+    (made.directory / "gcov" / "home" / "me" / "deep.gcda").write_bytes(b"\1")
+    (made.directory / ".half.v8").write_bytes(b"/b.js\t[]\n")
     (made.directory / "else").write_bytes(b"{")
     env.begin("two")
     env.idle()
     files = bucket.object().files
     assert {k: (v["kind"], v["payload"]) for k, v in files.items()} == {
-        "1.v8": (1, b'{"result":[]}'), "main.gcda": (2, b"\0counters"),
+        "/a.js": (1, b"[]"),
+        str(source): (1, b"[1]"),
+        "main.gcda": (2, b"\0counters"),
+        "gcov/home/me/deep.gcda": (2, b"\1"),
     }
     env.begin("three")
     env.idle()

@@ -35,8 +35,9 @@ struct arenas {
     int64_t stamp_ns; /* the directory's when it was looked at, 0: look again */
     struct arena_file *files[ARENAS_MAX];
     size_t n;
-    bool told; /* by a process that has no arena: it writes into the FIFO, and has said that it does
-                */
+    bool told; /* by a process that has no arena: it writes into the FIFO, and says that it does */
+    uint32_t pid; /* of it; 0: not known */
+    int process;  /* pidfd of it; -1 */
     size_t ignored;
 };
 
@@ -72,7 +73,7 @@ int arenas_open(const char *directory, bool take, struct arenas **ret)
         return fifo;
     }
     struct arenas *a = MEM_NEW(struct arenas);
-    *a = (struct arenas){.directory = fd, .fifo = fifo, .take = take};
+    *a = (struct arenas){.directory = fd, .fifo = fifo, .take = take, .process = -1};
     *ret = a;
     return 0;
 }
@@ -92,6 +93,8 @@ void arenas_close(struct arenas *a)
         return;
     for (size_t i = 0; i < a->n; i++)
         free_arena(a->files[i]);
+    if (a->process >= 0)
+        close(a->process);
     close(a->fifo);
     close(a->directory);
     free(a);
@@ -163,6 +166,27 @@ static void add(struct arenas *a, const char *name)
     a->files[a->n++] = f;
 }
 
+/* The file `tells-done` holds the id of the process that tells. */
+static void look_at_teller(struct arenas *a)
+{
+    char text[24] = "";
+    auto_close int fd =
+        openat(a->directory, "tells-done", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    int64_t pid = 0;
+    if (n < 0)
+        return;
+    if (str_to_int64(str_trim(str_of(text, (size_t)n)), &pid) < 0 || pid < 0 || pid > INT32_MAX)
+        pid = 0;
+    if (a->pid && a->pid == (uint32_t)pid)
+        return;
+    if (a->process >= 0)
+        close(a->process);
+    a->pid = (uint32_t)pid;
+    a->process = pid > 0 ? (int)syscall(SYS_pidfd_open, (pid_t)pid, 0) : -1;
+    a->told = !pid || a->process >= 0;
+}
+
 bool arenas_look(struct arenas *a)
 {
     struct stat st;
@@ -183,7 +207,7 @@ bool arenas_look(struct arenas *a)
         if (!strncmp(e->d_name, "arena-", 6))
             add(a, e->d_name);
         else if (!strcmp(e->d_name, "tells-done"))
-            a->told = true;
+            look_at_teller(a);
     }
     closedir(d);
     return true;
@@ -243,17 +267,23 @@ static void bury(struct arenas *a, const struct pollfd *polls, const size_t *who
 /* Until a byte comes or a process ends. */
 static void sleep_until(struct arenas *a, int64_t left_ms)
 {
-    struct pollfd polls[ARENAS_MAX + 1] = {{.fd = a->fifo, .events = POLLIN}};
+    struct pollfd polls[ARENAS_MAX + 2] = {{.fd = a->fifo, .events = POLLIN},
+                                           {.fd = a->process, .events = POLLIN}};
     size_t whose[ARENAS_MAX];
-    nfds_t n = 1;
+    nfds_t n = 2;
     for (size_t i = 0; i < a->n; i++) {
         if (!tells(a->files[i]))
             continue;
-        whose[n - 1] = i;
+        whose[n - 2] = i;
         polls[n++] = (struct pollfd){.fd = a->files[i]->process, .events = POLLIN};
     }
     if (poll(polls, n, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms) > 0)
-        bury(a, polls + 1, whose, n - 1);
+        bury(a, polls + 2, whose, n - 2);
+    if (polls[1].revents) {
+        close(a->process);
+        a->process = -1;
+        a->told = false;
+    }
 }
 
 int arenas_wait(struct arenas *a, int64_t deadline_ms)
@@ -375,6 +405,11 @@ void arenas_missing(const struct arenas *a, struct buf *missing)
     if (a->ignored)
         buf_printf(missing, "%s%zu processes more than can be looked at", missing->n ? "; " : "",
                    a->ignored);
+}
+
+uint32_t arenas_teller(const struct arenas *a)
+{
+    return a->pid;
 }
 
 bool arenas_about(const struct arenas *a, struct arenas_about *ret)

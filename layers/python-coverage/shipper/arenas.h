@@ -55,3 +55,5 @@ struct arenas_about {
     uint32_t flags, python, pid; /* as in an arena's header */
 };
 bool arenas_about(const struct arenas *a, struct arenas_about *ret);
+/* The process that tells without an arena; 0: there is none, or it is not known. */
+uint32_t arenas_teller(const struct arenas *a);

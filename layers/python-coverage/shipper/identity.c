@@ -1,7 +1,9 @@
 /* identity - see identity.h. */
 #include "identity.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 #include "../arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -53,10 +55,27 @@ static void read_process(struct identity *id, struct arena *a, uint32_t pid)
     }
 }
 
+/* Native programs that nobody has told of: the one that knows where it logs. */
+static void search_processes(struct identity *id, struct arena *a)
+{
+    DIR *d = opendir("/proc");
+    int64_t pid;
+    for (struct dirent *e; d && !id->log_stream.n && (e = readdir(d));)
+        if (str_to_int64(str_from(e->d_name), &pid) == 0 && pid > 0 && pid != getpid())
+            read_process(id, a, (uint32_t)pid);
+    if (d)
+        closedir(d);
+}
+
 void identity_find(struct identity *id, struct arena *a, const struct arenas *arenas)
 {
     struct arenas_about about = {0};
-    if (arenas_about(arenas, &about)) {
+    bool counted = arenas_about(arenas, &about);
+    if (!counted && arenas_teller(arenas))
+        read_process(id, a, arenas_teller(arenas));
+    else if (!counted)
+        search_processes(id, a);
+    if (counted) {
         read_process(id, a, about.pid);
         if (!id->runtime.n)
             id->runtime =
@@ -83,7 +102,7 @@ bool identity_load(struct identity *id, struct arena *a, const struct object *o)
 }
 
 size_t identity_meta(const struct identity *id, struct arena *a, const struct settings *settings,
-                     const struct arenas *arenas, struct str missing,
+                     const struct arenas *arenas, bool blobs, struct str missing,
                      struct object_meta ret[IDENTITY_META_MAX])
 {
     struct arenas_about about = {0};
@@ -93,6 +112,7 @@ size_t identity_meta(const struct identity *id, struct arena *a, const struct se
     bool arm = !strcmp(machine.machine, "aarch64");
     struct str language = python                                 ? S("python")
                           : str_starts(id->runtime, S("nodejs")) ? S("nodejs")
+                          : blobs                                ? S("native")
                                                                  : (struct str){0};
     const struct object_meta all[] = {
         {S("function"), settings->function},

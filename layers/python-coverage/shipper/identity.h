@@ -21,8 +21,8 @@ void identity_find(struct identity *ret, struct arena *a, const struct arenas *a
 /* The same of an object that was written before. False: it has none. */
 bool identity_load(struct identity *ret, struct arena *a, const struct object *o);
 
-/* Meta of an object, in the arena. */
+/* Meta of an object, in the arena. blobs: there are counters of other languages. */
 #define IDENTITY_META_MAX 16
 size_t identity_meta(const struct identity *id, struct arena *a, const struct settings *settings,
-                     const struct arenas *arenas, struct str missing,
+                     const struct arenas *arenas, bool blobs, struct str missing,
                      struct object_meta ret[IDENTITY_META_MAX]);

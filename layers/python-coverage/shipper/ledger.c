@@ -286,7 +286,7 @@ size_t ledger_files(const struct ledger *l)
 
 /* ---- sources ---- */
 
-static int hash_file(const char *path, uint8_t ret[32])
+int ledger_hash(const char *path, uint8_t ret[32])
 {
     auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
@@ -314,7 +314,7 @@ void ledger_hash_sources(struct ledger *l, struct buf *missing)
         if (f->looked)
             continue;
         f->looked = true;
-        int r = hash_file(f->path, f->sha256);
+        int r = ledger_hash(f->path, f->sha256);
         f->has_sha256 = r == 0;
         if (r < 0 && !failed++)
             buf_printf(missing, "%sno source %s (%s)", missing->n ? "; " : "", f->path,

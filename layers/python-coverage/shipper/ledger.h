@@ -38,6 +38,9 @@ bool ledger_enter(struct ledger *l, struct ledger_file *f, struct bits raw, stru
 bool ledger_full(const struct ledger *l);
 size_t ledger_files(const struct ledger *l);
 
+/* SHA-256 of a source file. -errno. */
+int ledger_hash(const char *path, uint8_t ret[32]);
+
 /* Hashes the sources that have not been looked for yet. Adds to `missing` what could not be read.
  */
 void ledger_hash_sources(struct ledger *l, struct buf *missing);

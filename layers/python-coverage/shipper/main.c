@@ -52,12 +52,14 @@ static int64_t before(int64_t deadline_ms)
  * and a timeout or a crash is followed by SHUTDOWN, which has time of its own. */
 static bool wait_end(struct ship *s, int64_t deadline_ms)
 {
+    s->never_returned = false;
     if (s->waits_in_vain || !arenas_tell(s->arenas)) {
         arenas_news(s->arenas);
         return true;
     }
     int r = arenas_wait(s->arenas, deadline_ms);
     s->timed_out = r == -ETIMEDOUT;
+    s->never_returned = r < 0;
     return r == 0;
 }
 
@@ -85,6 +87,8 @@ static void on_invoke(struct ship *s, const struct event *event)
 static void on_shutdown(struct ship *s, const struct event *event)
 {
     ship_look(s);
+    if (s->never_returned && blobs_any(s->blobs))
+        s->unsent = true; /* to say so */
     if (arenas_news(s->arenas) || ship_news(s))
         ship_send(s, event->deadline_ms - SHUTDOWN_MARGIN_MS, true);
 }

@@ -99,7 +99,7 @@ void ship_begin(struct ship *s, struct str request_id)
 
 void ship_look(struct ship *s)
 {
-    if (arenas_look(s->arenas))
+    if (arenas_look(s->arenas) || blobs_nested(s->blobs))
         blobs_look(s->blobs);
 }
 
@@ -160,11 +160,14 @@ static int make_object(struct ship *s, uint8_t **ret, size_t *ret_n)
     arenas_missing(s->arenas, &missing);
     ledger_hash_sources(s->ledger, &missing);
     blobs_read(s->blobs, &a, &blobs, &n_blobs, &missing);
+    if (s->never_returned && blobs_any(s->blobs))
+        buf_printf(&missing, "%s%s did not return: what it ran since the last look at it",
+                   missing.n ? "; " : "", s->request);
     if (ledger_full(s->ledger))
         buf_printf(&missing, "%smore hits than an object holds", missing.n ? "; " : "");
     struct object_meta meta[IDENTITY_META_MAX];
-    size_t n_meta =
-        identity_meta(&s->identity, &a, s->settings, s->arenas, buf_view(&missing), meta);
+    size_t n_meta = identity_meta(&s->identity, &a, s->settings, s->arenas, blobs_any(s->blobs),
+                                  buf_view(&missing), meta);
     return ledger_write(s->ledger, meta, n_meta, blobs, n_blobs, ret, ret_n);
 }
 

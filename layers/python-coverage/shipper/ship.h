@@ -25,6 +25,7 @@ struct ship {
     bool unsent;         /* the object has more than S3 has */
     bool hopeless;       /* S3 will not take it: nothing is tried any more */
     bool timed_out;      /* the last wait for the end of an invocation */
+    bool never_returned; /* the last invocation, as far as is known */
     bool waits_in_vain;  /* there was an invocation after that: nobody tells, so nobody is asked */
     size_t unsent_lines; /* new since the last upload */
     unsigned failures;   /* in a row */
