@@ -409,6 +409,41 @@ def test_own_trace_function(function):
         assert {3, 6, 7} <= lines
 
 
+CHAINED_TRACE = """\
+import sys, threading
+before = sys.gettrace()
+seen = []
+def trace(frame, event, arg):
+    seen.append(frame.f_code.co_name)
+    if before:
+        before(frame, event, arg)
+    return trace
+def f():
+    import colorsys
+    return 1
+sys.settrace(trace)
+f()
+f()
+sys.settrace(None)
+print(seen.count("f"), seen.count("<module>") > 10)
+if before:
+    before("no frame", "call", None)
+def g():
+    return 2
+threading.settrace(before)
+t = threading.Thread(target=g)
+t.start()
+t.join()
+"""
+
+
+def test_own_trace_function_calls_what_was_there(function):
+    """It goes on to get its events, of all frames; and others may call with what they like."""
+    function.write("app.py", CHAINED_TRACE)
+    assert function.run().stdout == "8 True\n"
+    assert {10, 11, 15, 20} <= function.hits().lines
+
+
 def test_taken_over_for_good_is_noted(function):
     function.write("app.py", "import sys\nsys.settrace(lambda *a: None)\nx = 1\n")
     r = function.run()

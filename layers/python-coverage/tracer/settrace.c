@@ -2,11 +2,16 @@
  *
  * Each thread has its tracer, with a stack of the frames that are counted: the line that each is in
  * is where the next arc comes from. Frames of other code have no line events. Somebody who calls
- * sys.settrace() takes over; who gives back what sys.gettrace() had said, gives it back to us. */
+ * sys.settrace() takes over; who gives back what sys.gettrace() had said, gives it back to us; who
+ * calls that from a trace function of their own stays the trace function.
+ *
+ * An entry of the stack may outlive its frame, when that is left while another function traces, or
+ * by greenlets: frame and code must both be those of the event, and the code is kept until then. */
 #include "tracer.h"
 #include <stdlib.h>
 
 enum { CALL, EXCEPTION, LINE, RETURN };
+#define DEPTH_MAX (1u << 17)
 enum { RESUME = 151, RESUME_QUICK = 150, YIELD_VALUE = 86, YIELD_FROM = 72 };
 
 /* Layouts that do not change within a minor version. 3.11's frame object points to the frame. */
@@ -21,7 +26,8 @@ static const struct layout layouts[] = {
 };
 
 struct entry {
-    PyObject *frame; /* borrowed: it is executed */
+    PyObject *frame; /* an address only */
+    PyObject *body;  /* its code object */
     struct code *code;
     int32_t line; /* that it is in; -first_line: just entered */
 };
@@ -29,6 +35,7 @@ struct entry {
 struct tracer {
     PyObject_HEAD struct entry *stack;
     uint32_t depth, room;
+    PyThreadState *thread;
     bool main;    /* its end tells that another function was set */
     bool starter; /* begins a tracer for the thread that calls it */
 };
@@ -66,14 +73,21 @@ static bool is_entered(PyObject *frame)
     return (last[0] != RESUME && last[0] != RESUME_QUICK) || (last[1] & 3) == 0;
 }
 
+/* 3.11: the end of its instructions, of which Py_SIZE() has the number. */
+static const unsigned char *end_of(PyObject *frame)
+{
+    const unsigned char *code = (const unsigned char *)code_of(frame);
+    return code + at.bytes + 2 * *(const Py_ssize_t *)(code + 16);
+}
+
 /* Is it left for ever, and not by a yield? */
 static bool is_left(PyObject *frame)
 {
     const unsigned char *last = last_of(frame);
     if (!last)
         return true;
-    if (python_minor == 11)
-        return last[2] != RESUME && last[2] != RESUME_QUICK;
+    if (python_minor == 11) /* its last instruction yields nothing */
+        return last + 2 >= end_of(frame) || (last[2] != RESUME && last[2] != RESUME_QUICK);
     return last[0] != YIELD_VALUE && last[2] != YIELD_FROM;
 }
 
@@ -132,8 +146,16 @@ static inline void arc_out(struct entry *e)
 
 /* ---- events ---- */
 
+static void drop(struct tracer *t, uint32_t depth)
+{
+    while (t->depth > depth)
+        Py_DECREF(t->stack[--t->depth].body);
+}
+
 static int push(struct tracer *t, PyObject *frame, struct code *c, int32_t line)
 {
+    if (t->depth == DEPTH_MAX)
+        drop(t, 0); /* hardly one of them is executed still */
     if (t->depth == t->room) {
         uint32_t room = t->room ? t->room * 2 : 64;
         struct entry *more = realloc(t->stack, sizeof(*more) * room);
@@ -142,17 +164,26 @@ static int push(struct tracer *t, PyObject *frame, struct code *c, int32_t line)
         t->stack = more;
         t->room = room;
     }
-    t->stack[t->depth++] = (struct entry){frame, c, line};
+    PyObject *body = code_of(frame);
+    Py_INCREF(body);
+    t->stack[t->depth++] = (struct entry){frame, body, c, line};
     return 0;
 }
 
-static void on_call(struct tracer *t, PyObject *frame)
+static inline bool is_of(const struct entry *e, PyObject *frame)
+{
+    return e->frame == frame && e->body == code_of(frame);
+}
+
+/* `direct`: nobody else wants the lines of frames that are not counted. */
+static void on_call(struct tracer *t, PyObject *frame, bool direct)
 {
     struct code *c = code_known(code_of(frame));
     if (!c && !(c = code_look(code_of(frame))))
         return;
     if (!c->hits) {
-        *((char *)frame + at.trace_lines) = 0;
+        if (direct)
+            *((char *)frame + at.trace_lines) = 0;
         if (c->run)
             push(t, frame, c, 0);
         return;
@@ -175,8 +206,8 @@ static void on_call(struct tracer *t, PyObject *frame)
 static struct entry *find_entry(struct tracer *t, PyObject *frame)
 {
     for (uint32_t i = t->depth; i > 0; i--) {
-        if (t->stack[i - 1].frame == frame) {
-            t->depth = i;
+        if (is_of(&t->stack[i - 1], frame)) {
+            drop(t, i);
             return &t->stack[i - 1];
         }
     }
@@ -189,7 +220,7 @@ static struct entry *find_entry(struct tracer *t, PyObject *frame)
 static void on_line(struct tracer *t, PyObject *frame)
 {
     struct entry *e = t->depth ? &t->stack[t->depth - 1] : NULL;
-    if ((!e || e->frame != frame) && !(e = find_entry(t, frame)))
+    if ((!e || !is_of(e, frame)) && !(e = find_entry(t, frame)))
         return;
     if (!e->code->hits)
         return;
@@ -206,14 +237,30 @@ static void on_line(struct tracer *t, PyObject *frame)
 static void on_return(struct tracer *t, PyObject *frame)
 {
     struct entry *e = t->depth ? &t->stack[t->depth - 1] : NULL;
-    if (!e || e->frame != frame)
+    if (!e || !is_of(e, frame))
         return;
-    struct code *c = e->code;
-    t->depth--;
+    struct code *c = e->code; /* the frame has it, too */
     if (c->hits && options.branch && e->line && (!(c->flags & CODE_GENERATOR) || is_left(frame)))
         arc_out(e);
+    drop(t, t->depth - 1);
     if (c->run)
         watch_ready(c->run);
+}
+
+static void see(struct tracer *t, PyObject *frame, int what, bool direct)
+{
+    if (what == LINE)
+        on_line(t, frame);
+    else if (what == CALL)
+        on_call(t, frame, direct);
+    else if (what == RETURN)
+        on_return(t, frame);
+}
+
+static void set_trace(tracer_c_function function, struct tracer *t)
+{
+    PyEval_SetTrace(function, (PyObject *)t); /* of this thread */
+    PyErr_Clear();                            /* 3.8: a hook of audits said no */
 }
 
 static int on_event(PyObject *self, PyObject *frame, int what, PyObject *arg)
@@ -221,15 +268,10 @@ static int on_event(PyObject *self, PyObject *frame, int what, PyObject *arg)
     struct tracer *t = (struct tracer *)self;
     if (!tracer_on) {
         t->main = false;
-        PyEval_SetTrace(NULL, NULL); /* of this thread */
+        set_trace(NULL, NULL);
         return 0;
     }
-    if (what == LINE)
-        on_line(t, frame);
-    else if (what == CALL)
-        on_call(t, frame);
-    else if (what == RETURN)
-        on_return(t, frame);
+    see(t, frame, what, true);
     return 0;
 }
 
@@ -242,6 +284,7 @@ static struct tracer *new_tracer(bool main, bool starter)
         return NULL;
     t->stack = NULL;
     t->depth = t->room = 0;
+    t->thread = PyThreadState_Get();
     t->main = main;
     t->starter = starter;
     return t;
@@ -254,12 +297,43 @@ static void tracer_dealloc(PyObject *self)
     if (t->main && tracer_on && Py_IsInitialized())
         tracer_note("the program has set a trace function of its own: what its first thread has "
                     "executed since then is not counted");
+    drop(t, 0);
     free(t->stack);
     PyObject_Free(self);
     Py_DECREF(type);
 }
 
-/* As a trace function of Python: from a call on, the one in C. */
+/* Is it what sys.gettrace() gives? Else somebody's own trace function calls it. */
+static bool is_current(PyObject *self)
+{
+    PyObject *get = PySys_GetObject("gettrace"); /* borrowed */
+    PyObject *current = get ? PyObject_CallObject(get, NULL) : NULL;
+    bool ret = current == self;
+    Py_XDECREF(current);
+    PyErr_Clear();
+    return ret;
+}
+
+/* An event that came through a trace function of Python. Who was given back is from a call on the
+ * one in C. */
+static PyObject *take_event(struct tracer *given, PyObject *frame, int what)
+{
+    struct tracer *t = given;
+    bool direct = what == CALL && is_current((PyObject *)given);
+    if (t->starter || t->thread != PyThreadState_Get()) {
+        if (what != CALL || !(t = new_tracer(false, false))) {
+            PyErr_Clear();
+            Py_RETURN_NONE;
+        }
+    } else {
+        Py_INCREF((PyObject *)t);
+    }
+    if (direct)
+        set_trace(on_event, t);
+    see(t, frame, what, direct);
+    return (PyObject *)t;
+}
+
 static PyObject *tracer_call(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     static const char *const names[] = {"call", "exception", "line", "return"};
@@ -270,17 +344,12 @@ static PyObject *tracer_call(PyObject *self, PyObject *args, PyObject *kwargs)
         return NULL;
     while (what < 4 && strcmp(text, names[what]) != 0)
         what++;
-    struct tracer *t = (struct tracer *)self;
-    if (!tracer_on || what == 4 || (t->starter && what != CALL))
+    if (!tracer_on || what == 4 || Py_TYPE(frame) != &PyFrame_Type)
         Py_RETURN_NONE;
-    if (t->starter && !(t = new_tracer(false, false)))
-        return NULL;
-    if (t == (struct tracer *)self)
-        Py_INCREF(self);
-    if (what == CALL)
-        PyEval_SetTrace(on_event, (PyObject *)t);
-    on_event((PyObject *)t, frame, what, arg);
-    return (PyObject *)t;
+    Py_INCREF(self); /* its place may be taken now */
+    PyObject *ret = take_event((struct tracer *)self, frame, what);
+    Py_DECREF(self);
+    return ret;
 }
 
 int settrace_start(void)
@@ -298,7 +367,7 @@ int settrace_start(void)
     struct tracer *t = tracer_type ? new_tracer(true, false) : NULL;
     if (!t)
         return -1;
-    PyEval_SetTrace(on_event, (PyObject *)t);
+    set_trace(on_event, t);
     Py_DECREF(t);
     return 0;
 }
@@ -309,7 +378,7 @@ void settrace_stop(void)
     PyObject *set = get ? PyObject_CallObject(get, NULL) : NULL;
     if (set && (PyTypeObject *)Py_TYPE(set) == tracer_type) {
         ((struct tracer *)set)->main = false;
-        PyEval_SetTrace(NULL, NULL);
+        set_trace(NULL, NULL);
     }
     Py_XDECREF(set);
     PyErr_Clear();

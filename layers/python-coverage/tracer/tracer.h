@@ -19,6 +19,7 @@
 
 typedef int (*tracer_c_function)(PyObject *self, PyObject *frame, int what, PyObject *arg);
 #define MAYBE __attribute__((weak))
+extern PyTypeObject PyFrame_Type;
 extern void PyEval_SetTrace(tracer_c_function function, PyObject *self);
 extern int PyCode_Addr2Line(PyObject *code, int offset);
 extern PyObject *PyMethod_New(PyObject *function, PyObject *self);
