@@ -17,7 +17,8 @@ static enum coverage_format format_of(struct str name)
         const char *end;
         enum coverage_format format;
     } ends[] = {{".json", COVERAGE_JSON}, {".xml", COVERAGE_XML},     {".lcov", COVERAGE_LCOV},
-                {".info", COVERAGE_LCOV}, {".md", COVERAGE_MARKDOWN}, {".txt", COVERAGE_TEXT}};
+                {".info", COVERAGE_LCOV}, {".md", COVERAGE_MARKDOWN}, {".txt", COVERAGE_TEXT},
+                {".html", COVERAGE_HTML}};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         if (str_ends(name, str_from(ends[i].end)))
             return ends[i].format;

@@ -53,6 +53,12 @@ const struct option_row coverage_report_rows[] = {
      .metavar = "FILE", .help = "write Markdown as well (appends to GITHUB_STEP_SUMMARY)"},
     {OPTION(struct coverage_report_options, json_file), .name = "json-file", .type = OPTION_TEXT,
      .metavar = "FILE", .help = "write JSON as well"},
+    {OPTION(struct coverage_report_options, html), .name = "html", .type = OPTION_TEXT,
+     .metavar = "DIR", .help = "write HTML as well, into this folder"},
+    {OPTION(struct coverage_report_options, single_file), .name = "single-file",
+     .type = OPTION_FLAG, .help = "html: one file with all in it instead of a folder"},
+    {OPTION(struct coverage_report_options, title), .name = "title", .type = OPTION_TEXT,
+     .metavar = "TEXT", .help = "html: the title, instead of the folder's name"},
     {OPTION(struct coverage_report_options, pretty), .name = "pretty", .type = OPTION_FLAG,
      .help = "indent JSON"},
     {OPTION(struct coverage_report_options, config), .name = "rcfile", .type = OPTION_TEXT,
@@ -61,7 +67,8 @@ const struct option_row coverage_report_rows[] = {
              "pyproject.toml here"},
     {OPTION(struct coverage_report_options, to), .name = "to", .type = OPTION_TEXT,
      .metavar = "FILE",
-     .help = "combine: .coverage, FILE.json, FILE.xml, FILE.lcov, FILE.md, or s3://BUCKET/KEY"},
+     .help = "combine: .coverage, FILE.json, FILE.xml, FILE.lcov, FILE.md, FILE.html, or "
+             "s3://BUCKET/KEY"},
     {0},
 };
 
@@ -129,6 +136,9 @@ int coverage_format(struct verb_run *run, struct buf *b, const struct coverage_r
     case COVERAGE_LCOV:
         coverage_write_lcov(b, r);
         return 0;
+    case COVERAGE_HTML:
+        coverage_html_format(run, b, r);
+        return 0;
     default:
         return write_text(run, b, r, format == COVERAGE_MARKDOWN, colour);
     }
@@ -184,7 +194,7 @@ static int write_extras(struct verb_run *run, const struct coverage_report *r)
         if (e)
             return e;
     }
-    return 0;
+    return o->html.n ? coverage_html_write(run, r, o->html) : 0;
 }
 
 static int check_total(struct verb_run *run, const struct coverage_report *r, double under)
@@ -251,7 +261,8 @@ static int run_format(struct verb_run *run, enum coverage_format format)
     if (!e)
         e = coverage_report_make(run, &in, &settings, &r);
     if (!e)
-        e = write_one(run, &r, format, o->output);
+        e = format == COVERAGE_HTML ? coverage_html_write(run, &r, o->output)
+                                    : write_one(run, &r, format, o->output);
     if (!e)
         e = write_extras(run, &r);
     if (!e && o->fail_under.n)
@@ -278,6 +289,11 @@ int coverage_xml_run(struct verb_run *run)
 int coverage_lcov_run(struct verb_run *run)
 {
     return run_format(run, COVERAGE_LCOV);
+}
+
+int coverage_html_run(struct verb_run *run)
+{
+    return run_format(run, COVERAGE_HTML);
 }
 
 int coverage_markdown_run(struct verb_run *run)

@@ -9,6 +9,8 @@ struct coverage_report_options {
     struct str template, since, by, output, xml, lcov, markdown, json_file, sort, to, fail_under;
     struct str config;
     int64_t precision;
+    struct str html, title;
+    bool single_file;
     bool show_missing, skip_covered, skip_empty, ignore_changed, imported_only, pretty, contexts;
 };
 extern const struct option_row coverage_report_rows[];
@@ -69,4 +71,10 @@ int coverage_json_run(struct verb_run *run);
 int coverage_xml_run(struct verb_run *run);
 int coverage_lcov_run(struct verb_run *run);
 int coverage_markdown_run(struct verb_run *run);
+    COVERAGE_HTML, /* one file with all in it */
 int coverage_combine_run(struct verb_run *run);
+/* Pages in a folder, or one file: --single-file. to: absent for the usual name. */
+int coverage_html_write(struct verb_run *run, const struct coverage_report *r, struct str to);
+void coverage_html_format(const struct verb_run *run, struct buf *b,
+                          const struct coverage_report *r);
+int coverage_html_run(struct verb_run *run);

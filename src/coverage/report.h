@@ -115,3 +115,20 @@ void coverage_write_lcov(struct buf *b, const struct coverage_report *r); /* gen
 /* For a pull request or GITHUB_STEP_SUMMARY. */
 int coverage_write_markdown(struct buf *b, const struct coverage_report *r,
                             const struct report_text_options *o);
+
+struct report_html_options {
+    struct str title;              /* absent: by the root's name */
+    bool skip_covered, skip_empty; /* no pages for such files; totals count them */
+};
+struct report_html_result {
+    size_t written, kept, removed; /* files of the folder */
+    struct str path;               /* that a failure is about */
+};
+/* Pages, a style and a script in a folder that is made when it is missing; works from disk. Pages
+ * whose bytes are what they were are left alone. -errno with ret->path. */
+int coverage_write_html_folder(struct arena *a, const struct coverage_report *r,
+                               const struct report_html_options *o, const char *dir,
+                               struct report_html_result *ret);
+/* All of it as one file. */
+void coverage_write_html(struct buf *b, const struct coverage_report *r,
+                         const struct report_html_options *o);
