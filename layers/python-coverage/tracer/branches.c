@@ -28,6 +28,13 @@ enum {
     FOR_ITER,
     SEND,
     LOAD_CONST,
+    POP_TOP,
+    SWAP,
+    STORE_FAST,
+    STORE_NAME,
+    STORE_GLOBAL,
+    STORE_DEREF,
+    STORE_TWO,
     N_OPS
 };
 
@@ -49,11 +56,18 @@ static const char *const op_names[N_OPS] = {"JUMP_FORWARD",
                                             "POP_JUMP_IF_NOT_NONE",
                                             "FOR_ITER",
                                             "SEND",
-                                            "LOAD_CONST"};
-static const short ops_312[N_OPS] = {110, 140, 134, 83,  121, 75,  119, 130, 54, 51,
-                                     5,   144, 115, 114, 129, 128, 93,  123, 100};
-static const short ops_313[N_OPS] = {79, 77, 78,  36, 103, 35, 102, 101, 10, 18,
-                                     12, 71, 100, 97, 98,  99, 72,  104, 83};
+                                            "LOAD_CONST",
+                                            "POP_TOP",
+                                            "SWAP",
+                                            "STORE_FAST",
+                                            "STORE_NAME",
+                                            "STORE_GLOBAL",
+                                            "STORE_DEREF",
+                                            "STORE_FAST_STORE_FAST"};
+static const short ops_312[N_OPS] = {110, 140, 134, 83, 121, 75,  119, 130, 54,  51, 5,  144, 115,
+                                     114, 129, 128, 93, 123, 100, 1,   99,  125, 90, 97, 138, -1};
+static const short ops_313[N_OPS] = {79, 77, 78, 36, 103, 35, 102, 101, 10,  18,  12,  71,  100,
+                                     97, 98, 99, 72, 104, 83, 32,  115, 110, 114, 113, 109, 112};
 static signed char kind_of[256]; /* an operation's place above; -1: any other */
 
 /* Later versions are asked for their numbers. */
@@ -197,13 +211,35 @@ static uint32_t handler_of(const struct text *t, uint32_t at)
     return 0;
 }
 
+/* A `case` over several lines comes back to its first one only to put down what it holds, whether
+ * it has matched or not. Then the way from one of its lines is not to that line, but to what is
+ * next. */
+static int32_t behind_case(const struct text *t, int line, struct instruction i)
+{
+    int head = i.line;
+    if (head > line || i.kind < POP_TOP || i.kind > STORE_TWO)
+        return head;
+    for (uint32_t left = t->size; left; left--) {
+        bool jumps = i.kind >= JUMP_FORWARD && i.kind <= JUMP_BACK_QUIETLY;
+        if (i.kind == RETURN_VALUE || i.kind == RETURN_CONST)
+            return -t->first_line;
+        if (!jumps && (i.kind < POP_TOP || i.kind > STORE_TWO))
+            break;
+        if (!read_one(t, jumps ? target_of(&i) : i.next, &i))
+            break;
+        if (i.line > 0 && i.line != head)
+            return i.line != line ? i.line : head;
+    }
+    return head;
+}
+
 /* Where the way from `at` leaves the lines: another line, -first_line, or 0. */
 static int32_t follow(const struct text *t, int first, int line, uint32_t at)
 {
     struct instruction i;
     for (uint32_t left = t->size; left && read_one(t, at, &i); left--) {
         if (i.line > 0 && (i.line < first || i.line > line))
-            return i.line;
+            return behind_case(t, line, i);
         if (i.kind == RETURN_VALUE || i.kind == RETURN_CONST || i.kind == RETURN_GENERATOR)
             return -t->first_line;
         if (is_branch(i.kind))
