@@ -20,6 +20,9 @@ struct file {
     uint32_t *first;
     size_t n_first;
     int64_t latest; /* start of the latest context in `first` */
+    struct v8_hits *v8;
+    struct str *payloads;
+    size_t n_payloads, cap_payloads;
 };
 
 struct data {
@@ -37,6 +40,7 @@ struct data {
     struct data_file *view;
     struct object_reader *reader;
     struct arena reading;
+    const struct map *names; /* of tests, by request id; or NULL */
     bool has_arcs;
     size_t n_lines_only;
 };
@@ -56,6 +60,11 @@ struct data *data_new(enum data_by by)
     return d;
 }
 
+void data_names(struct data *d, const struct map *names)
+{
+    d->names = names;
+}
+
 enum data_by data_by(const struct data *d)
 {
     return d->by;
@@ -72,6 +81,7 @@ void data_free(struct data *d)
             hits_done(&f->groups[k]);
         free(f->raw.p);
         free(f->first);
+        v8_hits_free(f->v8);
     }
     free(d->view);
     object_reader_free(d->reader);
@@ -237,7 +247,9 @@ static void file_first(struct data *d, struct file *f, uint32_t context, struct 
 static uint32_t context_add(struct data *d, struct str name, int64_t start_ms, uint32_t source)
 {
     struct data_context *c = PUSH(d, contexts);
-    *c = (struct data_context){str_copy(&d->arena, name), start_ms, source};
+    const struct str *test = d->names ? map_find(d->names, name) : NULL;
+    struct str id = str_copy(&d->arena, name);
+    *c = (struct data_context){test ? str_copy(&d->arena, *test) : id, id, start_ms, source};
     return (uint32_t)d->n_contexts - 1;
 }
 
@@ -280,19 +292,59 @@ static uint32_t source_add(struct data *d, struct str name, const struct object 
     return (uint32_t)d->n_sources - 1;
 }
 
+/* ---- other languages ---- */
+
+static void payload_add(struct data *d, struct file *f, struct str payload)
+{
+    for (size_t i = 0; i < f->n_payloads; i++)
+        if (str_eq(f->payloads[i], payload))
+            return;
+    *(struct str *)arena_push(&d->arena, (void **)&f->payloads, &f->n_payloads, &f->cap_payloads,
+                              sizeof *f->payloads) = str_copy(&d->arena, payload);
+}
+
+static void foreign_take(struct data *d, struct file *f, struct data_source *s,
+                         const struct object_file *in)
+{
+    if (in->kind != OBJECT_V8) {
+        payload_add(d, f, in->payload);
+        return;
+    }
+    if (!f->v8)
+        f->v8 = v8_hits_new();
+    if (v8_hits_add(f->v8, in->payload) < 0)
+        s->missing = str_printf(&d->arena, "%.*s%sthe ranges of %.*s, which are damaged",
+                                STR(s->missing), s->missing.n ? "; " : "", STR(in->path));
+}
+
+static void foreign_join(struct data *d, struct file *to, const struct file *from)
+{
+    for (size_t i = 0; i < from->n_payloads; i++)
+        payload_add(d, to, from->payloads[i]);
+    if (!from->v8)
+        return;
+    if (!to->v8)
+        to->v8 = v8_hits_new();
+    v8_hits_join(to->v8, from->v8);
+}
+
 void data_add_object(struct data *d, struct str name, const struct object *o)
 {
     uint32_t source = source_add(d, name, o), context = (uint32_t)d->n_contexts;
     for (size_t i = 0; i < o->n_contexts; i++)
         context_add(d, o->contexts[i].name, o->contexts[i].start_ms, source);
-    bool branch = str_is(object_meta_find(o, "branch"), "1");
+    bool branch = str_is(object_meta_find(o, "branch"), "1"), python = !o->n_files;
+    for (size_t i = 0; i < o->n_files; i++)
+        python = python || o->files[i].kind == OBJECT_PYTHON;
     d->has_arcs = d->has_arcs || branch;
-    d->n_lines_only += !branch;
+    d->n_lines_only += python && !branch;
     for (size_t i = 0; i < o->n_files; i++) {
         const struct object_file *in = &o->files[i];
         struct file *f = file_get(d, d->sources[source].function, in->path,
                                   in->has_sha256 ? in->sha256 : NULL, in->kind);
         file_seen(f, &d->sources[source]);
+        if (in->kind != OBJECT_PYTHON)
+            foreign_take(d, f, &d->sources[source], in);
         lines_join(&f->raw, in->raw);
         for (size_t k = 0; k < in->n_hits; k++)
             hits_take(d, f, context + in->hits[k].context, in->hits[k].lines, in->hits[k].arcs,
@@ -382,6 +434,7 @@ static void join_file(struct data *d, const struct data *other, const struct fil
         to->pub.version = str_copy(&d->arena, from->pub.version);
     }
     lines_join(&to->raw, (struct bits){from->raw.p, from->raw.n});
+    foreign_join(d, to, from);
     join_first(d, to, from, shift);
     hits_join(&to->all, &from->all);
     for (size_t i = 0; i < from->n_groups; i++)
@@ -399,9 +452,11 @@ void data_join(struct data *d, const struct data *from)
         for (size_t k = 0; k < sizeof *s / sizeof *out; k++)
             out[k] = str_copy(&d->arena, in[k]);
     }
-    for (size_t i = 0; i < from->n_contexts; i++)
-        context_add(d, from->contexts[i].name, from->contexts[i].start_ms,
-                    from->contexts[i].source + source);
+    for (size_t i = 0; i < from->n_contexts; i++) {
+        const struct data_context *c = &from->contexts[i];
+        uint32_t at = context_add(d, c->id, c->start_ms, c->source + source);
+        d->contexts[at].name = str_copy(&d->arena, c->name);
+    }
     d->has_arcs = d->has_arcs || from->has_arcs;
     d->n_lines_only += from->n_lines_only;
     for (size_t i = 0; i < from->n_files; i++)
@@ -440,6 +495,7 @@ void data_finish(struct data *d, struct data_view *ret)
 {
     if (d->n_files)
         qsort(d->files, d->n_files, sizeof *d->files, file_cmp);
+    bool python = false, foreign = false;
     free(d->view);
     d->view = mem_alloc((d->n_files + 1) * sizeof *d->view);
     for (size_t i = 0; i < d->n_files; i++) {
@@ -458,9 +514,16 @@ void data_finish(struct data *d, struct data_view *ret)
         f->pub.n_first = f->n_first;
         f->pub.groups = f->pub_groups;
         f->pub.n_groups = f->n_groups;
+        f->pub.v8 = f->v8;
+        f->pub.payloads = f->payloads;
+        f->pub.n_payloads = f->n_payloads;
         d->view[i] = f->pub;
+        python = python || f->pub.kind == OBJECT_PYTHON;
+        foreign = foreign || f->pub.kind != OBJECT_PYTHON;
     }
     *ret = (struct data_view){.files = d->view,
+                              .has_python = python,
+                              .has_foreign = foreign,
                               .n_files = d->n_files,
                               .sources = d->sources,
                               .n_sources = d->n_sources,

@@ -3,7 +3,9 @@
  * Objects and .coverage files may come in any order and more than once: the result is the same.
  * May use base. A struct data owns all that it hands out; one thread uses it at a time. */
 #pragma once
+#include "base/map.h"
 #include "coverage/object.h"
+#include "coverage/v8.h"
 
 /* What executed lines are told apart by, besides being joined. */
 enum data_by { DATA_BY_NOTHING, DATA_BY_FUNCTION, DATA_BY_VERSION, DATA_BY_CONTEXT };
@@ -16,7 +18,8 @@ struct data_source {
 };
 
 struct data_context {
-    struct str name;
+    struct str name;  /* as the object has it, or the test of that request (data_names) */
+    struct str id;    /* as the object has it */
     int64_t start_ms; /* 0: not known */
     uint32_t source;
 };
@@ -47,11 +50,18 @@ struct data_file {
     size_t n_first;
     const struct data_hits *groups; /* by index; none for DATA_BY_NOTHING */
     size_t n_groups;
+    struct v8_hits *v8;         /* OBJECT_V8: their union (v8.h); else NULL */
+    const struct str *payloads; /* all other kinds but Python: each once */
+    size_t n_payloads;
 };
 
 struct data *data_new(enum data_by by);
 void data_free(struct data *d); /* accepts NULL */
 enum data_by data_by(const struct data *d);
+
+/* What contexts shall be called: request id -> struct str *, a test's name. Valid as long as
+ * objects are added. */
+void data_names(struct data *d, const struct map *names);
 
 /* Bytes of an object, as they were found under `name`. -EBADMSG with *err; nothing is taken then.
  */
@@ -81,6 +91,8 @@ struct data_view {
     const struct str *groups;
     size_t n_groups;
     bool has_arcs;       /* some source has measured branches */
+    bool has_python;     /* some file is Python, */
+    bool has_foreign;    /* or is not */
     size_t n_lines_only; /* sources that have not */
 };
 void data_finish(struct data *d, struct data_view *ret);

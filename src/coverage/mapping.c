@@ -19,7 +19,7 @@ void mapping_leave_out(struct mapping *b, struct str name, struct str reason)
     *l = (struct report_left_out){name, reason};
 }
 
-static bool wanted(const struct mapping *b, struct str path)
+bool mapping_wanted(const struct mapping *b, struct str path)
 {
     const struct report_request *q = b->request;
     if (q->n_include && !glob_any(b->arena, q->include, q->n_include, q->cwd, path))
@@ -47,13 +47,10 @@ static void gather_data(struct mapping *b)
     struct str *reasons = ARENA_ARRAY(b->arena, struct str, v->n_files);
     for (size_t i = 0; i < v->n_files; i++) {
         const struct data_file *f = &v->files[i];
-        if (f->kind != OBJECT_PYTHON) {
-            mapping_leave_out(b, f->path,
-                              S("is no Python: reports of other languages are not there yet"));
+        if (f->kind != OBJECT_PYTHON) /* report_foreign.h */
             continue;
-        }
         struct local_file *local = sources_find(&b->sources, f, &reasons[i], &changed[i]);
-        if (!local || !wanted(b, local->path))
+        if (!local || !mapping_wanted(b, local->path))
             continue;
         reasons[i] = (struct str){0};
         struct mapped *g = gather(b, local);
@@ -61,7 +58,7 @@ static void gather_data(struct mapping *b)
                                                sizeof *g->data) = f;
     }
     for (size_t i = 0; i < v->n_files; i++) {
-        if (!reasons[i].n || !wanted(b, changed[i] ? changed[i]->path : v->files[i].path))
+        if (!reasons[i].n || !mapping_wanted(b, changed[i] ? changed[i]->path : v->files[i].path))
             continue;
         if (changed[i] && map_find(&b->by_path, changed[i]->path))
             reasons[i] = str_printf(b->arena, "%.*s ran another source of it: that is not counted",
@@ -79,7 +76,7 @@ static void gather_sources(struct mapping *b)
         if (r < 0)
             mapping_leave_out(b, b->request->sources[i], str_from(strerror(-r)));
         for (size_t k = 0; r == 0 && k < n; k++) {
-            if (map_find(&b->by_path, paths[k]) || !wanted(b, paths[k]))
+            if (map_find(&b->by_path, paths[k]) || !mapping_wanted(b, paths[k]))
                 continue;
             struct local_file *local = sources_read(&b->sources, paths[k]);
             if (local)
@@ -142,7 +139,8 @@ void mapping_build(struct arena *a, const struct report_request *q, struct mappi
     map_init(&ret->by_path);
     sources_init(&ret->sources, a, q);
     gather_data(ret);
-    gather_sources(ret);
+    if (q->data->has_python || !q->data->has_foreign)
+        gather_sources(ret);
     if (ret->n)
         qsort(ret->files, ret->n, sizeof *ret->files, path_cmp);
 }

@@ -25,6 +25,7 @@ void mapping_done(struct mapping *m);
 
 /* Relative to the working directory, where it is below. */
 struct str mapping_name(const struct mapping *m, struct str path);
+bool mapping_wanted(const struct mapping *m, struct str path); /* by include and omit */
 void mapping_leave_out(struct mapping *m, struct str name, struct str reason);
 
 /* Unions over the file's data. */

@@ -188,6 +188,11 @@ void numbers_part(struct arena *a, const struct file_result *r, struct bits only
     *ret = part;
 }
 
+void numbers_count(struct file_result *r)
+{
+    count(r, bits_count(r->executed) + bits_count(r->missing));
+}
+
 void numbers_add(struct coverage_numbers *total, const struct coverage_numbers *one)
 {
     total->files += one->files;

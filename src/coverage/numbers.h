@@ -46,6 +46,9 @@ void numbers_file(struct arena *a, const struct analysis *an, const struct file_
 void numbers_part(struct arena *a, const struct file_result *r, struct bits only,
                   struct file_result *ret);
 
+/* Fills in r->numbers by the rest of r, for those who found that out elsewhere (lines.h). */
+void numbers_count(struct file_result *r);
+
 void numbers_add(struct coverage_numbers *total, const struct coverage_numbers *one);
 
 /* 100 * (run statements + run branches) / (statements + branches); 100.0 when there are none. */

@@ -13,6 +13,7 @@
 /* An invocation, an initialisation or a test that hit lines first; where to look for it. */
 struct report_context {
     struct str name;              /* request id, "init", test's name */
+    struct str id;                /* of a test: the request id of its invocation; else the name */
     int64_t start_ms;             /* 0: not known */
     struct str function, version; /* absent: from a .coverage file */
     struct str log_group, log_stream, region;

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "base/clock.h"
-#include "coverage/mapping.h"
+#include "coverage/report_foreign.h"
 
 struct building {
     struct arena *arena;
@@ -62,6 +62,7 @@ static void contexts_of(struct building *b)
     for (size_t i = 0; i < v->n_contexts; i++) {
         const struct data_source *s = &v->sources[v->contexts[i].source];
         all[i] = (struct report_context){.name = v->contexts[i].name,
+                                         .id = v->contexts[i].id,
                                          .start_ms = v->contexts[i].start_ms,
                                          .function = s->function,
                                          .version = s->version,
@@ -125,15 +126,38 @@ static int analyse(struct building *b)
     b->r->warning = said.warning;
     if (r < 0)
         return r;
-    b->r->files = ARENA_ARRAY(b->arena, struct report_file, b->mapping->n);
     for (size_t i = 0; i < b->mapping->n; i++)
         add_file(b, b->mapping->files[i], all[i]);
     return 0;
 }
 
+/* ---- other languages ---- */
+
+static int file_cmp(const void *va, const void *vb)
+{
+    return str_cmp(((const struct report_file *)va)->path, ((const struct report_file *)vb)->path);
+}
+
+static void add_foreign(struct building *b, struct lines *lines)
+{
+    struct coverage_report *r = b->r;
+    for (size_t i = 0; i < lines->n; i++) {
+        struct report_file *f = &r->files[r->n_files];
+        if (lines->files[i]->told || b->q->n_sources) {
+            lines_result(lines, lines->files[i], r->branches, f);
+            f->name = mapping_name(b->mapping, f->path);
+            numbers_add(&r->totals, &f->result.numbers);
+            r->n_files++;
+        }
+    }
+    if (lines->n && r->n_files)
+        qsort(r->files, r->n_files, sizeof *r->files, file_cmp);
+}
+
 int report_build(struct arena *a, const struct report_request *q, struct coverage_report *ret)
 {
-    *ret = (struct coverage_report){.branches = q->branches && q->data->has_arcs,
+    *ret = (struct coverage_report){.branches =
+                                        q->branches && (q->data->has_arcs || q->data->has_foreign),
                                     .precision = q->precision,
                                     .now_ms = clock_now_ms(),
                                     .root = q->cwd,
@@ -145,7 +169,14 @@ int report_build(struct arena *a, const struct report_request *q, struct coverag
     struct building b = {.arena = a, .q = q, .r = ret, .mapping = &mapping};
     mapping_build(a, q, &mapping);
     contexts_of(&b);
+    struct lines lines;
+    lines_init(&lines, a);
+    report_scripts(&mapping, &lines);
+    report_native(&mapping, &lines);
+    ret->files = ARENA_ARRAY(a, struct report_file, mapping.n + lines.n + 1);
     int r = mapping.n ? analyse(&b) : 0;
+    add_foreign(&b, &lines);
+    lines_done(&lines);
     ret->left_out = mapping.left_out;
     ret->n_left_out = mapping.n_left_out;
     mapping_done(&mapping);

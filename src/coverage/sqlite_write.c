@@ -228,6 +228,11 @@ int sqlite_write(struct arena *a, const struct report_request *q,
     struct str part = str_printf(a, "%s.part-%d", path, (int)getpid());
     *ret = (struct sqlite_result){0};
     mapping_build(a, q, &mapping);
+    for (size_t i = 0; i < q->data->n_files; i++)
+        if (q->data->files[i].kind != OBJECT_PYTHON)
+            mapping_leave_out(&mapping, q->data->files[i].path,
+                              S("is no Python, which alone these files hold: combine to a .json, "
+                                ".xml or .lcov file"));
     unlink(part.p);
     bool done = open_db(&w, part.p);
     if (done) {

@@ -140,13 +140,15 @@ function executed(ranges) {
   };
   for (const range of ranges) {
     while (open.length && open[open.length - 1].endOffset <= range.startOffset) {
-      reach(open.pop().endOffset);
+      reach(open[open.length - 1].endOffset);
+      open.pop();
     }
     reach(range.startOffset);
     open.push(range);
   }
   while (open.length) {
-    reach(open.pop().endOffset);
+    reach(open[open.length - 1].endOffset);
+    open.pop();
   }
   return out;
 }
@@ -316,7 +318,7 @@ class Collector {
     }
   }
 
-  // To the shipper: an invocation, or the start, is over. `tells-done` says who tells.
+  // To the shipper: an invocation is over. `tells-done` says who tells, before the first one.
   tell() {
     try {
       if (this.fifo === undefined && this.asked) {
@@ -324,8 +326,7 @@ class Collector {
         fs.writeFileSync(path.join(this.directory, 'tells-done'), String(process.pid), { mode: 0o600 });
         const { O_RDWR, O_NONBLOCK } = fs.constants;
         this.fifo = fs.openSync(path.join(this.directory, 'done'), O_RDWR | O_NONBLOCK);
-      }
-      if (this.fifo) {
+      } else if (this.fifo) {
         fs.writeSync(this.fifo, '.');
       }
     } catch {
