@@ -11,6 +11,7 @@ struct coverage_options {
     bool branch;
     struct option_list include, exclude;
 };
+extern const struct verb_action coverage_actions[];
 extern const struct option_row coverage_rows[];
 const struct coverage_options *coverage_options_of(const struct verb_run *run);
 

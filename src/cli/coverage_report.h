@@ -57,6 +57,7 @@ enum coverage_format {
     COVERAGE_XML,
     COVERAGE_LCOV,
     COVERAGE_MARKDOWN,
+    COVERAGE_HTML, /* one file with all in it */
     COVERAGE_DATA, /* a .coverage file: no report's format */
 };
 int coverage_format(struct verb_run *run, struct buf *b, const struct coverage_report *r,
@@ -71,7 +72,6 @@ int coverage_json_run(struct verb_run *run);
 int coverage_xml_run(struct verb_run *run);
 int coverage_lcov_run(struct verb_run *run);
 int coverage_markdown_run(struct verb_run *run);
-    COVERAGE_HTML, /* one file with all in it */
 int coverage_combine_run(struct verb_run *run);
 /* Pages in a folder, or one file: --single-file. to: absent for the usual name. */
 int coverage_html_write(struct verb_run *run, const struct coverage_report *r, struct str to);

@@ -11,7 +11,6 @@
 struct layer_options {
     struct str output, runtime, architecture;
     bool cache, import_check;
-    struct layer_publish_options publish;
 };
 
 static const struct option_row rows[] = {
@@ -29,16 +28,20 @@ static const struct option_row rows[] = {
      .default_value = "true", .help = "take the zip made from the same inputs before"},
     {OPTION(struct layer_options, import_check), .name = "import-check", .type = OPTION_FLAG,
      .default_value = "true", .help = "import every module that was installed"},
-    {OPTION(struct layer_options, publish.name), .name = "name", .letter = 'n', .type = OPTION_TEXT,
-     .metavar = "NAME", .help = "publish: the layer's name"},
-    {OPTION(struct layer_options, publish.regions), .name = "regions", .type = OPTION_TEXT,
-     .metavar = "A,B,...", .help = "publish: in these regions; otherwise the target's"},
-    {OPTION(struct layer_options, publish.compatible_runtimes), .name = "compatible-runtimes",
+    {0},
+};
+
+static const struct option_row publish_rows[] = {
+    {OPTION(struct layer_publish_options, name), .name = "name", .letter = 'n', .type = OPTION_TEXT,
+     .metavar = "NAME", .help = "the layer's name"},
+    {OPTION(struct layer_publish_options, regions), .name = "regions", .type = OPTION_TEXT,
+     .metavar = "A,B,...", .help = "in these regions; otherwise the target's"},
+    {OPTION(struct layer_publish_options, compatible_runtimes), .name = "compatible-runtimes",
      .type = OPTION_LIST, .metavar = "RUNTIME", .many = true,
-     .help = "publish: runtimes it is for; otherwise those of its manifest"},
-    {OPTION(struct layer_options, publish.manifest), .name = "manifest", .type = OPTION_TEXT,
+     .help = "runtimes it is for; otherwise those of its manifest"},
+    {OPTION(struct layer_publish_options, manifest), .name = "manifest", .type = OPTION_TEXT,
      .metavar = "FILE", .default_value = "layer-deployment.json",
-     .help = "publish: the JSON file that gets the versions by region"},
+     .help = "the JSON file that gets the versions by region"},
     {0},
 };
 
@@ -137,40 +140,70 @@ static int build_layer(struct verb_run *run, const struct layer_options *o)
     return 0;
 }
 
-static int run_layer(struct verb_run *run)
+static int run_build(struct verb_run *run)
 {
     const struct layer_options *o = run->values[0];
-    struct str action = run->parsed.operands[0], what = run->parsed.operands[1];
-    if (str_is(action, "validate"))
-        return layer_validate_run(run, what);
-    if (str_is(action, "publish"))
-        return layer_publish_run(run, &o->publish, what);
-    if (!str_is(action, "build"))
-        return verb_usage(run,
-                          "unknown action \"%.*s\"; there are: layer build, layer validate, "
-                          "layer publish",
-                          STR(action));
-    return str_is(what, COVERAGE_LAYER_SOURCE) ? build_coverage(run, o) : build_layer(run, o);
+    return str_is(run->parsed.operands[1], COVERAGE_LAYER_SOURCE) ? build_coverage(run, o)
+                                                                  : build_layer(run, o);
 }
+
+static int run_validate(struct verb_run *run)
+{
+    return layer_validate_run(run, run->parsed.operands[1]);
+}
+
+static int run_publish(struct verb_run *run)
+{
+    return layer_publish_run(run, run->values[1], run->parsed.operands[1]);
+}
+
+static const struct verb_action actions[] = {
+    {.name = "build",
+     .run = run_build,
+     .sets = 1 | 4,
+     .min_operands = 1,
+     .max_operands = 1,
+     .operands = "PATH|requirements.txt|python-coverage",
+     .summary =
+         "make a layer's zip of a package, of requirements, or of Lamina's own coverage layer",
+     .details =
+         "The same inputs give the same zip, byte for byte. What a function never needs is left\n"
+         "out (tests, bytecode, pip's own records); METADATA and entry_points.txt stay.\n"
+         "python-coverage is the layer that `lamina coverage enable` gives to functions.\n\n"
+         "    lamina layer build requirements.txt -o layer.zip --runtime python3.12\n"
+         "    lamina layer build python-coverage -o coverage.zip"},
+    {.name = "validate",
+     .run = run_validate,
+     .sets = 4,
+     .min_operands = 1,
+     .max_operands = 1,
+     .operands = "ZIP",
+     .summary = "look at sizes, modes, programs and imports of a layer's zip",
+     .details = "Exit code 1 when it would not work on Lambda.\n\n"
+                "    lamina layer validate coverage.zip"},
+    {.name = "publish",
+     .run = run_publish,
+     .sets = 2 | 4,
+     .min_operands = 1,
+     .max_operands = 1,
+     .operands = "ZIP",
+     .summary = "publish a layer's zip in regions",
+     .details =
+         "Writes a JSON file with the version's ARN in each region. A content that a layer has\n"
+         "already is not published again.\n\n"
+         "    lamina layer publish coverage.zip --name coverage --regions us-east-1,eu-west-1"},
+    {0},
+};
 
 const struct verb layer_verb = {
     .name = "layer",
-    .run = run_layer,
-    .sets = {{rows, sizeof(struct layer_options)}, TARGET_SET},
+    .actions = actions,
+    .sets = {{rows, sizeof(struct layer_options)},
+             {publish_rows, sizeof(struct layer_publish_options)},
+             TARGET_SET},
     .operands = "build PATH|requirements.txt|python-coverage | validate ZIP | publish ZIP",
-    .min_operands = 2,
+    .min_operands = 1,
     .max_operands = 2,
     .summary = "build a layer's zip, check it, publish it in regions",
-    .details =
-        "The same inputs give the same zip, byte for byte. What a function never needs is "
-        "left out\n"
-        "(tests, bytecode, pip's own records); METADATA and entry_points.txt stay.\n\n"
-        "    lamina layer build requirements.txt -o layer.zip --runtime python3.12\n\n"
-        "python-coverage is the layer that `lamina coverage enable` gives to functions.\n"
-        "validate looks at sizes, modes, programs and imports of a zip. publish writes a\n"
-        "JSON file with the version's ARN in each region; a content that a layer has\n"
-        "already is not published again.\n\n"
-        "    lamina layer build python-coverage -o coverage.zip\n"
-        "    lamina layer validate coverage.zip\n"
-        "    lamina layer publish coverage.zip --name coverage --regions us-east-1,eu-west-1",
+    .details = "    lamina layer build requirements.txt -o layer.zip --runtime python3.12",
 };

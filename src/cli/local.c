@@ -58,13 +58,30 @@ const struct local_more *local_more_of(const struct verb_run *run)
     return NULL;
 }
 
-static const struct {
-    const char *name;
-    int (*run)(struct verb_run *run);
-} actions[] = {
-    {"start-api", local_start_api},
-    {"start-lambda", local_start_lambda},
-    {"invoke", local_invoke},
+#define LOCAL_SETS (1 | 2 | 4)
+
+static const struct verb_action actions[] = {
+    {.name = "start-api",
+     .run = local_start_api,
+     .sets = LOCAL_SETS,
+     .summary = "serve the template's HTTP events at http://127.0.0.1:3000",
+     .details = "Events are those of HttpApi, Api and FunctionUrlConfig.\n\n"
+                "    lamina local start-api -t template.yaml --port 3000"},
+    {.name = "start-lambda",
+     .run = local_start_lambda,
+     .sets = LOCAL_SETS,
+     .summary = "serve Invoke for the template's functions at http://127.0.0.1:3001",
+     .details = "    lamina local start-lambda --port 3001\n"
+                "    aws lambda invoke --endpoint-url http://127.0.0.1:3001 "
+                "--function-name HelloFunction out.json"},
+    {.name = "invoke",
+     .run = local_invoke,
+     .sets = LOCAL_SETS,
+     .operands = "[FUNCTION]",
+     .max_operands = 1,
+     .summary = "send one event to a function and print its answer",
+     .details = "    lamina local invoke HelloFunction -e events/hello.json"},
+    {0},
 };
 
 /* ---- leaving ---- */
@@ -362,31 +379,19 @@ int local_run(struct verb_run *run, void (*ready)(struct local *l), void *user)
 static int local_preset(struct verb_run *run)
 {
     const struct verb *verb = run->verb;
+    const struct verb_action *named = verb_action_among(verb, run->argc, run->argv);
     struct verb action = *verb;
-    for (int i = 0; i < run->argc; i++)
-        for (size_t k = 0; k < ARRAY_LEN(actions) && action.name == verb->name; k++)
-            if (!strcmp(run->argv[i], actions[k].name))
-                action.name = str_printf(run->arena, "local %s", actions[k].name).p;
+    if (named)
+        action.name = str_printf(run->arena, "local %s", named->name).p;
     run->verb = &action;
     int e = target_preset(run);
     run->verb = verb;
     return e;
 }
 
-static int run_local(struct verb_run *run)
-{
-    if (run->parsed.n_operands > 1 && !str_is(run->parsed.operands[0], "invoke"))
-        return verb_usage(run, "unexpected word \"%.*s\"", STR(run->parsed.operands[1]));
-    for (size_t i = 0; i < ARRAY_LEN(actions); i++)
-        if (str_is(run->parsed.operands[0], actions[i].name))
-            return actions[i].run(run);
-    return verb_usage(run, "unknown action \"%.*s\"; there are: invoke, start-lambda, start-api",
-                      STR(run->parsed.operands[0]));
-}
-
 const struct verb local_verb = {
     .name = "local",
-    .run = run_local,
+    .actions = actions,
     .sets = {{local_rows, sizeof(struct local_options)},
              TARGET_SET,
              {local_more_rows, sizeof(struct local_more)}},
@@ -395,11 +400,7 @@ const struct verb local_verb = {
     .min_operands = 1,
     .max_operands = 2,
     .summary = "run a template's functions in a cloud of their own",
-    .details = "invoke sends one event to a function and prints its answer.\n"
-               "start-lambda serves Invoke for them at http://127.0.0.1:3001.\n"
-               "start-api serves their HTTP events (HttpApi, Api, FunctionUrlConfig) at "
-               "http://127.0.0.1:3000.\n"
-               "The template is deployed into an ephemeral cloud inside of the command; nothing is "
+    .details = "The template is deployed into an ephemeral cloud inside of the command; nothing is "
                "left afterwards.\n\n"
                "    lamina local start-api -t template.yaml --port 3000",
 };

@@ -54,32 +54,12 @@ int verb_usage(const struct verb_run *run, const char *fmt, ...)
     va_start(ap, fmt);
     say(run, fmt, ap);
     va_end(ap);
-    fprintf(stderr, "Try `lamina help %s`.\n", run->verb->name);
+    fprintf(stderr, run->action ? "Try `lamina help %s %s`.\n" : "Try `lamina help %s`.\n",
+            run->verb->name, run->action ? run->action->name : "");
     return 2;
 }
 
 /* Help. */
-
-static int show_verb(struct arena *a, const struct verb *verb)
-{
-    const struct option_row *tables[VERB_SETS + 1] = {0};
-    for (size_t i = 0; i < VERB_SETS && verb->sets[i].rows; i++)
-        tables[i] = verb->sets[i].rows;
-    struct option_page page = {
-        .program = str_c(a, str_printf(a, "lamina %s", verb->name)),
-        .operands = verb->operands,
-        .summary = verb->summary,
-        .details = verb->details,
-        .tables = tables,
-    };
-    struct buf b;
-    buf_init(&b, 1024 * 1024);
-    size_t width = term_width(stdout);
-    options_help(&b, &page, width ? width : 100);
-    fwrite(b.p, 1, b.n, stdout);
-    buf_done(&b);
-    return 0;
-}
 
 static int show_all(FILE *f)
 {
@@ -113,14 +93,24 @@ static int help_run(struct verb_run *run)
     if (run->parsed.n_operands == 0)
         return show_all(stdout);
     const struct verb *verb = verb_find(run->parsed.operands[0]);
-    return verb ? show_verb(run->arena, verb) : unknown_verb(run->arena, run->parsed.operands[0]);
+    if (!verb)
+        return unknown_verb(run->arena, run->parsed.operands[0]);
+    const struct verb_action *action = NULL;
+    if (run->parsed.n_operands > 1) {
+        action = verb_action_find(verb, run->parsed.operands[1]);
+        if (!action)
+            return verb_usage(run, "lamina %s has no action \"%.*s\"", verb->name,
+                              STR(run->parsed.operands[1]));
+    }
+    verb_show(run->arena, verb, action);
+    return 0;
 }
 
 static const struct verb help_verb = {
     .name = "help",
     .run = help_run,
-    .operands = "[VERB]",
-    .max_operands = 1,
+    .operands = "[VERB [ACTION]]",
+    .max_operands = 2,
     .summary = "explain the verbs",
 };
 
@@ -168,7 +158,7 @@ static int parse(struct verb_run *run)
     if (n > verb->max_operands)
         return verb_usage(run, "unexpected word \"%.*s\"",
                           STR(run->parsed.operands[verb->max_operands]));
-    return 0;
+    return verb->actions ? verb_action_check(run) : 0;
 }
 
 static int verb_main(struct arena *a, const struct verb *verb, int argc, char **argv)
@@ -177,9 +167,11 @@ static int verb_main(struct arena *a, const struct verb *verb, int argc, char **
     int code = parse(&run);
     if (code)
         return code;
-    if (run.parsed.help)
-        return show_verb(a, verb);
-    code = verb->run(&run);
+    if (run.parsed.help) {
+        verb_show(a, verb, verb_action_among(verb, argc, argv));
+        return 0;
+    }
+    code = run.action ? run.action->run(&run) : verb->run(&run);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "lamina: %s: cannot write: %s\n", verb->name, strerror(errno));
         return code ? code : 1;

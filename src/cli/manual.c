@@ -5,7 +5,7 @@
 
 struct manual_options {
     struct str head;
-    bool verbs, words;
+    bool verbs, words, actions;
 };
 
 static const struct option_row rows[] = {
@@ -13,6 +13,8 @@ static const struct option_row rows[] = {
      .help = "all verbs: name, tab, summary"},
     {OPTION(struct manual_options, words), .name = "words", .type = OPTION_FLAG,
      .help = "the verb's options: name, tab, meaning of the value, tab, help"},
+    {OPTION(struct manual_options, actions), .name = "actions", .type = OPTION_FLAG,
+     .help = "the verb's actions: name, tab, summary"},
     {OPTION(struct manual_options, head), .name = "page", .type = OPTION_TEXT, .metavar = "FILE",
      .help = "a whole scdoc page; FILE has its DESCRIPTION and EXAMPLES"},
     {0},
@@ -25,12 +27,19 @@ static void print_verbs(void)
             printf("%s\t%s\n", (*v)->name, (*v)->summary);
 }
 
-static void page_of(const struct verb *verb, const struct option_row *tables[VERB_SETS + 1],
-                    struct option_page *ret)
+static void print_actions(const struct verb *verb)
+{
+    for (const struct verb_action *a = verb->actions; a && a->name; a++)
+        printf("%s\t%s\n", a->name, a->summary);
+}
+
+static void page_of(const struct verb *verb, const struct verb_action *action,
+                    const struct option_row *tables[VERB_SETS + 1], struct option_page *ret)
 {
     size_t n = 0;
-    for (; n < VERB_SETS && verb->sets[n].rows; n++)
-        tables[n] = verb->sets[n].rows;
+    for (size_t i = 0; i < VERB_SETS && verb->sets[i].rows; i++)
+        if (!action || action->sets & 1u << i)
+            tables[n++] = verb->sets[i].rows;
     tables[n] = NULL;
     *ret = (struct option_page){.tables = tables};
 }
@@ -108,13 +117,17 @@ static int run_manual(struct verb_run *run)
         return verb_usage(run, "a verb is missing");
     const struct option_row *tables[VERB_SETS + 1];
     struct option_page page;
-    page_of(verb, tables, &page);
-    if (o->words)
+    const struct verb_action *action =
+        run->parsed.n_operands > 1 ? verb_action_find(verb, run->parsed.operands[1]) : NULL;
+    page_of(verb, action, tables, &page);
+    if (o->actions)
+        print_actions(verb);
+    else if (o->words)
         print_words(&page);
     else if (str_has(o->head))
         return print_page(run, verb, &page, o->head);
     else
-        return verb_usage(run, "--words or --page is missing");
+        return verb_usage(run, "--words, --actions or --page is missing");
     return 0;
 }
 
@@ -122,8 +135,8 @@ const struct verb manual_verb = {
     .name = "manual",
     .run = run_manual,
     .sets = {{rows, sizeof(struct manual_options)}},
-    .operands = "[VERB]",
-    .max_operands = 1,
+    .operands = "[VERB [ACTION]]",
+    .max_operands = 2,
     .hidden = true,
     .summary = "give the option tables to other programs",
 };

@@ -32,7 +32,8 @@ struct verb;
 struct verb_run {
     struct arena *arena; /* lives as long as the verb */
     const struct verb *verb;
-    int argc; /* the words behind the verb, as they came */
+    const struct verb_action *action; /* what the first operand names; NULL */
+    int argc;                         /* the words behind the verb, as they came */
     char **argv;
     void *values[VERB_SETS]; /* the struct of each option set, filled */
     struct option_set sets[VERB_SETS];
@@ -45,9 +46,21 @@ struct verb_set {
     size_t size; /* of the struct the rows write into */
 };
 
+/* A verb that is several: its first operand, the one that says what is done. */
+struct verb_action {
+    const char *name; /* NULL ends the table */
+    int (*run)(struct verb_run *run);
+    const char *operands; /* behind the name, or NULL */
+    const char *summary;  /* one line, without a full stop */
+    const char *details;  /* paragraphs for `lamina help VERB ACTION`, or NULL */
+    unsigned sets;        /* bit i: takes the options of the verb's sets[i]; others are refused */
+    size_t min_operands, max_operands; /* behind the name */
+};
+
 struct verb {
     const char *name;
-    int (*run)(struct verb_run *run); /* the exit code */
+    int (*run)(struct verb_run *run);  /* the exit code; NULL when there are actions */
+    const struct verb_action *actions; /* NULL: it is not several */
     struct verb_set
         sets[VERB_SETS]; /* the verb's own options, then tables it shares; rows NULL ends */
     /* Values of lower rank than the command line (configuration files): between options_defaults()
@@ -68,6 +81,16 @@ int verb_fail(const struct verb_run *run, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 int verb_usage(const struct verb_run *run, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* The action of that name, or NULL. */
+const struct verb_action *verb_action_find(const struct verb *verb, struct str name);
+/* The one that the words name, before they have been looked at; or NULL. */
+const struct verb_action *verb_action_among(const struct verb *verb, int argc, char **argv);
+/* After parsing: sets run->action, and refuses operands and options that are not its own.
+ * 0 or an exit code after a message. */
+int verb_action_check(struct verb_run *run);
+/* Its help on stdout; without an action the verb's, with a list of all. */
+void verb_show(struct arena *a, const struct verb *verb, const struct verb_action *action);
 
 /* All verbs, NULL-terminated, in the order of the help. */
 extern const struct verb *const verbs[];

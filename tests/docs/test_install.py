@@ -81,4 +81,9 @@ def test_completion_of_bash(root):
     assert complete(root, ["up", "--iam", "e"]) == ["enforce"]
     assert complete(root, ["list", "res"]) == ["resources"]
     assert complete(root, ["help", "ver"]) == ["version"]
+    assert complete(root, ["coverage", "enab"]) == ["enable"]
+    assert complete(root, ["coverage", "report", "--fail"]) == ["--fail-under"]
+    assert complete(root, ["coverage", "enable", "--fail"]) == []
+    assert complete(root, ["help", "local", "inv"]) == ["invoke"]
+    assert complete(root, ["layer", "build", "py"]) == ["python-coverage"]
     assert "manual" not in complete(root, [""])
