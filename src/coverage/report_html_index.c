@@ -209,7 +209,7 @@ static void put_row(struct html *h, const struct row *row)
     buf_text(b, "\">");
     html_name(b, row->file->file->name);
     buf_text(b, "</a>");
-    if (!row->file->file->imported)
+    if (!row->region && !row->file->file->imported)
         buf_text(b, " <span class=\"tag\">never imported</span>");
     buf_text(b, "</th>");
     if (row->region) {
@@ -218,7 +218,7 @@ static void put_row(struct html *h, const struct row *row)
         buf_text(b, "\"><code>");
         if (row->region->what)
             html_text(b, row->region->what->name);
-        buf_text(b, row->region->what ? "</code></a></td>" : "</code>outside of them</a></td>");
+        buf_text(b, row->region->what ? "</code></a></td>" : "</code>(outside)</a></td>");
     }
     numbers(h, n);
     buf_text(b, "</tr>\n");

@@ -24,12 +24,17 @@ void html_percent(struct html *h, const struct coverage_numbers *n)
 void html_name(struct buf *b, struct str name)
 {
     ssize_t slash = str_find_last_byte(name, '/');
-    if (slash >= 0) {
+    size_t base = (size_t)(slash + 1);
+    if (base)
         buf_text(b, "<span class=\"dir\">");
-        html_text(b, str_slice(name, 0, (size_t)slash + 1));
-        buf_text(b, "</span>");
+    for (size_t i = 0, from = 0; i < name.n; i++) {
+        /* Long names are broken there, rather than anywhere. */
+        if (i + 1 < name.n && name.p[i] != '/' && name.p[i] != '_')
+            continue;
+        html_text(b, str_slice(name, from, i + 1));
+        from = i + 1;
+        buf_text(b, from == base ? "</span><wbr>" : from < name.n ? "<wbr>" : "");
     }
-    html_text(b, str_slice(name, (size_t)(slash + 1), name.n));
 }
 
 static bool is_uuid(struct str s)
