@@ -48,6 +48,7 @@ enum covarena_flags {
     COVARENA_CONTEXTS = 8,   /* hits may be taken: see above */
     COVARENA_DONE = 16,      /* a byte goes into DIR/done after each invocation. Without this flag
                                 nobody writes there: a reader must not wait for it */
+    COVARENA_READY = 64,     /* the first event was asked for: initialisation is over */
     COVARENA_STOPPED = 32,   /* nothing more is counted: stop() was called, or see `error` */
 };
 

@@ -1,6 +1,7 @@
 /* coverage - `lamina coverage`: the verb, and what its actions have in common. */
 #include "cli/coverage.h"
 #include "cli/coverage_report.h"
+#include "cli/coverage_watch.h"
 #include "cli/target.h"
 #include "cli/verbs_all.h"
 
@@ -37,6 +38,7 @@ const struct verb coverage_verb = {
     .actions = coverage_actions,
     .sets = {{coverage_rows, sizeof(struct coverage_options)},
              {coverage_report_rows, sizeof(struct coverage_report_options)},
+             {coverage_watch_rows, sizeof(struct coverage_watch_options)},
              TARGET_SET},
     .preset = target_preset,
     .operands = "ACTION [FUNCTION|STACK|all...]",

@@ -1,14 +1,18 @@
 /* coverage_actions - the actions of `lamina coverage`, and what people are told of each. */
 #include "cli/coverage.h"
 #include "cli/coverage_report.h"
+#include "cli/coverage_watch.h"
 
-/* The verb's option sets: its own, of reports, of the target. */
-enum { COMMON = 1, REPORT = 2, TARGET = 4 };
+/* The verb's option sets: its own, of reports, of watch, of the target. */
+enum { COMMON = 1, REPORT = 2, WATCH = 4, TARGET = 8 };
 
 #define WORDS_MAX 31
 #define SWITCHES .operands = "FUNCTION|STACK|all...", .max_operands = WORDS_MAX
 #define REPORTS .sets = COMMON | REPORT | TARGET, .operands = "[FUNCTION|STACK...]", \
                 .max_operands = WORDS_MAX
+#define WATCHES .sets = COMMON | REPORT | WATCH | TARGET, .operands = "[FUNCTION|STACK...]", \
+                .max_operands = WORDS_MAX
+
 /* clang-format off */
 const struct verb_action coverage_actions[] = {
     {.name = "enable", .run = coverage_enable_run, .sets = COMMON | TARGET, SWITCHES,
@@ -56,6 +60,14 @@ const struct verb_action coverage_actions[] = {
      .details = "    lamina coverage combine my-stack\n"
                 "    lamina coverage combine --since 1d --to coverage.json\n"
                 "    lamina coverage combine --to s3://my-coverage/coverage/combined/all.json"},
+    {.name = "contexts", .run = coverage_contexts_run, WATCHES,
+     .summary = "which tests and invocations ran what",
+     .details = "    lamina coverage contexts my-stack\n"
+                "    lamina coverage contexts my-stack --file app.py:12"},
+    {.name = "watch", .run = coverage_watch_run, WATCHES,
+     .summary = "show lines as functions run them",
+     .details = "    lamina coverage watch my-stack\n"
+                "    lamina coverage watch my-stack --file app.py"},
     {0},
 };
 /* clang-format on */

@@ -300,6 +300,8 @@ static int set_variables(struct edit *e, struct str bucket)
         r = set_variable(e, "COVERAGE_INCLUDE_PATTERNS", s->include);
     if (!r && str_has(s->exclude))
         r = set_variable(e, "COVERAGE_EXCLUDE_PATTERNS", s->exclude);
+    if (!r && str_has(s->contexts) && str_starts(e->c->config->runtime, S("python")))
+        r = set_variable(e, "COVERAGE_CONTEXTS", s->contexts);
     return r ? r : check_variables(e);
 }
 

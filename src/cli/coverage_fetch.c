@@ -44,7 +44,7 @@ struct fetcher {
 };
 
 /* coverage/2025/11/24/FUNCTION/231120-ENVIRONMENT.coverage */
-static bool is_wanted(struct str key, struct str prefix, const struct str *functions, size_t n)
+bool coverage_key_wanted(struct str key, struct str prefix, const struct str *functions, size_t n)
 {
     if (!str_ends(key, S(".coverage")))
         return false;
@@ -56,6 +56,18 @@ static bool is_wanted(struct str key, struct str prefix, const struct str *funct
             if (str_eq(part, functions[i]))
                 return true;
     return false;
+}
+
+/* Without the names, requests are told by their ids. */
+static void fetch_tests(struct fetch *f, struct str key)
+{
+    struct s3_get_object_input in = {.bucket = f->bucket, .key = key};
+    struct s3_get_object_output *out;
+    struct aws_error err = {0};
+    struct str text;
+    if (aws_call(f->in->aws, f->run->arena, &s3_get_object_op, &in, (void **)&out, &err) == 0 &&
+        body_load(&out->body, OBJECT_BODY_MAX, f->run->arena, &text) == 0)
+        coverage_add_tests(f->run, f->in, text);
 }
 
 static int list(struct fetch *f, struct str prefix, const struct str *functions, size_t n,
@@ -70,7 +82,9 @@ static int list(struct fetch *f, struct str prefix, const struct str *functions,
             return r;
         for (size_t i = 0; i < out->contents.n; i++) {
             const struct s3_object *o = &out->contents.items[i];
-            if (!is_wanted(o->key, prefix, functions, n) ||
+            if (coverage_is_tests(o->key))
+                fetch_tests(f, o->key);
+            if (!coverage_key_wanted(o->key, prefix, functions, n) ||
                 (o->last_modified.has && o->last_modified.ms < since_ms))
                 continue;
             *(struct str *)arena_push(f->run->arena, (void **)&f->keys, &f->n, &f->cap,
@@ -168,6 +182,7 @@ static int fetcher_start(struct fetch *f, struct fetcher *w)
     own.arena = &w->arena;
     w->fetch = f;
     w->data = data_new(f->by);
+    data_names(w->data, &f->in->names);
     int e = f->bucket.n ? target_open(&own, &w->aws) : 0;
     if (!e && pthread_create(&w->thread, NULL, work, w) == 0)
         w->started = true;

@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/json.h"
 #include "cli/coverage_report.h"
 #include "cli/stacks.h"
 #include "cli/target.h"
 #include "wire/lambda.h"
 
+#define TESTS_MAX ((size_t)64 << 20)
 #define ARRIVAL_POLLS 20
 #define ARRIVAL_POLL_MS 100
 
@@ -21,8 +23,26 @@ void coverage_unreadable(struct verb_run *run, struct coverage_inputs *in, struc
     *l = (struct report_left_out){str_copy(run->arena, name), str_copy(run->arena, reason)};
 }
 
+bool coverage_is_tests(struct str key)
+{
+    return str_ends(key, S("/" COVERAGE_TESTS)) && str_find(key, S("-test-")) >= 0;
+}
+
+void coverage_add_tests(struct verb_run *run, struct coverage_inputs *in, struct str text)
+{
+    struct json *root;
+    if (json_parse(run->arena, text, &root, NULL) < 0)
+        return; /* somebody else's */
+    JSON_EACH(json_get(root, "tests"), t) {
+        struct str id = json_get_str(t, "request_id"), name = json_get_str(t, "name");
+        if (id.n && name.n)
+            map_put(&in->names, id, arena_copy(run->arena, &name, sizeof name));
+    }
+}
+
 void coverage_inputs_done(struct coverage_inputs *in)
 {
+    map_done(&in->names);
     aws_client_close(in->aws);
     data_free(in->data);
 }
@@ -71,8 +91,8 @@ static bool of_function(struct str path, const struct str *functions, size_t n)
     return false;
 }
 
-static int find_in_folder(struct verb_run *run, struct paths *found, struct str dir,
-                          int64_t since_ms)
+static int find_in_folder(struct verb_run *run, struct coverage_inputs *in, struct paths *found,
+                          struct str dir, int64_t since_ms)
 {
     const struct coverage_report_options *o = coverage_report_of(run);
     struct str *names;
@@ -81,8 +101,12 @@ static int find_in_folder(struct verb_run *run, struct paths *found, struct str 
     if (r < 0)
         return verb_fail(run, "%.*s: %s", STR(dir), strerror(-r));
     for (size_t i = 0; i < n; i++) {
-        struct str base = fs_basename(names[i]);
+        struct str base = fs_basename(names[i]), text;
         struct stat st;
+        if (coverage_is_tests(fs_join(run->arena, dir, names[i])) &&
+            fs_read(str_c(run->arena, fs_join(run->arena, dir, names[i])), TESTS_MAX, run->arena,
+                    &text) == 0)
+            coverage_add_tests(run, in, text);
         if (!str_ends(base, S(".coverage")) && !str_starts(base, S(".coverage.")))
             continue;
         struct str path = fs_join(run->arena, dir, names[i]);
@@ -108,7 +132,7 @@ static int read_from(struct verb_run *run, struct coverage_inputs *in, int64_t s
             return verb_fail(run, "%.*s: %s", STR(path), strerror(errno));
         int e = 0;
         if (S_ISDIR(st.st_mode))
-            e = find_in_folder(run, &found, path, since_ms);
+            e = find_in_folder(run, in, &found, path, since_ms);
         else
             add_path(run, &found, path);
         if (e)
@@ -194,20 +218,27 @@ static void ask_functions(struct verb_run *run, struct coverage_inputs *in, stru
     }
 }
 
-static int read_bucket(struct verb_run *run, struct coverage_inputs *in, int64_t since_ms)
+int coverage_place(struct verb_run *run, struct coverage_inputs *in, struct str *ret_bucket,
+                   struct str *ret_prefix)
 {
     const struct coverage_options *c = coverage_options_of(run);
-    struct str bucket = c->bucket, prefix = c->prefix;
+    *ret_bucket = c->bucket;
+    *ret_prefix = c->prefix;
     int e = target_open(run, &in->aws);
     if (!e)
         e = find_functions(run, in);
     if (e)
         return e;
-    if (!bucket.n)
-        ask_functions(run, in, &bucket, &prefix,
+    if (!ret_bucket->n)
+        ask_functions(run, in, ret_bucket, ret_prefix,
                       options_given(&run->parsed, run->sets, run->n_sets, "prefix"));
-    if (!bucket.n)
-        e = coverage_default_bucket(run, in->aws, &bucket);
+    return ret_bucket->n ? 0 : coverage_default_bucket(run, in->aws, ret_bucket);
+}
+
+static int read_bucket(struct verb_run *run, struct coverage_inputs *in, int64_t since_ms)
+{
+    struct str bucket, prefix;
+    int e = coverage_place(run, in, &bucket, &prefix);
     if (!e)
         e = coverage_fetch(run, in, bucket, prefix, in->physical, in->n_functions, since_ms);
     /* What has just been invoked is on its way: the answer comes before the upload. */
@@ -234,6 +265,7 @@ int coverage_inputs_read(struct verb_run *run, struct coverage_inputs *ret)
 {
     int64_t since_ms;
     *ret = (struct coverage_inputs){0};
+    map_init(&ret->names);
     int e = since_of(run, coverage_report_of(run)->since, &since_ms);
     if (e)
         return e;

@@ -31,6 +31,7 @@ struct coverage_inputs {
     /* Functions by their logical ids in the stack, where that was asked for. */
     struct str *physical, *logical;
     size_t n_functions, cap_functions, cap_logical;
+    struct map names; /* of tests, by request id: struct str * */
 };
 /* --from, or the bucket. 0 or an exit code after a message; coverage_inputs_done() in any case. */
 int coverage_inputs_read(struct verb_run *run, struct coverage_inputs *ret);
@@ -42,6 +43,19 @@ void coverage_unreadable(struct verb_run *run, struct coverage_inputs *in, struc
 int coverage_fetch(struct verb_run *run, struct coverage_inputs *in, struct str bucket,
                    struct str prefix, const struct str *functions, size_t n_functions,
                    int64_t since_ms);
+
+/* What `lamina test --coverage` has written beside the objects of its run: which request was which
+ * test's. */
+#define COVERAGE_TESTS "tests.json"
+bool coverage_is_tests(struct str key);
+void coverage_add_tests(struct verb_run *run, struct coverage_inputs *in, struct str text);
+
+/* The key is an object's, of one of these functions; none: of any. */
+bool coverage_key_wanted(struct str key, struct str prefix, const struct str *functions, size_t n);
+
+/* A client, the functions that are meant, and where their objects are. 0 or an exit code. */
+int coverage_place(struct verb_run *run, struct coverage_inputs *in, struct str *ret_bucket,
+                   struct str *ret_prefix);
 
 /* Files: objects and coverage.py's data. */
 int coverage_read_files(struct verb_run *run, struct coverage_inputs *in, struct str *paths,
@@ -66,15 +80,16 @@ int coverage_format(struct verb_run *run, struct buf *b, const struct coverage_r
 int coverage_report_make(struct verb_run *run, const struct coverage_inputs *in,
                          const struct coverage_settings *settings, struct coverage_report *ret);
 int coverage_fail_under(struct verb_run *run, double *ret);
+/* Pages in a folder, or one file: --single-file. to: absent for the usual name. */
+int coverage_html_write(struct verb_run *run, const struct coverage_report *r, struct str to);
+void coverage_html_format(const struct verb_run *run, struct buf *b,
+                          const struct coverage_report *r);
 
 int coverage_text_run(struct verb_run *run);
 int coverage_json_run(struct verb_run *run);
 int coverage_xml_run(struct verb_run *run);
 int coverage_lcov_run(struct verb_run *run);
 int coverage_markdown_run(struct verb_run *run);
-int coverage_combine_run(struct verb_run *run);
-/* Pages in a folder, or one file: --single-file. to: absent for the usual name. */
-int coverage_html_write(struct verb_run *run, const struct coverage_report *r, struct str to);
-void coverage_html_format(const struct verb_run *run, struct buf *b,
-                          const struct coverage_report *r);
 int coverage_html_run(struct verb_run *run);
+int coverage_combine_run(struct verb_run *run);
+int coverage_contexts_run(struct verb_run *run);

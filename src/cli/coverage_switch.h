@@ -23,7 +23,7 @@ struct coverage_switch {
     struct arena *a;
     struct aws_client *aws;
     /* What is wished; absent: as it is, or the default. */
-    struct str bucket, prefix, branch, include, exclude;
+    struct str bucket, prefix, branch, include, exclude, contexts;
     struct str arns[2]; /* the layer's version for each processor, once it was needed */
     bool quiet;         /* says only what went wrong */
     bool any;           /* functions that cannot be covered are named by users, too */

@@ -213,7 +213,7 @@ static int run_all(struct session *s, const struct test_case *cases, size_t n)
     return s->failed ? 1 : 0;
 }
 
-/* Functions of the cases, as they are called; those that were invoked, as they were. */
+/* Functions of the cases, as they are called. */
 static struct str *functions_of(struct session *s, const struct test_case *cases, size_t n)
 {
     struct str *names = ARENA_ARRAY(s->a, struct str, n + 1);
@@ -222,12 +222,14 @@ static struct str *functions_of(struct session *s, const struct test_case *cases
     return names;
 }
 
-static struct str *invoked(struct session *s)
+static struct test_coverage_case *invoked(struct session *s)
 {
-    struct str *names = ARENA_ARRAY(s->a, struct str, s->n + 1);
+    struct test_coverage_case *all = ARENA_ARRAY(s->a, struct test_coverage_case, s->n + 1);
     for (size_t i = 0; i < s->n; i++)
-        names[i] = s->results[i].invocation.function;
-    return names;
+        all[i] = (struct test_coverage_case){.name = s->results[i].test->name,
+                                             .function = s->results[i].invocation.function,
+                                             .request_id = s->results[i].invocation.request_id};
+    return all;
 }
 
 static int run_covered(struct session *s, const struct test_case *cases, size_t n)

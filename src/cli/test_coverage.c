@@ -7,9 +7,11 @@
 #include <time.h>
 #include "base/clock.h"
 #include "base/digest.h"
-#include "cli/coverage.h"
+#include "base/json.h"
+#include "cli/coverage_report.h"
 #include "cli/stacks.h"
 #include "cli/target.h"
+#include "wire/s3.h"
 
 #define ARRIVAL_MAX_MS 30000
 
@@ -52,7 +54,7 @@ int test_coverage_begin(struct verb_run *run, struct aws_client *aws, struct str
 {
     struct arena *a = run->arena;
     *ret = (struct test_coverage){
-        .s = {.run = run, .a = a, .aws = aws},
+        .s = {.run = run, .a = a, .aws = aws, .contexts = S("invocation")},
         .stack = stack,
         .prefix = prefix_of_run(a),
         .began_ms = clock_now_ms() / 1000 * 1000, /* S3 tells seconds */
@@ -93,22 +95,23 @@ bool test_coverage_stays(const struct test_coverage *t, struct str function)
     return false;
 }
 
-static bool was_invoked(const struct covered *c, const struct str *invoked, size_t n)
+static bool was_invoked(const struct covered *c, const struct test_coverage_case *cases, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (is_called(c, invoked[i]))
+        if (is_called(c, cases[i].function))
             return true;
     return false;
 }
 
 /* An environment sends what is new right after the invocation; the embedded cloud has waited for
  * that already, AWS has not. */
-static int wait_for_objects(struct test_coverage *t, const struct str *invoked, size_t n)
+static int wait_for_objects(struct test_coverage *t, const struct test_coverage_case *cases,
+                            size_t n)
 {
     int64_t until = clock_mono_ns() + ARRIVAL_MAX_MS * 1000000LL;
     for (size_t i = 0; i < t->n; i++) {
         const struct covered *c = &t->functions[i];
-        if (!t->switched[i] || !was_invoked(c, invoked, n))
+        if (!t->switched[i] || !was_invoked(c, cases, n))
             continue;
         for (int pause_ms = 5;; pause_ms = pause_ms < 1000 ? pause_ms * 2 : 1000) {
             struct aws_error err = {0};
@@ -178,8 +181,43 @@ static int report_prefix(struct test_coverage *t, struct str bucket, struct str 
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
+/* Which request was which test's. */
+static struct str names_of(struct arena *a, const struct test_coverage_case *cases, size_t n)
+{
+    struct json *root = json_new(a, JSON_OBJECT), *list = json_new(a, JSON_ARRAY);
+    for (size_t i = 0; i < n; i++) {
+        struct json *one = json_new(a, JSON_OBJECT);
+        if (!cases[i].request_id.n)
+            continue;
+        json_set(a, one, S("request_id"), json_new_str(a, cases[i].request_id));
+        json_set(a, one, S("name"), json_new_str(a, cases[i].name));
+        json_add(list, one);
+    }
+    json_set(a, root, S("tests"), list);
+    return json_text(a, root, -1);
+}
+
+/* Below the prefix of the run, or, for functions that were covered before, where theirs is. */
+static int write_names(struct test_coverage *t, struct str bucket, struct str prefix,
+                       struct str names)
+{
+    struct str run = str_slice(t->prefix, sizeof COVERAGE_PREFIX - 1, t->prefix.n);
+    if (str_eq(prefix, t->prefix))
+        run = S("");
+    struct s3_put_object_input put = {
+        .bucket = bucket,
+        .key = str_printf(t->s.a, "%.*s%.*s" COVERAGE_TESTS, STR(prefix), STR(run)),
+        .body = body_mem(names),
+        .content_type = S("application/json"),
+        .server_side_encryption = S("AES256")};
+    struct aws_error err = {0};
+    return aws_call(t->s.aws, t->s.a, &s3_put_object_op, &put, NULL, &err) < 0
+               ? target_fail(t->s.run, &err, "the names of the tests cannot be written")
+               : 0;
+}
+
 /* One table for each place that objects went to; mostly there is one. */
-static int report(struct test_coverage *t, bool here)
+static int report(struct test_coverage *t, struct str names, bool here)
 {
     struct str *done = ARENA_ARRAY(t->s.a, struct str, t->n + 1);
     size_t n = 0;
@@ -196,17 +234,18 @@ static int report(struct test_coverage *t, bool here)
         if (known)
             continue;
         done[n++] = place;
-        int one = report_prefix(t, bucket, prefix, here);
+        int one = write_names(t, bucket, prefix, names);
+        one = one ? one : report_prefix(t, bucket, prefix, here);
         e = e ? e : one;
     }
     return e;
 }
 
-int test_coverage_end(struct test_coverage *t, const struct str *invoked, size_t n_invoked,
+int test_coverage_end(struct test_coverage *t, const struct test_coverage_case *cases, size_t n,
                       bool here)
 {
-    int e = wait_for_objects(t, invoked, n_invoked);
-    e = e ? e : report(t, here);
+    int e = wait_for_objects(t, cases, n);
+    e = e ? e : report(t, names_of(t->s.a, cases, n), here);
     int back = test_coverage_abandon(t);
     return e ? e : back;
 }

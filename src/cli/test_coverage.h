@@ -18,9 +18,13 @@ int test_coverage_begin(struct verb_run *run, struct aws_client *aws, struct str
                         const struct str *names, size_t n, struct test_coverage *ret);
 /* Whether a function, as it is called, was covered before and still is. */
 bool test_coverage_stays(const struct test_coverage *t, struct str function);
+/* One case that was run: contexts are called by its name. */
+struct test_coverage_case {
+    struct str name, function, request_id;
+};
 /* Waits for what was executed, shows it (report: on stdout; otherwise stderr), and gives functions
  * their configuration back. 0, or an exit code after a message. */
-int test_coverage_end(struct test_coverage *t, const struct str *invoked, size_t n_invoked,
+int test_coverage_end(struct test_coverage *t, const struct test_coverage_case *cases, size_t n,
                       bool report);
 /* Only gives configurations back. */
 int test_coverage_abandon(struct test_coverage *t);

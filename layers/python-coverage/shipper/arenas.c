@@ -229,6 +229,25 @@ bool arenas_tell(const struct arenas *a)
     return a->told;
 }
 
+int arenas_ready(struct arenas *a)
+{
+    int r = -ENOENT;
+    for (size_t i = 0; i < a->n; i++) {
+        struct arena_file *f = a->files[i];
+        struct pollfd process = {.fd = f->process, .events = POLLIN};
+        read_header(f);
+        if (f->unreadable || f->process < 0)
+            continue;
+        if (f->header.flags & COVARENA_READY)
+            return 1;
+        if (poll(&process, 1, 0) == 0)
+            r = -EAGAIN;
+        else if (r == -ENOENT)
+            r = -ESRCH;
+    }
+    return r;
+}
+
 static bool drain(struct arenas *a)
 {
     char bytes[256];

@@ -30,6 +30,10 @@ bool arenas_look(struct arenas *a);
 /* Does a living process tell when the handler returns? */
 bool arenas_tell(const struct arenas *a);
 
+/* 1: some process has been initialised, and asked for its first event. -ESRCH: those that there
+ * were have ended. -EAGAIN: not yet. -ENOENT: there is none (that has an arena). */
+int arenas_ready(struct arenas *a);
+
 /* Waits until an invocation has returned since the last time that this was asked. 0, -ETIMEDOUT,
  * -ESRCH: whoever would tell has ended. Deadline as for conn.h. */
 int arenas_wait(struct arenas *a, int64_t deadline_ms);

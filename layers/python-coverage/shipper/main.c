@@ -173,6 +173,8 @@ int main(int argc, char **argv)
         return 1;
     }
     drop_text();
+    if (active && settings.every_invocation)
+        ship_wait_init(&ship);
     r = serve(&events, active ? &ship : NULL);
     if (active)
         ship_close(&ship);

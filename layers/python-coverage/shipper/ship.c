@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -11,6 +12,8 @@
 
 #define TIME_TO_SEND_MS 30 /* with less there is no sense in beginning */
 #define ATTEMPTS_MAX 3     /* at the end of an invocation: the next one waits for it */
+#define APPEARS_MS 300     /* a runtime that counts has its arena by then */
+#define INIT_MS 9500
 
 int ship_open(struct ship *s, const struct settings *settings)
 {
@@ -84,6 +87,20 @@ static void load(struct ship *s)
 
 /* ---- what is new ---- */
 
+void ship_wait_init(struct ship *s)
+{
+    int64_t from_ms = conn_now_ms();
+    for (int r = -EAGAIN; r < 0; poll(NULL, 0, 1)) {
+        ship_look(s);
+        r = arenas_ready(s->arenas);
+        if (r == -ESRCH || (r == -ENOENT && arenas_tell(s->arenas)) ||
+            conn_now_ms() - from_ms > (r == -ENOENT ? APPEARS_MS : INIT_MS))
+            return;
+    }
+    arenas_copy(s->arenas);
+    s->init_copied = true;
+}
+
 void ship_begin(struct ship *s, struct str request_id)
 {
     bool first = !s->request[0];
@@ -93,7 +110,7 @@ void ship_begin(struct ship *s, struct str request_id)
     s->request_ms = clock_now_ms();
     if (first || !arenas_tell(s->arenas))
         ship_look(s);
-    if (first && !s->init_entered && !s->hopeless)
+    if (first && !s->init_copied && !s->init_entered && !s->hopeless)
         arenas_copy(s->arenas);
 }
 

@@ -21,6 +21,7 @@ struct ship {
     struct str key;
     char request[128]; /* the invocation that goes on or was the last; "": none yet */
     int64_t request_ms;
+    bool init_copied;    /* exactly what the initialisation has run is kept apart */
     bool init_entered;   /* what was there before the first invocation */
     bool unsent;         /* the object has more than S3 has */
     bool hopeless;       /* S3 will not take it: nothing is tried any more */
@@ -35,6 +36,11 @@ struct ship {
 /* -errno: there is no directory to share. */
 int ship_open(struct ship *s, const struct settings *settings);
 void ship_close(struct ship *s);
+
+/* Where each invocation is told apart, the initialisation is, too: waits for its end, a moment
+ * where no arena appears, and keeps a copy of its hits. The first invocation comes only after the
+ * caller has asked for it. */
+void ship_wait_init(struct ship *s);
 
 /* An invocation has begun: it gives its name to what is hit from now on. */
 void ship_begin(struct ship *s, struct str request_id);

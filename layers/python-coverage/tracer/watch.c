@@ -81,6 +81,8 @@ static PyTypeObject *after_type;
 static PyObject *after_call(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     struct after *a = (struct after *)self;
+    if (arena && a->action == ARRIVED && !(arena->flags & COVARENA_READY))
+        __atomic_fetch_or(&arena->flags, COVARENA_READY, __ATOMIC_RELEASE);
     PyObject *ret = PyObject_Call(a->function, args, kwargs);
     if (arena && a->action == POSTED)
         tell_shipper();
