@@ -236,7 +236,7 @@ def definitions(tree):
                 for child in suite:
                     if isinstance(child, DEFINITIONS):
                         yield child
-                    if hasattr(child, "body"):
+                    if hasattr(child, "body") or hasattr(child, "cases"):
                         below.append(child)
         level = below
 

@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "coverage/object.h"
 
-#define ANALYSIS_VERSION 1              /* of the rules: part of the cache's key */
+#define ANALYSIS_VERSION 2              /* of the rules: part of the cache's key */
 #define ANALYSIS_LINE_MAX 4000000       /* longer files are an error by name */
 #define ANALYSIS_SOURCE_MAX (64u << 20) /* bytes of a source file */
 
