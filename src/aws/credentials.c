@@ -267,5 +267,5 @@ int credentials_plan(const struct aws_options *options, struct profile *profiles
     return fail(
         err, -ENOENT,
         S("no credentials: looked at AWS_ACCESS_KEY_ID, AWS_WEB_IDENTITY_TOKEN_FILE and the "
-          "profile in ~/.aws"));
+          "profile in ~/.aws; give --profile NAME, or make one with \"aws configure\""));
 }

@@ -205,7 +205,10 @@ static int add_stack(struct targets *t, struct str name)
     size_t n;
     if (stacks_resources(t->s->run, t->s->aws, name, &r, &n, &err) < 0)
         return str_is(err.code, "ValidationError")
-                   ? verb_fail(t->s->run, "there is no function and no stack %.*s", STR(name))
+                   ? verb_fail(t->s->run,
+                               "there is no function and no stack %.*s; \"lamina list\" shows "
+                               "stacks, \"lamina list functions\" functions",
+                               STR(name))
                    : target_fail(t->s->run, &err, str_c(t->s->a, name));
     for (size_t i = 0; i < n; i++) {
         int e = str_is(r[i].resource_type, "AWS::Lambda::Function") &&

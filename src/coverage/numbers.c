@@ -203,15 +203,3 @@ void numbers_add(struct coverage_numbers *total, const struct coverage_numbers *
     total->partial_branches += one->partial_branches;
     total->missing_branches += one->missing_branches;
 }
-
-uint32_t numbers_exits(const struct file_result *r, int32_t from, uint32_t *ret_taken)
-{
-    uint32_t exits = 0, missing = 0;
-    for (size_t i = 0; i < r->n_branches && r->branches[i].arc.from <= from; i++)
-        if (r->branches[i].arc.from == from) {
-            exits++;
-            missing += r->branches[i].counts_missing;
-        }
-    *ret_taken = exits - missing;
-    return exits;
-}

@@ -65,6 +65,3 @@ bool numbers_fail_under(const struct coverage_numbers *n, double fail_under, int
 /* "9, 13-15, 8->9, 10->exit": missing lines, and missing exits between lines that are not missing.
  */
 struct str numbers_missing_text(struct arena *a, const struct file_result *r);
-/* Exits of line `from` in r: how many there are, and how many were taken; 0 when it is no branch.
- */
-uint32_t numbers_exits(const struct file_result *r, int32_t from, uint32_t *ret_taken);

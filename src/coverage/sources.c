@@ -171,8 +171,8 @@ struct local_file *sources_find(struct sources *s, const struct data_file *f,
     if (found.changed)
         *ret_reason =
             str_printf(s->arena,
-                       "source changed since %.*s was deployed: %.*s is not what was run; "
-                       "deploy again, or give --ignore-changed",
+                       "source changed since %.*s was deployed: %.*s is not what was run, so "
+                       "nothing of it counts as run; deploy again, or give --ignore-changed",
                        STR(sources_deployed(s->arena, f)), STR(found.changed->path));
     else
         *ret_reason = str_printf(s->arena,
