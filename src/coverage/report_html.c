@@ -300,10 +300,10 @@ int coverage_write_html_folder(struct arena *a, const struct coverage_report *r,
     struct folder f = {
         .h = &h, .dir = dir, .arena = a, .now = json_new(a, JSON_OBJECT), .result = ret};
     bool made = !fs_exists(dir);
+    buf_init(&b, PAGE_MAX);
     int e = fs_mkdirs(dir, 0755);
     if (e < 0)
         return e;
-    buf_init(&b, PAGE_MAX);
     begin(&h, r, o, a, &b, false);
     read_status(&f);
     if (made)

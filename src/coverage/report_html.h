@@ -54,7 +54,8 @@ void html_bar(struct buf *b, double percent);
 void html_percent(struct html *h, const struct coverage_numbers *n); /* "67%" */
 void html_name(struct buf *b, struct str name);                      /* its folder dimmed */
 void html_label(struct html *h, struct str context); /* short: a request's first digits */
-void html_time(struct buf *b, int64_t ms);           /* nothing when it is not known */
+void html_context(struct buf *b, const struct report_context *x);
+void html_time(struct buf *b, int64_t ms); /* nothing when it is not known */
 void html_link(struct html *h, const struct html_file *f, uint32_t line); /* 0: its top */
 void html_count(struct buf *b, uint64_t n, const char *one, const char *many);
 void html_list(struct html *h, const char *title, const struct report_left_out *items, size_t n);

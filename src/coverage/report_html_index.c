@@ -289,9 +289,9 @@ static void context_row(struct html *h, uint32_t c, const struct credit *credit)
 {
     struct buf *b = h->b;
     const struct report_context *x = &h->r->contexts[c - 1];
-    buf_text(b, "<tr><th scope=\"row\"><code>");
-    html_text(b, x->name.n ? x->name : S("(no name)"));
-    buf_text(b, "</code></th><td>");
+    buf_text(b, "<tr><th scope=\"row\">");
+    html_context(b, x);
+    buf_text(b, "</th><td>");
     html_text(b, x->function);
     if (x->version.n) {
         buf_text(b, " <span class=\"dir\">");

@@ -174,9 +174,9 @@ static void context_row(struct page *p, uint32_t c)
 {
     struct buf *b = p->h->b;
     const struct report_context *x = &p->h->r->contexts[c - 1];
-    buf_printf(b, "<tr data-context=\"%u\"><th scope=\"row\"><code>", c);
-    html_text(b, x->name.n ? x->name : S("(no name)"));
-    buf_text(b, "</code></th><td>");
+    buf_printf(b, "<tr data-context=\"%u\"><th scope=\"row\">", c);
+    html_context(b, x);
+    buf_text(b, "</th><td>");
     html_text(b, x->function);
     buf_text(b, "</td><td>");
     html_text(b, x->version);

@@ -67,6 +67,18 @@ void html_label(struct html *h, struct str context)
         buf_text(h->b, "…");
 }
 
+void html_context(struct buf *b, const struct report_context *x)
+{
+    buf_text(b, "<code>");
+    html_text(b, x->name.n ? x->name : S("(no name)"));
+    buf_text(b, "</code>");
+    if (!x->id.n || str_eq(x->id, x->name))
+        return;
+    buf_text(b, " <span class=\"dir\">"); /* a test: its request */
+    html_text(b, x->id);
+    buf_text(b, "</span>");
+}
+
 void html_time(struct buf *b, int64_t ms)
 {
     struct tm tm;
