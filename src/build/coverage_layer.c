@@ -32,6 +32,7 @@ static const struct part parts[] = {
     {"shipper/lamina-coverage-shipper", "extensions/lamina-coverage-shipper", true, true},
     {"analyse.py", "lamina/coverage/analyse.py", false, false},
     {"node/node.cjs", "lamina/coverage/node.cjs", false, false},
+    {"native/lamina_coverage.c", "lamina/coverage/lamina_coverage.c", false, false},
 };
 
 bool coverage_layer_runs(struct str runtime)
@@ -127,6 +128,14 @@ static struct str find_part(struct arena *a, const struct part *p, struct str ar
     if (!found.n)
         found = find_beside(a, named(a, p, p->to, architecture));
     return found.n ? found : find_source(a, from);
+}
+
+struct str coverage_layer_part(struct arena *a, const char *to)
+{
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        if (strcmp(parts[i].to, to) == 0)
+            return find_part(a, &parts[i], str_from(machine()));
+    return (struct str){0};
 }
 
 /* ---- gathered ---- */

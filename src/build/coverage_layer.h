@@ -25,6 +25,9 @@ struct coverage_layer {
 int coverage_layer_build(struct arena *a, struct str architecture, struct str output,
                          struct coverage_layer *ret);
 
+/* What this installation has for that place below /opt, for its own processor: a path, or absent. */
+struct str coverage_layer_part(struct arena *a, const char *to);
+
 /* What the layer can run under. NULL-terminated: "python3.8", ... */
 extern const char *const coverage_layer_runtimes[];
 bool coverage_layer_runs(struct str runtime);

@@ -19,6 +19,7 @@ const struct coverage_options *coverage_options_of(const struct verb_run *run);
 int coverage_enable_run(struct verb_run *run);
 int coverage_disable_run(struct verb_run *run);
 int coverage_status_run(struct verb_run *run);
+int coverage_helper_run(struct verb_run *run);
 
 /* The bucket in which this account keeps its coverage in this region, unless one is named:
  * lamina-coverage-ACCOUNT-REGION. 0 or an exit code after a message. */

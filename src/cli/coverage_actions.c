@@ -32,6 +32,10 @@ const struct verb_action coverage_actions[] = {
      .summary = "list functions: covered or why not, and the newest object of each",
      .details = "    lamina coverage status\n"
                 "    lamina coverage status my-stack --json"},
+    {.name = "helper", .run = coverage_helper_run, .sets = COMMON,
+     .summary = "print the C file that functions of C, C++ or Rust are linked with",
+     .details = "    lamina coverage helper > lamina_coverage.c\n"
+                "    gcc --coverage -o bootstrap app.c lamina_coverage.c"},
     {.name = "report", .run = coverage_text_run, REPORTS,
      .summary = "print which lines of the sources here have run",
      .details =

@@ -5,6 +5,7 @@
 #include "coverage/settings.h"
 
 struct coverage_report_options {
+    struct option_list gcno, binary;
     struct option_list from, source, functions;
     struct str template, since, by, output, xml, lcov, markdown, json_file, sort, to, fail_under;
     struct str config;

@@ -112,6 +112,10 @@ static void add_code(struct roots *r, const struct local_code *c, bool alone)
         add_source(r, dir);
     }
     add_root(r, (struct report_root){.prefix = S("/var/task/"), .dir = dir, .guess = true});
+    struct str built =
+        clean(r, str_printf(r->run->arena, ".aws-sam/build/%.*s", STR(c->logical_id)));
+    if (is_folder(r, built)) /* bundles */
+        add_root(r, (struct report_root){.prefix = S("/var/task/"), .dir = built, .guess = true});
 }
 
 static void find_functions(struct roots *r, const struct data_view *v)
@@ -161,6 +165,14 @@ static int check_patterns(struct verb_run *run, const struct option_list *list, 
             return verb_usage(run, "--%s %.*s is no pattern: ** stands between slashes only", name,
                               STR(list->items[i]));
     return 0;
+}
+
+static const struct str *clean_all(struct roots *r, const struct option_list *list)
+{
+    struct str *all = ARENA_ARRAY(r->run->arena, struct str, list->n + 1);
+    for (size_t i = 0; i < list->n; i++)
+        all[i] = clean(r, list->items[i]);
+    return all;
 }
 
 int coverage_request(struct verb_run *run, const struct coverage_inputs *in,
@@ -215,6 +227,10 @@ int coverage_request(struct verb_run *run, const struct coverage_inputs *in,
                                    .n_omit = c->exclude.n,
                                    .branches = c->branch,
                                    .ignore_changed = o->ignore_changed,
-                                   .precision = (int)o->precision};
+                                   .precision = (int)o->precision,
+                                   .gcno = clean_all(&r, &o->gcno),
+                                   .n_gcno = o->gcno.n,
+                                   .binaries = clean_all(&r, &o->binary),
+                                   .n_binaries = o->binary.n};
     return e;
 }

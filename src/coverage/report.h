@@ -93,6 +93,9 @@ struct report_request {
     bool ignore_changed; /* take files whose source is not the deployed one */
     int precision;
     const struct analysis_options *analysis; /* NULL: defaults */
+    /* Of C, C++, Rust: absolute folders with the build's .gcno files, programs that were run. */
+    const struct str *gcno, *binaries;
+    size_t n_gcno, n_binaries;
 };
 
 /* Maps files to sources, has them analysed, counts. Never wrong lines: a file whose source here is
