@@ -444,6 +444,28 @@ def test_own_trace_function_calls_what_was_there(function):
     assert {10, 11, 15, 20} <= function.hits().lines
 
 
+SUBINTERPRETER = """\
+try:
+    import _xxsubinterpreters as s
+except ImportError:
+    import _interpreters as s
+for i in range(2):
+    inner = s.create()
+    s.run_string(inner, "def f(): return 1\\nimport colorsys\\nf()")
+    s.destroy(inner)
+print("end")
+"""
+
+
+@pytest.mark.parametrize("rate", ["1", "0"])
+def test_other_interpreters_are_left_alone(function, rate):
+    function.write("app.py", SUBINTERPRETER)
+    r = function.run(COVERAGE_SAMPLE_RATE=rate, COVERAGE_LOG_LEVEL="WARNING")
+    assert r.stdout == "end\n" and r.stderr == ""
+    if rate == "1":
+        assert function.hits().lines == {1, 2, 5, 6, 7, 8, 9} | ({3, 4} if function.version > 312 else set())
+
+
 def test_taken_over_for_good_is_noted(function):
     function.write("app.py", "import sys\nsys.settrace(lambda *a: None)\nx = 1\n")
     r = function.run()

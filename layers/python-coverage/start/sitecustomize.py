@@ -21,14 +21,16 @@ def _begin():
     try:
         import _lamina_coverage
     except ImportError as e:
-        os.write(
-            2,
-            (
-                '{"level": "ERROR", "logger": "lamina-coverage", "operation": "start", "message": '
-                '"coverage is off: the tracer does not load into this Python: %s"}\n'
-                % str(e).replace("\\", "/").replace('"', "'")
-            ).encode(),
-        )
+        # (One of several interpreters in a process is counted, the first.)
+        if "subinterpreters" not in str(e):
+            os.write(
+                2,
+                (
+                    '{"level": "ERROR", "logger": "lamina-coverage", "operation": "start", '
+                    '"message": "coverage is off: the tracer does not load into this Python: %s"}\n'
+                    % str(e).replace("\\", "/").replace('"', "'")
+                ).encode(),
+            )
     else:
         _lamina_coverage.start()
     sys.path[:] = [p for p in sys.path if p != here]
@@ -43,7 +45,8 @@ def _next():
 
     spec = PathFinder.find_spec("sitecustomize")
     if spec is None or spec.loader is None:
-        return
+        # So that none is to be seen: the site module takes this for "there is none".
+        raise ImportError("there is no other", name="sitecustomize")
     module = sys.modules["sitecustomize"] = module_from_spec(spec)
     spec.loader.exec_module(module)
 

@@ -27,6 +27,15 @@ static int file_status(int fd, struct stat *ret)
     return syscall(SYS_fstat, fd, ret) < 0 ? -errno : 0;
 }
 
+/* Signals of the program's own interrupt it: again then, but not for ever. */
+static int allocate(int fd, uint64_t from, uint64_t n)
+{
+    int r = EINTR;
+    for (int i = 0; i < 1000 && r == EINTR; i++)
+        r = posix_fallocate(fd, (off_t)from, (off_t)n);
+    return -r;
+}
+
 static int make_file(const char *dir, const char *name, int *ret_fd)
 {
     char hidden[sizeof(arena_path)];
@@ -35,7 +44,7 @@ static int make_file(const char *dir, const char *name, int *ret_fd)
     int fd = open(hidden, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
-    int r = -posix_fallocate(fd, 0, FIRST_SIZE);
+    int r = allocate(fd, 0, FIRST_SIZE);
     if (r < 0) {
         unlink(hidden);
         close(fd);
@@ -118,7 +127,7 @@ static int grow(uint64_t wanted)
     if (r == 0 && (st.st_dev != device || st.st_ino != inode))
         r = -ESTALE;
     if (r == 0)
-        r = -posix_fallocate(fd, (off_t)size, (off_t)(target - size));
+        r = allocate(fd, size, target - size);
     close(fd);
     if (r < 0)
         return r;

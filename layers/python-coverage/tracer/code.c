@@ -31,21 +31,6 @@ static void code_free(void *p)
     free(c);
 }
 
-int code_begin(void)
-{
-    if (code_index < 0) {
-        if (PyUnstable_Eval_RequestCodeExtraIndex)
-            code_index = PyUnstable_Eval_RequestCodeExtraIndex(code_free);
-        else if (_PyEval_RequestCodeExtraIndex)
-            code_index = _PyEval_RequestCodeExtraIndex(code_free);
-    }
-    static const short places[] = {144, 144, 144, 176, 184, 192}; /* 3.8 to 3.13 */
-    code_extra_at = python_minor <= 13 ? places[python_minor - 8] : 0;
-    Py_XDECREF(sources);
-    sources = PyDict_New();
-    return code_index < 0 || !sources ? -1 : 0;
-}
-
 int code_get(PyObject *code, struct code **ret)
 {
     void *p = NULL;
@@ -59,6 +44,37 @@ static int code_set(PyObject *code, struct code *c)
 {
     return PyUnstable_Code_SetExtra ? PyUnstable_Code_SetExtra(code, code_index, c)
                                     : _PyCode_SetExtra(code, code_index, c);
+}
+
+/* Is co_extra at that offset in this interpreter's code objects? Else it is asked for. */
+static bool extra_is_at(int offset)
+{
+    PyObject *code = Py_CompileString("0", "<lamina-coverage>", Py_eval_input);
+    bool ret = code && !pointer_at(code, offset) && code_set(code, &uncounted) == 0;
+    if (ret) {
+        Py_ssize_t *extra = pointer_at(code, offset);
+        ret = extra && extra[0] > code_index && ((void **)extra)[1 + code_index] == &uncounted;
+    }
+    Py_XDECREF(code);
+    PyErr_Clear();
+    return ret;
+}
+
+int code_begin(void)
+{
+    if (code_index < 0) {
+        if (PyUnstable_Eval_RequestCodeExtraIndex)
+            code_index = PyUnstable_Eval_RequestCodeExtraIndex(code_free);
+        else if (_PyEval_RequestCodeExtraIndex)
+            code_index = _PyEval_RequestCodeExtraIndex(code_free);
+    }
+    static const short places[] = {144, 144, 144, 176, 184, 192}; /* 3.8 to 3.13 */
+    code_extra_at = python_minor <= 13 ? places[python_minor - 8] : 0;
+    if (code_extra_at && code_index >= 0 && !extra_is_at(code_extra_at))
+        code_extra_at = 0;
+    Py_XDECREF(sources);
+    sources = PyDict_New();
+    return code_index < 0 || !sources ? -1 : 0;
 }
 
 long code_number(PyObject *o, const char *name)

@@ -149,6 +149,18 @@ static bool begin(void)
     return true;
 }
 
+/* What is known of code objects is one interpreter's: others of the process are not counted. */
+static bool is_our_interpreter(void)
+{
+    static void *ours;
+    void *now = PyInterpreterState_Get    ? PyInterpreterState_Get()
+                : _PyInterpreterState_Get ? _PyInterpreterState_Get()
+                                          : NULL;
+    if (!ours)
+        ours = now;
+    return now == ours;
+}
+
 static PyObject *start(PyObject *self, PyObject *args)
 {
     const char *dir = NULL;
@@ -161,6 +173,8 @@ static PyObject *start(PyObject *self, PyObject *args)
         PyErr_SetString(PyExc_TypeError, "start(dir, options): options is a dictionary");
         return NULL;
     }
+    if (!is_our_interpreter())
+        Py_RETURN_FALSE;
     if (tracer_on)
         Py_RETURN_TRUE;
     options_read(dict);
@@ -174,7 +188,7 @@ static PyObject *start(PyObject *self, PyObject *args)
 
 static PyObject *stop(PyObject *self, PyObject *args)
 {
-    if (tracer_on) {
+    if (tracer_on && is_our_interpreter()) {
         tracer_on = false;
         put_text(reason, "stopped");
         __atomic_fetch_or(&arena->flags, COVARENA_STOPPED, __ATOMIC_RELEASE);
@@ -194,7 +208,7 @@ static PyObject *active(PyObject *self, PyObject *args)
 /* What is executed from here on is set again where it was taken: for a new context. */
 static PyObject *new_context(PyObject *self, PyObject *args)
 {
-    if (tracer_on)
+    if (tracer_on && is_our_interpreter())
         tracer_again();
     Py_RETURN_NONE;
 }

@@ -295,11 +295,12 @@ static int find_tool(void)
 
 int monitor_start(void)
 {
-    Py_XDECREF(monitoring);
-    monitoring = PySys_GetObject("monitoring"); /* borrowed */
+    if (!monitoring) {
+        monitoring = PySys_GetObject("monitoring"); /* borrowed */
+        Py_XINCREF(monitoring);
+    }
     if (!monitoring || (options.branch && monitor_prepare() < 0))
         return -1;
-    Py_INCREF(monitoring);
     if (!disable)
         disable = PyObject_GetAttrString(monitoring, "DISABLE");
     if (!set_local)

@@ -119,7 +119,8 @@ void options_read(PyObject *dict)
         set_text(texts[i].to, value && *value ? value : texts[i].preset);
         free(value);
     }
-    for (size_t n = strlen(options.task_root); n > 1 && options.task_root[n - 1] == '/';)
+    for (size_t n = options.task_root ? strlen(options.task_root) : 0;
+         n > 1 && options.task_root[n - 1] == '/';)
         options.task_root[--n] = 0;
     struct {
         bool *to;

@@ -352,11 +352,24 @@ static PyObject *tracer_call(PyObject *self, PyObject *args, PyObject *kwargs)
     return ret;
 }
 
+/* Is the frame that is executed laid out so? */
+static bool layout_is_right(void)
+{
+    PyObject *frame = (PyObject *)PyEval_GetFrame(); /* borrowed */
+    PyObject *code = frame ? PyObject_GetAttrString(frame, "f_code") : NULL;
+    bool ret = !frame || code == code_of(frame);
+    Py_XDECREF(code);
+    PyErr_Clear();
+    return ret;
+}
+
 int settrace_start(void)
 {
     if (python_minor < 8 || python_minor > 11)
         return -1;
     at = layouts[python_minor];
+    if (!layout_is_right())
+        return -1;
     if (!tracer_type) {
         PyType_Slot slots[] = {
             {Py_tp_call, tracer_call}, {Py_tp_dealloc, tracer_dealloc}, {0, NULL}};

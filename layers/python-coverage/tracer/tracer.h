@@ -23,6 +23,8 @@ extern PyTypeObject PyFrame_Type;
 extern void PyEval_SetTrace(tracer_c_function function, PyObject *self);
 extern int PyCode_Addr2Line(PyObject *code, int offset);
 extern PyObject *PyMethod_New(PyObject *function, PyObject *self);
+extern MAYBE void *PyInterpreterState_Get(void);  /* 3.9 and later */
+extern MAYBE void *_PyInterpreterState_Get(void); /* 3.8 */
 extern MAYBE Py_ssize_t _PyEval_RequestCodeExtraIndex(void (*free)(void *));
 extern MAYBE int _PyCode_GetExtra(PyObject *code, Py_ssize_t index, void **ret);
 extern MAYBE int _PyCode_SetExtra(PyObject *code, Py_ssize_t index, void *value);
