@@ -28,6 +28,8 @@ def wait():
     _use(items)
     if coerced is not None:
         sys.modules["os"].environb[b"LC_CTYPE"] = coerced
+    if b"AWS_LAMBDA_EXEC_WRAPPER" in posix.environ:
+        _cover()
     del sys.modules["_lamina_rehearsal"]
     del sys.modules[__name__]
 
@@ -76,3 +78,27 @@ def _use(items):
     for known in posix.environ, sys.modules["os"].environ._data:
         known.clear()
         known.update(environ)
+
+
+def _cover():
+    """What the coverage layer's wrapper and its sitecustomize.py do: the platform has compared them
+    with its own, and started this interpreter with its site module."""
+    folder = "/opt/lamina/coverage"
+    site = sys.modules["site"]
+    if site.ENABLE_USER_SITE:  # so far they were those of whom the zygote runs as
+        site.USER_BASE = site.USER_SITE = None
+        site.getusersitepackages()
+    sys.path.insert(0, folder)
+    try:
+        import _lamina_coverage
+    except ImportError as e:
+        text = str(e).replace("\\", "/").replace('"', "'")
+        line = (
+            '{"level": "ERROR", "logger": "lamina-coverage", "operation": "start", "message": '
+            '"coverage is off: the tracer does not load into this Python: %s"}\n' % text
+        )
+        posix.write(2, line.encode())
+    else:
+        _lamina_coverage.start()
+    sys.path.remove(folder)
+    sys.path_importer_cache.pop(folder, None)

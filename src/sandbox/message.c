@@ -63,6 +63,8 @@ static void kind_write(const struct sandbox_plan *plan, struct buf *ret)
         item_write(ret, PLAN_SPARE, dir ? "fork" : "exec", dir ? dir : "");
         for (const char *const *e = spare->envp; *e; e++)
             item_write(ret, PLAN_SPARE_ENV, *e, NULL);
+        for (const char *const *s = spare->argv ? spare->argv : plan->argv; *s; s++)
+            item_write(ret, PLAN_SPARE_ARG, *s, NULL);
     }
     if (plan->runtime_dir)
         item_write(ret, PLAN_BIND, plan->runtime_dir, "/var/runtime");

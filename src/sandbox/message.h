@@ -22,10 +22,12 @@ enum plan_kind {
     PLAN_ENV,
     PLAN_CWD,
     PLAN_ROOT, /* comes before everything else */
-    /* A plan with spares begins with what its kind is made of: PLAN_SPARE, its variables, the
-     * binds and links of the runtime, the ports, the arguments, PLAN_KIND_END. */
+    /* A plan with spares begins with what its kind is made of: PLAN_SPARE, its variables and
+     * arguments, the binds and links of the runtime, the ports, the command's arguments,
+     * PLAN_KIND_END. */
     PLAN_SPARE, /* "fork" or "exec", then the zygote's folder or "" */
     PLAN_SPARE_ENV,
+    PLAN_SPARE_ARG,
     PLAN_KIND_END
 };
 struct plan_head {

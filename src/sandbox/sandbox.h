@@ -94,6 +94,8 @@ struct sandbox_port {
  * no spare is at hand the command is executed as ever: nobody can tell the difference. */
 struct sandbox_spare {
     const char *const *envp; /* of the interpreter until then: what its start depends on */
+    const char *const *argv; /* of the interpreter, when the plan's begins with a wrapper that it
+                              * does without; NULL: the plan's */
     const char *zygote_dir;  /* NULL: each spare is executed. Else the first is, and forks the
                               * others; this folder stands at /var/spare for it alone */
 };

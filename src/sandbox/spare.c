@@ -36,7 +36,7 @@ static int execute_spare(struct spare *s, const struct init_setup *setup,
                          const struct plan_head *head, struct plan_cursor kind, int end, char *why)
 {
     char *argv[65], *envp[67];
-    strings_of(kind, PLAN_ARG, argv, 64);
+    strings_of(kind, PLAN_SPARE_ARG, argv, 64);
     size_t n = strings_of(kind, PLAN_SPARE_ENV, envp, 64);
     envp[n] = "_LAMINA_SPARE_FD=3";
     envp[n + 1] = NULL;

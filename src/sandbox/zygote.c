@@ -101,7 +101,7 @@ static _Noreturn void zygote_main(const struct kind *k, int sock)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     plan_begin(k->bytes, k->size, &head, &plan);
     while (plan_next(&plan, &item, &text))
-        if (item.kind == PLAN_ARG && n_argv < 64)
+        if (item.kind == PLAN_SPARE_ARG && n_argv < 64)
             argv[n_argv++] = (char *)text;
         else if (item.kind == PLAN_SPARE_ENV && n_envp < 64)
             envp[n_envp++] = (char *)text;

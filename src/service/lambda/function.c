@@ -62,8 +62,7 @@ static int store_function(struct call *call, struct creation *k, const struct co
     }
     configuration_out(call, &shown, S(""), out);
     configuration_show(out, SHOW_PENDING);
-    start_path_expect(lambda_state(call), v->configuration->runtime,
-                      (int)v->configuration->memory_size.is);
+    start_path_expect_function(lambda_state(call), v->configuration);
     return 0;
 }
 

@@ -42,34 +42,6 @@ static int refuse(struct instance *in, int outcome, struct str why)
     return -ENOENT;
 }
 
-/* AWS_LAMBDA_EXEC_WRAPPER starts managed runtimes, from a shell as on AWS, with the words that it
- * would have executed there: python without -S, which only saves time, and a site that the wrapper
- * has set up is to be seen. */
-static const char *const *wrapped(struct arena *a, const struct target *t, const char *const *argv)
-{
-    const struct lambda_environment_response *own = t->c->environment;
-    struct str wrapper = {0};
-    for (size_t i = 0; own && i < own->variables.n; i++)
-        if (str_is(own->variables.items[i].key, "AWS_LAMBDA_EXEC_WRAPPER"))
-            wrapper = own->variables.items[i].value;
-    if (!wrapper.n || str_starts(t->c->runtime, S("provided")))
-        return argv;
-    size_t n = 0;
-    while (argv[n])
-        n++;
-    const char **ret = ARENA_ARRAY(a, const char *, n + 5);
-    ret[0] = "/bin/sh";
-    ret[1] = "-c";
-    ret[2] = "[ -f \"$0\" ] || { echo \"$0: does not exist\"; exit 127; }\n"
-             "[ -x \"$0\" ] || { echo \"$0: is not an executable\"; exit 126; }\n"
-             "exec \"$0\" \"$@\"";
-    ret[3] = str_c(a, wrapper);
-    for (size_t i = 0, to = 4; i < n; i++)
-        if (strcmp(argv[i], "-S") != 0)
-            ret[to++] = argv[i];
-    return ret;
-}
-
 /* Two layers of the same content are one folder, which overlayfs takes once: the later one's place
  * counts. */
 static const char *const *layer_dirs(struct instance *in, size_t *ret_n)
@@ -160,7 +132,7 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
     else
         extensions_look(&in->extensions, a, layers, n_layers, "extensions");
     struct sandbox_plan plan = {
-        .argv = image ? command.argv : wrapped(a, t, command.argv),
+        .argv = image ? command.argv : start_path_words(a, t->c, command.argv),
         .envp = variables_make(a, t, &credentials, in->stream, S("http://" SANDBOX_ADDRESS ":4566"),
                                in->init_type == INIT_PROVISIONED),
         .cwd = image ? image_working_dir(a, t) : NULL,

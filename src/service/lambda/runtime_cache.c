@@ -13,9 +13,8 @@ struct copy {
     struct runtime_cache *cache; /* NULL: it has gone, nobody waits */
     const char *folder;
     uv_process_t process;
-    bool open;          /* the handle */
-    struct str runtime; /* start_path_expect() is to be called with it */
-    int memory_mb;
+    bool open;                      /* the handle */
+    struct start_expected expected; /* start_path_expect() is to be called with it */
 };
 
 struct runtime_cache {
@@ -66,8 +65,8 @@ static void on_exit_of_compiler(uv_process_t *process, int64_t status, int signa
     if (copy->state == COPY_FAILED)
         log_warn("lambda: the runtime's byte code could not be made in %s", copy->folder);
     uv_close((uv_handle_t *)process, closed);
-    if (copy->cache && copy->runtime.n)
-        start_path_expect(copy->cache->lambda, copy->runtime, copy->memory_mb);
+    if (copy->cache && copy->expected.runtime.n)
+        start_path_expect(copy->cache->lambda, &copy->expected);
 }
 
 static void compile(struct runtime_cache *c, struct copy *copy, const char *interpreter,
@@ -104,14 +103,14 @@ const char *runtime_cache_get(struct runtime_cache *c, const char *interpreter, 
     return copy->state == COPY_READY ? copy->folder : library;
 }
 
-bool runtime_cache_remind(struct runtime_cache *c, const char *interpreter, struct str runtime,
-                          int memory_mb)
+bool runtime_cache_remind(struct runtime_cache *c, const char *interpreter,
+                          const struct start_expected *e)
 {
     struct copy *copy = map_find(&c->copies, str_from(interpreter));
     if (!copy || copy->state != COPY_COMPILING)
         return false;
-    copy->runtime = str_copy(&c->arena, runtime);
-    copy->memory_mb = memory_mb;
+    copy->expected = *e;
+    copy->expected.runtime = str_copy(&c->arena, e->runtime);
     return true;
 }
 

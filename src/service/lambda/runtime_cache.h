@@ -16,5 +16,6 @@ const char *runtime_cache_get(struct runtime_cache *c, const char *interpreter,
 /* Whether runtime_cache_get() will go on answering the same. */
 bool runtime_cache_settled(struct runtime_cache *c, const char *interpreter);
 /* False: it is settled. Otherwise start_path_expect() is called when it is. */
-bool runtime_cache_remind(struct runtime_cache *c, const char *interpreter, struct str runtime,
-                          int memory_mb);
+struct start_expected;
+bool runtime_cache_remind(struct runtime_cache *c, const char *interpreter,
+                          const struct start_expected *e);

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "build/coverage_layer.h"
 #include "service/lambda/runtime_cache.h"
+#include "service/lambda/start_covered.h"
 #include "service/lambda/variables.h"
 
 /* Read by interpreters, the C library and the loader before the first line of code; set by the
@@ -16,19 +18,8 @@ static const char *const start_variables[] = {
     "LANG", "PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "NODE_PATH", "NODE_EXTRA_CA_CERTS", "TZ",
 };
 static const char *const start_prefixes[] = {
-    "PYTHON",
-    "NODE_",
-    "LD_",
-    "LANG",
-    "LC_",
-    "MALLOC",
-    "GLIBC_",
-    "UV_",
-    "OPENSSL",
-    "SSL_CERT_",
-    "TZ",
-    "_LAMINA",
-    "AWS_LAMBDA_EXEC_WRAPPER",
+    "PYTHON", "NODE_", "LD_",     "LANG",      "LC_", "MALLOC",
+    "GLIBC_", "UV_",   "OPENSSL", "SSL_CERT_", "TZ",  "_LAMINA",
 };
 
 /* What interpreters are linked with: one of these in a folder of LD_LIBRARY_PATH replaces it. */
@@ -39,6 +30,55 @@ static const char *const linked[] = {
     "libcares.so.2",    "libnghttp2.so.14",  "libnode.so.108",    "libicuuc.so.72",
     "libicui18n.so.72", "libbrotlidec.so.1", "libbrotlienc.so.1",
 };
+
+static struct str wrapper_of(const struct lambda_function_configuration *c)
+{
+    const struct lambda_environment_response *own = c->environment;
+    for (size_t i = 0; own && i < own->variables.n; i++)
+        if (str_is(own->variables.items[i].key, "AWS_LAMBDA_EXEC_WRAPPER"))
+            return own->variables.items[i].value;
+    return (struct str){0};
+}
+
+/* Python with its site module: -S only saves time, and what a wrapper has set up is to be seen. */
+static void add_words(const char **to, const char *const *argv)
+{
+    for (; *argv; argv++)
+        if (strcmp(*argv, "-S") != 0)
+            *to++ = *argv;
+    *to = NULL;
+}
+
+const char *const *start_path_words(struct arena *a, const struct lambda_function_configuration *c,
+                                    const char *const *argv)
+{
+    struct str wrapper = wrapper_of(c);
+    if (!wrapper.n || str_starts(c->runtime, S("provided")))
+        return argv;
+    size_t n = 0;
+    while (argv[n])
+        n++;
+    const char **ret = ARENA_ARRAY(a, const char *, n + 5);
+    ret[0] = "/bin/sh";
+    ret[1] = "-c";
+    ret[2] = "[ -f \"$0\" ] || { echo \"$0: does not exist\"; exit 127; }\n"
+             "[ -x \"$0\" ] || { echo \"$0: is not an executable\"; exit 126; }\n"
+             "exec \"$0\" \"$@\"";
+    ret[3] = str_c(a, wrapper);
+    add_words(ret + 4, argv);
+    return ret;
+}
+
+/* What the wrapper would execute; it is the coverage layer's. */
+static const char *const *covered_words(struct arena *a, const char *const *argv)
+{
+    size_t n = 0;
+    while (argv[n])
+        n++;
+    const char **ret = ARENA_ARRAY(a, const char *, n + 1);
+    add_words(ret, argv);
+    return ret;
+}
 
 static bool changes_start(const struct target *t)
 {
@@ -122,7 +162,11 @@ const struct sandbox_spare *start_path_spare(struct lambda_state *lambda, struct
         return NULL;
     if (changes_start(t) || brings_libraries(a, t, wish))
         return NULL;
+    bool wrapped = wrapper_of(t->c).n > 0;
+    if (wrapped && !(python && start_is_covered_by_us(a, t, wish)))
+        return NULL;
     struct sandbox_spare *ret = ARENA_NEW(a, struct sandbox_spare);
+    ret->argv = wrapped ? covered_words(a, command->argv) : NULL;
     ret->envp = variables_of_kind(a, envp);
     ret->zygote_dir = python ? zygote_dir() : NULL;
     return ret;
@@ -131,42 +175,58 @@ const struct sandbox_spare *start_path_spare(struct lambda_state *lambda, struct
 const struct sandbox_port start_path_ports[3] = {{9001, false}, {4566, false}, {2000, true}};
 
 /* A function as its runtime sees it; what else there is to it does not matter to a kind. */
-static void plain_target(struct arena *a, struct str runtime, int memory_mb, struct target *ret)
+static void plain_target(struct arena *a, const struct start_expected *e, struct target *ret)
 {
     struct lambda_function_configuration *c = ARENA_NEW(a, struct lambda_function_configuration);
-    c->runtime = runtime;
-    c->memory_size = opt_int(memory_mb);
+    c->runtime = e->runtime;
+    c->memory_size = opt_int(e->memory_mb);
     c->logging_config = ARENA_NEW(a, struct lambda_logging_config);
-    *ret = (struct target){.c = c, .libraries = LIBRARIES_NONE};
+    if (e->covered) {
+        static struct lambda_environment_variables_entry wrapper = {
+            S_INIT("AWS_LAMBDA_EXEC_WRAPPER"), S_INIT(COVERAGE_LAYER_WRAPPER)};
+        c->environment = ARENA_NEW(a, struct lambda_environment_response);
+        c->environment->variables.items = &wrapper;
+        c->environment->variables.n = 1;
+    }
+    *ret = (struct target){.c = c, .libraries = LIBRARIES_NONE, .coverage = COVERAGE_OURS};
 }
 
-void start_path_expect(struct lambda_state *lambda, struct str runtime, int memory_mb)
+void start_path_expect_function(struct lambda_state *lambda,
+                                const struct lambda_function_configuration *c)
+{
+    start_path_expect(lambda, &(struct start_expected){.runtime = c->runtime,
+                                                       .memory_mb = (int)c->memory_size.is,
+                                                       .covered = start_is_covered(c)});
+}
+
+void start_path_expect(struct lambda_state *lambda, const struct start_expected *e)
 {
     struct spawner *spawner = cloud_spawner(lambda->cloud);
     auto_arena struct arena a;
     arena_init(&a);
-    struct runtime_wish wish = {.runtime = runtime, .memory_mb = memory_mb, .task_dir = "/"};
+    struct runtime_wish wish = {.runtime = e->runtime, .memory_mb = e->memory_mb, .task_dir = "/"};
     struct runtime_command command = {0};
     struct target t;
     struct str why;
     bool no_bootstrap;
 
-    if (!spawner || (!str_starts(runtime, S("python")) && !str_starts(runtime, S("nodejs"))))
+    bool python = str_starts(e->runtime, S("python"));
+    if (!spawner || (!python && (e->covered || !str_starts(e->runtime, S("nodejs")))))
         return;
     if (runtime_find(lambda->cloud, &a, &wish, &command, &why, &no_bootstrap) < 0)
         return; /* its invocation tells why */
     if (command.byte_code) {
         command.runtime_dir =
             runtime_cache_get(lambda->runtimes, command.link_target, command.runtime_dir);
-        if (runtime_cache_remind(lambda->runtimes, command.link_target, runtime, memory_mb))
+        if (runtime_cache_remind(lambda->runtimes, command.link_target, e))
             return;
     }
-    plain_target(&a, runtime, memory_mb, &t);
+    plain_target(&a, e, &t);
     static const struct session_credentials none;
     struct sandbox_bind bind = {command.prefix, command.prefix};
     struct sandbox_link link = {command.link_target, command.link_path};
     struct sandbox_plan plan = {
-        .argv = command.argv,
+        .argv = start_path_words(&a, t.c, command.argv),
         .envp = variables_make(&a, &t, &none, S(""), S(""), false),
         .runtime_dir = command.runtime_dir,
         .binds = &bind,

@@ -10,9 +10,21 @@ const struct sandbox_spare *start_path_spare(struct lambda_state *lambda, struct
                                              const struct runtime_command *command,
                                              const char *const *envp);
 
-/* A function of that runtime is there and may be called: its first start shall find a spare, too.
- */
-void start_path_expect(struct lambda_state *lambda, struct str runtime, int memory_mb);
+/* What is to be executed for that function: argv, or the program of its AWS_LAMBDA_EXEC_WRAPPER
+ * with argv. That starts managed runtimes, from a shell as on AWS, with the words that would have
+ * been executed there. */
+const char *const *start_path_words(struct arena *a, const struct lambda_function_configuration *c,
+                                    const char *const *argv);
+
+/* A function like this is there and may be called: its first start shall find a spare, too. */
+struct start_expected {
+    struct str runtime;
+    int memory_mb;
+    bool covered; /* by the coverage layer */
+};
+void start_path_expect(struct lambda_state *lambda, const struct start_expected *e);
+void start_path_expect_function(struct lambda_state *lambda,
+                                const struct lambda_function_configuration *c);
 
 /* In every environment; part of what plans of one kind have in common. */
 extern const struct sandbox_port start_path_ports[3];

@@ -15,6 +15,7 @@ struct target {
     const struct lambda_function_configuration *c; /* of the record */
     struct str id;                                 /* account/region/name/version/build */
     enum { LIBRARIES_UNKNOWN, LIBRARIES_NONE, LIBRARIES_OWN } libraries; /* start_path.c */
+    enum { COVERAGE_UNKNOWN, COVERAGE_OURS, COVERAGE_OTHER } coverage;   /* start_covered.c */
 };
 
 void target_hold(struct target *t);

@@ -2,6 +2,8 @@
 #include <errno.h>
 #include "service/lambda/image.h"
 #include "service/lambda/lambda.h"
+#include "service/lambda/start_covered.h"
+#include "service/lambda/start_path.h"
 
 struct update {
     const struct lambda_update_function_code_input *code;
@@ -147,6 +149,8 @@ static int apply_settings(struct call *call, struct update *u)
     if (r == 0) {
         configuration_out(call, &v, S(""), out);
         configuration_show(out, SHOW_UPDATING);
+        if (start_is_covered(v.configuration))
+            start_path_expect_function(lambda_state(call), v.configuration);
     }
     return r;
 }
