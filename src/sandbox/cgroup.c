@@ -17,9 +17,10 @@ static const struct {
     {"freezer", CGROUP_FREEZER}, {"cpuacct", CGROUP_CPUACCT},
 };
 
-#define SHARE_LEAST 2
-#define SHARE_USUAL_V1 1024
-#define SHARE_USUAL_V2 100
+static const int shares_v1[] = {
+    [CGROUP_SHARE_WAITING] = 2, [CGROUP_SHARE_LONG] = 64, [CGROUP_SHARE_USUAL] = 1024};
+static const int shares_v2[] = {
+    [CGROUP_SHARE_WAITING] = 1, [CGROUP_SHARE_LONG] = 6, [CGROUP_SHARE_USUAL] = 100};
 
 static int file_write(const char *dir, const char *name, const char *text)
 {
@@ -335,7 +336,6 @@ static void open_limit(const struct cgroup_hierarchy *h, struct cgroup *c,
 static void open_limits(const struct cgroups *g, struct cgroup *c)
 {
     const struct cgroup_hierarchy *memory = find(g, CGROUP_MEMORY), *pids = find(g, CGROUP_PIDS);
-    const struct cgroup_hierarchy *cpu = find(g, CGROUP_CPU);
     char dir[PATH_MAX];
     if (memory)
         open_limit(memory, c, CGROUP_LIMIT_MEMORY,
@@ -347,8 +347,6 @@ static void open_limits(const struct cgroups *g, struct cgroup *c)
     } else if (memory) {
         open_limit(memory, c, CGROUP_LIMIT_SWAP, "memory.memsw.limit_in_bytes");
     }
-    if (cpu)
-        open_limit(cpu, c, CGROUP_LIMIT_SHARE, cpu->v2 ? "cpu.weight" : "cpu.shares");
     if (pids) {
         open_limit(pids, c, CGROUP_LIMIT_PIDS, "pids.max");
         limit_write(c->limits[CGROUP_LIMIT_PIDS], CGROUP_PIDS_USUAL + 1);
@@ -365,8 +363,10 @@ static void open_files(const struct cgroups *g, struct cgroup *c)
     open_file(v2, c, CGROUP_FILE_CPU_STAT, "cpu.stat", O_RDONLY);
     open_file(find(g, CGROUP_FREEZER), c, CGROUP_FILE_FREEZE, "freezer.state", O_WRONLY);
     open_file(find(g, CGROUP_CPUACCT), c, CGROUP_FILE_CPU_STAT, "cpuacct.usage", O_RDONLY);
-    if (cpu)
+    if (cpu) {
         open_file(cpu, c, CGROUP_FILE_CPU, cpu->v2 ? "cpu.max" : "cpu.cfs_quota_us", O_WRONLY);
+        open_file(cpu, c, CGROUP_FILE_SHARE, cpu->v2 ? "cpu.weight" : "cpu.shares", O_WRONLY);
+    }
     open_limits(g, c);
     if (memory) {
         bool is_v2 = memory->v2;
@@ -382,10 +382,17 @@ static void open_files(const struct cgroups *g, struct cgroup *c)
     }
 }
 
-void cgroup_wake(const struct cgroup *c)
+int cgroup_set_share(int share_fd, enum sandbox_cgroup kind, enum cgroup_share share)
 {
-    if (c->share_usual)
-        limit_write(c->limits[CGROUP_LIMIT_SHARE], c->share_usual);
+    const int *shares = kind == SANDBOX_CGROUP_V2 ? shares_v2 : shares_v1;
+    return share_fd < 0 ? -EOPNOTSUPP : limit_write(share_fd, shares[share]);
+}
+
+void cgroup_wake(const struct cgroups *g, const struct cgroup *c)
+{
+    if (c->waits)
+        cgroup_set_share(c->files[CGROUP_FILE_SHARE], cgroups_kind(g, CGROUP_CPU),
+                         CGROUP_SHARE_USUAL);
 }
 
 int cgroup_make(struct cgroups *g, bool waits, struct cgroup *ret)
@@ -419,9 +426,8 @@ int cgroup_make(struct cgroups *g, bool waits, struct cgroup *ret)
             file_write(dir, "cpu.cfs_period_us", "20000");
     }
     open_files(g, &c);
-    if (waits && limit_write(c.limits[CGROUP_LIMIT_SHARE], SHARE_LEAST) == 0)
-        c.share_usual =
-            cgroups_kind(g, CGROUP_CPU) == SANDBOX_CGROUP_V2 ? SHARE_USUAL_V2 : SHARE_USUAL_V1;
+    c.waits = waits && cgroup_set_share(c.files[CGROUP_FILE_SHARE], cgroups_kind(g, CGROUP_CPU),
+                                        CGROUP_SHARE_WAITING) == 0;
     *ret = c;
     return 0;
 }

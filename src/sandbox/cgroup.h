@@ -20,6 +20,7 @@ enum cgroup_file {
     CGROUP_FILE_CPU_STAT, /* v1 cpuacct.usage, v2 cpu.stat */
     CGROUP_FILE_USAGE,    /* v1 memory.usage_in_bytes, v2 memory.current */
     CGROUP_FILE_WARN,     /* v1 cgroup.event_control, v2 memory.high */
+    CGROUP_FILE_SHARE,    /* v1 cpu.shares, v2 cpu.weight: of processor time, beside other groups */
     CGROUP_FILES
 };
 
@@ -27,7 +28,6 @@ enum cgroup_limit_file {
     CGROUP_LIMIT_MEMORY, /* v1 memory.limit_in_bytes, v2 memory.max */
     CGROUP_LIMIT_SWAP,   /* v1 memory.memsw.limit_in_bytes; v2 has it written once */
     CGROUP_LIMIT_PIDS,   /* pids.max */
-    CGROUP_LIMIT_SHARE,  /* v1 cpu.shares, v2 cpu.weight: of processor time, beside other groups */
     CGROUP_LIMITS
 };
 #define CGROUP_PIDS_USUAL 1024 /* written once, ahead */
@@ -59,7 +59,7 @@ struct cgroup {
     int dir_v2;                    /* for CLONE_INTO_CGROUP; -1 without v2 */
     int limits[CGROUP_LIMITS];     /* the spawner's own; -1: not to be had */
     int files[CGROUP_FILES];       /* -1: not to be had */
-    int share_usual;               /* what cgroup_wake() writes; 0: nothing */
+    bool waits;                    /* has the least share */
 };
 
 /* Finds what is usable, removes leftovers of dead spawners. Finding nothing is no error. */
@@ -69,10 +69,14 @@ enum sandbox_cgroup cgroups_kind(const struct cgroups *g, enum cgroup_controller
 enum sandbox_cgroup cgroups_kill_kind(const struct cgroups *g);
 enum sandbox_cgroup cgroups_cpu_stat_kind(const struct cgroups *g);
 
-/* waits: nobody wants it yet, so it gets the processors when nobody else does, until cgroup_wake().
- */
+/* How much of the processors an environment gets while others want them, too; whoever is alone has
+ * all that its quota allows. WAITING: nobody wants it yet. LONG: its invocation lasts, so that
+ * those of others that are about to answer come first. */
+enum cgroup_share { CGROUP_SHARE_WAITING, CGROUP_SHARE_LONG, CGROUP_SHARE_USUAL };
+int cgroup_set_share(int share_fd, enum sandbox_cgroup kind, enum cgroup_share share);
+/* waits: CGROUP_SHARE_WAITING until cgroup_wake(). */
 int cgroup_make(struct cgroups *g, bool waits, struct cgroup *ret);
-void cgroup_wake(const struct cgroup *c);
+void cgroup_wake(const struct cgroups *g, const struct cgroup *c);
 void cgroup_close_fds(struct cgroup *c);
 int cgroup_join(const struct cgroup *c); /* the calling process, into the v1 hierarchies */
 /* memory_mb is what processes may have, extra_mb what their tmpfs may hold besides: see pressure.c.

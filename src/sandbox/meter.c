@@ -50,6 +50,12 @@ int environment_set_cpu(struct environment *env, int memory_mb)
     return write(fd, text, (size_t)n) < 0 ? -errno : 0;
 }
 
+int environment_yield(struct environment *env, bool yields)
+{
+    return cgroup_set_share(env->files[CGROUP_FILE_SHARE], env->cpu,
+                            yields ? CGROUP_SHARE_LONG : CGROUP_SHARE_USUAL);
+}
+
 int64_t meter_own(int memory_fd, int kind)
 {
     char stat[8192];

@@ -77,7 +77,7 @@ static int carry_out(struct process *p, struct order *o, char *why)
         head.placed = 1;
         memcpy(o->bytes, &head, sizeof(head));
     }
-    cgroup_wake(&s->cgroup);
+    cgroup_wake(&p->machine.cgroups, &s->cgroup);
     s->used = true; /* whatever happens: nobody else shall have it */
     r = open_mounts(p, o, plan, why);
     if (r == 0) {

@@ -206,6 +206,9 @@ int environment_thaw(struct environment *env); /* fine when not frozen */
 /* CPU share of memory_mb as Lambda gives it: 20000*MB/1769 us of each 20 ms. 0 takes the limit
  * away. Call after init. -EOPNOTSUPP without a cpu cgroup. */
 int environment_set_cpu(struct environment *env, int memory_mb);
+/* Lets other environments come first where both want a processor, and no more. Its quota is as it
+ * was. -EOPNOTSUPP without a cpu cgroup. */
+int environment_yield(struct environment *env, bool yields);
 /* High-water mark, without file cache and /tmp. Works after on_exit, until environment_free(). */
 int environment_memory_peak(struct environment *env, int64_t *ret_bytes);
 int environment_oom_killed(struct environment *env, bool *ret);

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "sandbox/limits.h"
 #include "sandbox/message.h"
 #include "sandbox/process.h"
 #include "sandbox/spawner.h"
@@ -14,6 +15,7 @@
 int spawner_start(const struct spawner_options *options, struct spawner **ret)
 {
     int pair[2];
+    limits_be_prompt();
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
     fflush(NULL); /* or the child's copy of what is buffered could be written a second time */

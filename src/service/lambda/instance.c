@@ -8,6 +8,8 @@
 
 /* How long an invocation waits for an environment that has not come back yet. */
 #define NEXT_WAIT_MS 100
+/* Whose invocation takes longer leaves the processors to those that are about to answer. */
+#define YIELD_AFTER_MS 50
 
 struct instance *instance_new(struct lambda_state *lambda, struct group *group,
                               struct target *target)
@@ -114,8 +116,15 @@ static void on_timer(uv_timer_t *timer)
         else
             freeze(in);
         break;
-    case INSTANCE_STARTING:
     case INSTANCE_BUSY:
+        if (!in->yields && left_ms > 0) {
+            in->yields = true;
+            environment_yield(in->env, true);
+            instance_arm(in, left_ms);
+            break;
+        }
+        /* fall through */
+    case INSTANCE_STARTING:
         if (in->inv)
             instance_timed_out(in);
         break;
@@ -147,6 +156,13 @@ void instance_arm(struct instance *in, int64_t ms)
     uv_timer_start(&in->timer, on_timer, (uint64_t)(ms > 0 ? ms : 1), 0);
 }
 
+void instance_claim(struct instance *in)
+{
+    if (in->yields)
+        environment_yield(in->env, false);
+    in->yields = false;
+}
+
 /* ---- events ---- */
 
 void instance_deliver(struct instance *in)
@@ -158,7 +174,9 @@ void instance_deliver(struct instance *in)
         work_begin(in);
     work_start(in);
     in->init_again = false;
-    instance_arm(in, in->work.deadline_ms - clock_now_ms());
+    instance_claim(in);
+    int64_t left_ms = in->work.deadline_ms - clock_now_ms();
+    instance_arm(in, left_ms < YIELD_AFTER_MS ? left_ms : YIELD_AFTER_MS);
     in->work.times.delivered = clock_mono_ns();
     extensions_invoke(in);
     runtime_api_deliver(in);

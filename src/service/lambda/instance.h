@@ -152,6 +152,7 @@ struct instance {
     struct work work;
     bool answer_held; /* inv has its answer, and is told when the work is over */
     bool frozen;
+    bool yields;                      /* others come first: instance_claim() */
     bool runtime_asked, runtime_runs; /* it is being started; it has been */
     bool runtime_ready;               /* it has asked for the next event */
     bool init_again;                  /* this init runs inside an invocation */

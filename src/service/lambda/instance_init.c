@@ -246,7 +246,8 @@ void instance_repeat(struct instance *in)
     in->init_error = in->runtime_ready = false;
     in->state = INSTANCE_STARTING;
     instance_arm(in, instance_limit_ms(in));
-    in->frozen = false;              /* restarting thaws */
+    in->frozen = false; /* restarting thaws */
+    instance_claim(in);
     environment_set_cpu(in->env, 0); /* an init has all it can use, as the first one had */
     in->work.times.sandbox_asked = clock_mono_ns();
     int r = environment_restart(in->env);

@@ -27,6 +27,8 @@ void instance_release(struct instance *in); /* one of its handles is closed */
 void instance_arm(struct instance *in, int64_t ms);
 void instance_deliver(struct instance *in); /* in->inv, to a runtime that waits */
 void instance_thaw(struct instance *in);
+/* What it had before its invocation became a long one. */
+void instance_claim(struct instance *in);
 /* The init is over when the runtime and all extensions have asked for an event; so is the work. */
 void instance_progress(struct instance *in);
 
