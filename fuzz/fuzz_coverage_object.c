@@ -21,6 +21,7 @@ static void take(struct str bytes)
     data_free(d);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
     struct str bytes = {(const char *)p, n};
