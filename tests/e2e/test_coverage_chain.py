@@ -1,0 +1,297 @@
+"""From a line that runs to the report, when things go wrong on the way: what was executed is in it, or
+what is missing is told. Through the real layer, on the cloud."""
+
+import importlib
+import json
+import os
+import signal
+import sys
+import time
+
+import pytest
+from cloud import RUNTIME, SOON, children, lamina, unique
+
+from conftest import empty_bucket
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PACKAGE = os.path.join(ROOT, "layers", "python-coverage", "python")
+SOURCE = '''\
+import os, sys, time
+
+def handler(event, context):
+    return globals()[event["way"]](event)
+
+def fine(event):
+    return "fine"  # fine
+
+def killed(event):
+    pid = os.getpid()  # killed
+    os.kill(pid, 9)  # killed
+
+def exits(event):
+    status = 3  # exits
+    os._exit(status)  # exits
+
+def segfault(event):
+    import ctypes  # segfault
+    at = 0  # segfault
+    ctypes.string_at(at)  # segfault
+
+def timeout(event):
+    began = time.time()  # timeout
+    while True:  # timeout
+        time.sleep(0.02)  # timeout
+
+def memory(event):
+    kept = []  # memory
+    while True:  # memory
+        kept.append(bytearray(b"x") * (16 << 20))  # memory
+
+def raises(event):
+    wrong = {}  # raises
+    return wrong["nothing"]  # raises
+
+def in_thread(out):
+    out.append(1)  # threads
+
+def threads(event):
+    import threading  # threads
+    out = []
+    all = [threading.Thread(target=in_thread, args=(out,)) for _ in range(4)]  # threads
+    for t in all:
+        t.start()  # threads
+    for t in all:
+        t.join()
+    return len(out)  # threads
+
+def forks(event):
+    pid = os.fork()  # forks
+    if not pid:
+        answer = 0  # forks
+        os._exit(answer)  # forks
+    os.waitpid(pid, 0)
+    return "forked"  # forks
+
+def subprocesses(event):
+    import subprocess  # subprocesses
+    child = subprocess.run([sys.executable, "/var/task/child.py"])  # subprocesses
+    return child.returncode
+
+async def later():
+    import asyncio  # coroutines
+    await asyncio.sleep(0)
+    return 7  # coroutines
+
+def coroutines(event):
+    import asyncio
+    return asyncio.run(later())  # coroutines
+
+def mine(frame, event, argument):
+    return mine
+
+def own_trace(event):
+    sys.settrace(mine)  # own_trace
+    seen = traced()
+    sys.settrace(None)
+    return seen
+
+def traced():
+    return 5  # own_trace_after
+
+def full(event):
+    with open("/tmp/fill", "wb") as f:  # full
+        step = 64 << 20
+        size = 0
+        while step >= 4096:
+            try:
+                os.posix_fallocate(f.fileno(), size, step)
+                size += step
+            except OSError:
+                step //= 2
+    import big
+    left = os.statvfs("/tmp").f_bavail  # full
+    return [size, big.last()]
+'''
+CHILD = "import sys\nx = 1\nsys.exit(3)\n"
+BIG = "\n".join("def f%d(x):\n    return x" % i for i in range(3000)) + "\ndef last():\n    return 6\n"
+MARKS = [line.rpartition("# ")[2] for line in SOURCE.split("\n")]
+
+
+def marked(way):
+    return {i + 1 for i, mark in enumerate(MARKS) if mark == way}
+
+
+def read_object(data):
+    sys.dont_write_bytecode = True
+    if PACKAGE not in sys.path:
+        sys.path.insert(0, PACKAGE)
+    return importlib.import_module("coverage_wrapper._object").read(data)
+
+
+class Covered:
+    def __init__(self, cloud, bucket, **options):
+        self.cloud, self.bucket = cloud, bucket
+        options.setdefault("MemorySize", 512)
+        self.name = cloud.function(
+            files={"app.py": SOURCE, "child.py": CHILD, "big.py": BIG}, Runtime=RUNTIME, **options
+        )
+        cloud.lamina("coverage", "enable", self.name, "--bucket", bucket)
+
+    def do(self, way):
+        return self.cloud.invoke(self.name, {"way": way})
+
+    def objects(self):
+        s3 = self.cloud.s3
+        found = s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])
+        keys = [o["Key"] for o in found if "/%s/" % self.name in o["Key"]]
+        return [read_object(s3.get_object(Bucket=self.bucket, Key=k)["Body"].read()) for k in keys]
+
+    def lines(self, file="/app.py"):
+        files = [f for o in self.objects() for f in o["files"] if f["path"].endswith(file)]
+        return {n for f in files for n in f["lines"]}
+
+    def until(self, wanted, file="/app.py", within=30):
+        deadline = time.monotonic() + within
+        while not wanted <= self.lines(file):
+            assert time.monotonic() < deadline, (wanted - self.lines(file), self.log())
+            time.sleep(0.02)
+
+    def log(self):
+        return self.cloud.log_events(self.name, within=0)[-30:]
+
+    def missing(self):
+        return " ".join(o["meta"].get("missing", "") for o in self.objects()).strip()
+
+    def shippers(self):
+        """Processes of the extension in this function's environments."""
+        found = []
+        for pid in children(self.cloud.process.pid):
+            try:
+                with open("/proc/%d/cmdline" % pid) as f, open("/proc/%d/environ" % pid) as e:
+                    if "lamina-coverage-shipper" in f.read() and self.name in e.read():
+                        found.append(pid)
+            except OSError:
+                pass
+        return found
+
+    def new_environments(self, **changes):
+        self.cloud.lambda_.update_function_configuration(
+            FunctionName=self.name, Description=unique(), **changes
+        )
+        self.cloud.lambda_.get_waiter("function_updated_v2").wait(
+            FunctionName=self.name, WaiterConfig=SOON
+        )
+
+
+@pytest.fixture(scope="module")
+def layer(tmp_path_factory):
+    path = tmp_path_factory.mktemp("layer") / "layer.zip"
+    r = lamina("layer", "build", "python-coverage", "-o", path, check=False)
+    if r.returncode:
+        pytest.fail("the coverage layer cannot be built here: " + r.stderr)
+
+
+@pytest.mark.parametrize(
+    "way, options, error",
+    [
+        ("killed", {}, "signal: killed"),
+        ("exits", {}, "exit"),
+        ("segfault", {}, "signal: segmentation fault"),
+        ("raises", {}, "KeyError"),
+        ("timeout", {"Timeout": 1}, "timed out"),
+        ("memory", {"MemorySize": 192}, "signal: killed"),
+    ],
+)
+def test_what_ran_before_the_end(cloud, layer, bucket, way, options, error):
+    f = Covered(cloud, bucket, **options)
+    r = f.do(way)
+    assert r.error and error in json.dumps(r.payload), r.payload
+    if way != "memory":  # that may take the shipper along: then it comes with the next object
+        f.until(marked(way))
+    if way == "timeout":
+        f.new_environments(Timeout=30)
+    assert f.do("fine").payload == "fine"  # in another environment, or with another runtime
+    f.until(marked(way) | marked("fine"))
+    assert not (f.lines() & marked("own_trace")) and f.missing() == ""
+
+
+@pytest.mark.parametrize(
+    "way, answer", [("threads", 4), ("forks", "forked"), ("subprocesses", 3), ("coroutines", 7)]
+)
+def test_wherever_it_runs(cloud, layer, bucket, way, answer):
+    f = Covered(cloud, bucket, Environment={"Variables": {"COVERAGE_SUBPROCESS": "true"}})
+    assert f.do(way).payload == answer
+    f.until(marked(way))
+    if way == "subprocesses":
+        f.until({1, 2, 3}, file="/child.py")
+    assert f.missing() == ""
+
+
+def test_a_trace_function_of_the_program_s_own(cloud, layer, bucket):
+    f = Covered(cloud, bucket)
+    assert f.do("own_trace").payload == 5
+    f.until(marked("own_trace"))
+    if sys.version_info < (3, 12):  # there can be one trace function only
+        assert "a trace function of its own" in f.missing()
+    else:
+        f.until(marked("own_trace_after"))
+
+
+def test_a_full_tmp(cloud, layer, bucket):
+    f = Covered(cloud, bucket)
+    size, last = f.do("full").payload
+    assert last == 6 and 300 << 20 < size <= 512 << 20
+    f.until(marked("full"))
+    assert len(f.lines("/big.py")) > 3000 or "big.py" in f.missing() or "room" in f.missing(), (
+        f.missing()
+    )
+
+
+def test_the_shipper_is_killed(cloud, layer, bucket):
+    f = Covered(cloud, bucket)
+    assert f.do("fine").payload == "fine"
+    f.until(marked("fine"))
+    (pid,) = f.shippers()
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while not marked("fine") | marked("coroutines") <= f.lines():
+        f.do("coroutines")  # may end with the environment, as on AWS: Extension.Crash
+        assert time.monotonic() < deadline, f.log()
+
+
+def test_the_bucket_is_emptied_deleted_and_made_again(cloud, layer):
+    bucket = unique("gone")
+    cloud.s3.create_bucket(Bucket=bucket)
+    f = Covered(cloud, bucket)
+    f.do("fine")
+    f.until(marked("fine"))
+    empty_bucket(cloud.s3, bucket)
+    f.do("coroutines")  # an object has all that its environment has run
+    f.until(marked("fine") | marked("coroutines"))
+    empty_bucket(cloud.s3, bucket)
+    cloud.s3.delete_bucket(Bucket=bucket)
+    f.do("threads")
+    deadline = time.monotonic() + 30
+    while not any("NoSuchBucket" in m and '"ERROR"' in m for m in f.log()):
+        assert time.monotonic() < deadline, f.log()
+        time.sleep(0.02)
+    cloud.s3.create_bucket(Bucket=bucket)
+    f.new_environments()
+    f.do("threads")
+    f.until(marked("threads"))
+    empty_bucket(cloud.s3, bucket)
+    cloud.s3.delete_bucket(Bucket=bucket)
+
+
+def test_the_daemon_is_killed(new_cloud, layer, tmp_path):
+    """What S3 has acknowledged is there afterwards; functions go on to be covered."""
+    cloud = new_cloud(data=tmp_path / "data")
+    cloud.s3.create_bucket(Bucket="kept")
+    f = Covered(cloud, "kept")
+    f.do("fine")
+    f.until(marked("fine"))
+    cloud.kill()
+    f.cloud = new_cloud(data=tmp_path / "data")
+    assert marked("fine") <= f.lines()
+    assert f.do("threads").payload == 4
+    f.until(marked("fine") | marked("threads"))
