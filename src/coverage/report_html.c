@@ -52,6 +52,8 @@ static void begin(struct html *h, const struct coverage_report *r,
     struct str base = fs_basename(r->root);
     if (!h->title.n)
         h->title = base.n ? str_printf(a, "Coverage of %.*s", STR(base)) : S("Coverage");
+    h->style_hash = sha256_hex(a, html_style());
+    h->script_hash = sha256_hex(a, html_script());
     h->files = ARENA_ARRAY(a, struct html_file, r->n_files + 1);
     for (size_t i = 0; i < r->n_files; i++) {
         const struct report_file *f = &r->files[i];
@@ -108,7 +110,7 @@ static void document(struct html *h, struct str title)
         buf_printf(b,
                    "<link rel=\"stylesheet\" href=\"style.css?%.8s\">\n"
                    "<script src=\"report.js?%.8s\"></script>\n",
-                   sha256_hex(h->arena, html_style()).p, sha256_hex(h->arena, html_script()).p);
+                   h->style_hash.p, h->script_hash.p);
     }
     buf_printf(b, "</head>\n<body%s>\n<a class=\"skip\" href=\"#%s\">Skip to content</a>\n",
                h->single ? " class=\"single\"" : "", h->single ? "index" : "content");

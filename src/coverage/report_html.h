@@ -27,6 +27,7 @@ struct html {
     const struct coverage_report *r;
     const struct report_html_options *o;
     struct str title;
+    struct str style_hash, script_hash; /* so that browsers do not take old ones */
     bool single;
     struct html_file *files; /* those that have pages, by name */
     size_t n_files, skipped;
