@@ -112,6 +112,7 @@ struct mapped_script {
     struct source_map map;
     struct mapped_source *sources;
     uint32_t *offsets; /* of segments; ascending */
+    uint8_t *code;     /* set of segments that hold code: others fill lines up */
 };
 
 static struct str clean(struct arena *a, struct str path)
@@ -234,7 +235,8 @@ static struct lines_file *lines_of(const struct mapped_script *m, struct v8_rang
     for (size_t i = segment_after(m, at.from); i < m->map.n_segments && m->offsets[i] < at.to;
          i++) {
         const struct source_segment *g = &m->map.segments[i];
-        if (g->source < 0 || !m->sources[g->source].file)
+        struct bits code = {m->code, m->map.n_segments / 8 + 1};
+        if (g->source < 0 || !m->sources[g->source].file || !bits_has(code, (uint32_t)i))
             continue;
         if (source < 0)
             *ret_name = g->name;
@@ -278,6 +280,33 @@ static void mapped_functions(struct mapped_script *m)
     }
 }
 
+static bool is_filling(char c)
+{
+    return strchr(" \t\r\n{}()[];,", c) != NULL && c;
+}
+
+/* Segments with something besides white space and closing punctuation; their offsets are moved to
+ * it. esbuild begins lines with a segment of what stood before. */
+static void find_code(struct mapped_script *m)
+{
+    struct str text = m->script->text.text;
+    uint32_t units = 0;
+    size_t at = 0;
+    m->code = arena_alloc(m->all->arena, m->map.n_segments / 8 + 1);
+    for (size_t i = 0; i < m->map.n_segments; i++) {
+        uint32_t end = i + 1 < m->map.n_segments ? m->offsets[i + 1] : UINT32_MAX;
+        while (at < text.n && (units < m->offsets[i] || (units < end && is_filling(text.p[at])))) {
+            unsigned char c = (unsigned char)text.p[at++];
+            units += (c & 0xc0) != 0x80;
+            units += c >= 0xf0;
+        }
+        if (at < text.n && units < end && units >= m->offsets[i]) {
+            bits_set(m->code, (uint32_t)i);
+            m->offsets[i] = units;
+        }
+    }
+}
+
 static void mapped(struct mapped_script *m)
 {
     const struct script *s = m->script;
@@ -289,7 +318,12 @@ static void mapped(struct mapped_script *m)
         const struct source_segment *g = &m->map.segments[i];
         bool inside = g->line <= s->text.n_lines;
         m->offsets[i] = inside ? s->text.start[g->line] + g->column : UINT32_MAX;
-        if (!inside || g->source < 0 || !m->sources[g->source].file ||
+    }
+    find_code(m);
+    struct bits code = {m->code, m->map.n_segments / 8 + 1};
+    for (size_t i = 0; i < m->map.n_segments; i++) {
+        const struct source_segment *g = &m->map.segments[i];
+        if (!bits_has(code, (uint32_t)i) || g->source < 0 || !m->sources[g->source].file ||
             !bits_has(m->sources[g->source].text.code, g->source_line))
             continue;
         lines_statement(m->sources[g->source].file, g->source_line,

@@ -1,15 +1,14 @@
 """Coverage of Node.js functions, all the way: turned on, invoked, sent, reported."""
 
+import base64
 import json
 import os
-import re
 import shutil
 import subprocess
 import time
 import zlib
 
 import pytest
-from cloud import lamina, unique
 
 NODE = shutil.which("node")
 MAJOR = int(subprocess.check_output([NODE, "--version"], text=True).lstrip("v").split(".")[0]) if NODE else 0
@@ -122,6 +121,13 @@ def covered(cloud):
     return make
 
 
+def soon(look, wanted, within=10):
+    deadline = time.monotonic() + within
+    while look() != wanted and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert look() == wanted
+
+
 def report(cloud, cwd, name, *args):
     r = cloud.lamina("coverage", "json", name, "--source", ".", *args, cwd=cwd)
     return json.loads(r.stdout)["files"], r
@@ -145,3 +151,104 @@ def test_what_ran_is_reported(cloud, covered, tmp_path):
     while 10 in found["app.js"]["missing_lines"] and time.monotonic() < deadline:
         found, _ = report(cloud, tmp_path, name)
     assert found["app.js"]["missing_lines"] == [7, 16, 22, 25]
+
+
+def test_esm_streams_and_other_formats(cloud, covered, tmp_path):
+    files = {
+        "app.mjs": "import { twice } from './twice.mjs';\n\n"
+        "export const handler = awslambda.streamifyResponse(async (event, stream) => {\n"
+        "  stream.write(String(twice(event.n)));\n"
+        "  if (event.n > 5) {\n    stream.write('!');\n  }\n  stream.end();\n});\n",
+        "twice.mjs": "#!/usr/bin/env node\n// é 😀 before it\nexport function twice(n) {\n  return 2 * n;\n}\n"
+        "export function thrice(n) { // c8 ignore next 2\n  return 3 * n;\n}\n",
+    }
+    sources(tmp_path, files)
+    name = covered(files)
+    cloud.invoke(name, {"n": 1}, tail=False)
+    objects(cloud, name, lambda found: found and "2,0" not in str(found) and len(found[0][1]) == 2)
+    soon(lambda: report(cloud, tmp_path, name)[0]["app.mjs"]["missing_lines"], [6])
+    found, _ = report(cloud, tmp_path, name, "--xml", "c.xml", "--lcov", "c.lcov", "--markdown", "c.md")
+    assert found["twice.mjs"]["missing_lines"] == [] and found["twice.mjs"]["excluded_lines"] == [7]
+    lcov = (tmp_path / "c.lcov").read_text()
+    assert "FNDA:1,twice" in lcov and "FNDA:0,thrice" not in lcov and "BRDA:5,0," in lcov
+    assert 'line number="6" hits="0"' in (tmp_path / "c.xml").read_text()
+    assert "app.mjs" in (tmp_path / "c.md").read_text()
+    cloud.lamina("coverage", "combine", name, "--source", ".", "--to", "all.json", cwd=tmp_path)
+    assert "app.mjs" in (tmp_path / "all.json").read_text()
+    r = cloud.lamina("coverage", "combine", name, "--source", ".", cwd=tmp_path, check=False)
+    assert "is no Python" in r.stderr
+
+
+def test_exit_is_not_lost_and_a_hang_is_told(cloud, covered, tmp_path):
+    files = {"app.js": APP, "lib/half.js": HALF}
+    sources(tmp_path, files)
+    name = covered(files, Timeout=2)
+    assert cloud.invoke(name, {"exit": True}).error
+    soon(lambda: 22 in report(cloud, tmp_path, name)[0]["app.js"]["missing_lines"], False)
+    assert "did not return" not in report(cloud, tmp_path, name)[1].stderr
+    assert cloud.invoke(name, {"hang": True}).error
+    soon(lambda: "did not return" in report(cloud, tmp_path, name)[1].stderr, True)
+
+
+def test_what_the_variables_say(cloud, covered, tmp_path):
+    files = {"app.js": APP, "lib/half.js": HALF, "node_modules/x/index.js": "exports.x = 1;\n"}
+    files["app.js"] += "require('x');\n"
+    sources(tmp_path, files)
+    name = covered(files, Environment={"Variables": {
+        "COVERAGE_EXCLUDE_PATTERNS": "*/lib/*",
+        "COVERAGE_NODE_MODE": "function",
+        "NODE_OPTIONS": "--stack-trace-limit=3",
+    }})
+    cloud.invoke(name, {"n": 1})
+    (_, kinds), = objects(cloud, name)
+    assert [path for path, _, _ in kinds] == ["/var/task/app.js"]
+    soon(lambda: report(cloud, tmp_path, name)[0]["app.js"]["missing_lines"], [16])
+    assert report(cloud, tmp_path, name)[0]["app.js"]["summary"]["num_branches"] == 0
+
+    other = covered(files, Environment={"Variables": {"COVERAGE_INCLUDE_PATTERNS": "*/node_modules/*"}})
+    cloud.invoke(other, {"n": 1})
+    (_, kinds), = objects(cloud, other)
+    assert [path for path, _, _ in kinds] == ["/var/task/node_modules/x/index.js"]
+
+
+def test_a_changed_source_is_left_out(cloud, covered, tmp_path):
+    files = {"app.js": APP, "lib/half.js": HALF}
+    sources(tmp_path, files)
+    name = covered(files)
+    cloud.invoke(name, {"n": 1})
+    objects(cloud, name)
+    (tmp_path / "lib" / "half.js").write_text("// new\n" + HALF)
+    found, r = report(cloud, tmp_path, name)
+    assert "source changed since" in r.stderr and "half.js" in r.stderr
+    found, _ = report(cloud, tmp_path, name, "--ignore-changed")
+    assert "lib/half.js" in found
+
+
+# Sources, and what esbuild 0.28 makes of them: --bundle --platform=node --sourcemap --outdir=out
+BUNDLE = os.path.join(os.path.dirname(__file__), "..", "vectors", "coverage-scripts")
+
+
+@pytest.mark.parametrize("inline", [False, True], ids=["file", "inline"])
+def test_a_bundle_is_its_sources(cloud, covered, tmp_path, inline):
+    shutil.copytree(os.path.join(BUNDLE, "src"), str(tmp_path / "src"))
+    shutil.copytree(os.path.join(BUNDLE, "out"), str(tmp_path / "out"))
+    code, where = (tmp_path / "out" / "app.js").read_text(), (tmp_path / "out" / "app.js.map").read_bytes()
+    if inline:
+        url = "data:application/json;base64," + base64.b64encode(where).decode()
+        code = code.replace("sourceMappingURL=app.js.map", "sourceMappingURL=" + url)
+        (tmp_path / "out" / "app.js").write_text(code)
+        (tmp_path / "out" / "app.js.map").unlink()
+    name = covered({"app.js": code})
+    assert cloud.invoke(name, {"shape": {"kind": "square", "size": 3}}).payload == 9
+    look = lambda: report(cloud, tmp_path, name, "--source", "out")[0]  # noqa: E731
+    soon(lambda: look()["src/app.ts"]["missing_lines"], [7])
+    found = look()
+    assert sorted(found) == ["src/app.ts", "src/shapes.ts"]
+    assert found["src/app.ts"]["executed_lines"] == [1, 5, 6, 9]
+    # the type and what the bundler has left out are no code of the bundle
+    assert found["src/shapes.ts"]["executed_lines"] == [6, 7, 8, 9]
+    assert found["src/shapes.ts"]["missing_lines"] == [10, 11]
+    (tmp_path / "src" / "shapes.ts").write_text("// other\n")
+    found, r = report(cloud, tmp_path, name, "--source", "out")
+    assert "source changed since it was bundled" in r.stderr
+    assert found.get("src/shapes.ts", {"executed_lines": []})["executed_lines"] == []

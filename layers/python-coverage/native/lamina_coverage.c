@@ -29,7 +29,7 @@ extern "C" {
 
 static const char request[] = "GET /2018-06-01/runtime/invocation/next";
 static int directory = -1, fifo = -1;
-static int busy; /* handing over itself writes */
+static int busy, asked; /* handing over itself writes */
 
 #if defined(__clang__) && !defined(LAMINA_COVERAGE_GCOV)
 uint64_t __llvm_profile_get_size_for_buffer(void);
@@ -72,18 +72,9 @@ static void returned(void)
     if (directory < 0 || __atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE))
         return;
     hand_over();
-    if (fifo < 0) {
-        char text[16];
-        int n = snprintf(text, sizeof text, "%d", (int)getpid());
-        int fd = openat(directory, "tells-done", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        if (fd >= 0) {
-            (void)!syscall(SYS_write, fd, text, n);
-            close(fd);
-        }
-        fifo = openat(directory, "done", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    } else { /* the first time is before the first invocation */
+    if (asked && fifo >= 0) /* the first time no invocation has ended */
         (void)!syscall(SYS_write, fifo, ".", 1);
-    }
+    asked = 1;
     __atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
     errno = error;
 }
@@ -96,7 +87,19 @@ static void look(const void *p, size_t n)
 
 __attribute__((constructor)) static void begin(void)
 {
+    char text[16];
+    int n = snprintf(text, sizeof text, "%d", (int)getpid());
     directory = open("/tmp/.lamina-coverage", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0 || getenv("LAMINA_COVERAGE_CHILD")) /* started by the function: no runtime */
+        return;
+    setenv("LAMINA_COVERAGE_CHILD", "1", 1);
+    fifo = openat(directory, "done", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    int fd = fifo < 0 ? -1
+                      : openat(directory, "tells-done", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        (void)!syscall(SYS_write, fd, text, n);
+        close(fd);
+    }
 }
 
 /* ---- what programs send with ---- */

@@ -265,8 +265,8 @@ class Collector {
     this.name = path.join(this.directory, `${name}.v8`);
     this.selection = new Selection();
     this.sources = new Map(); // by url; null: not counted
-    this.fifo = undefined;
-    this.asked = false; // for an event: this is the runtime's process
+    this.fifo = undefined; // of the runtime's process only
+    this.asked = false; // for an event
     this.failed = false;
   }
 
@@ -318,34 +318,38 @@ class Collector {
     }
   }
 
-  // To the shipper: an invocation is over. `tells-done` says who tells, before the first one.
-  tell() {
+  // Says to the shipper that this process will tell it where invocations end.
+  promise() {
     try {
-      if (this.fifo === undefined && this.asked) {
-        this.fifo = null;
-        fs.writeFileSync(path.join(this.directory, 'tells-done'), String(process.pid), { mode: 0o600 });
-        const { O_RDWR, O_NONBLOCK } = fs.constants;
-        this.fifo = fs.openSync(path.join(this.directory, 'done'), O_RDWR | O_NONBLOCK);
-      } else if (this.fifo) {
-        fs.writeSync(this.fifo, '.');
-      }
-    } catch {
-      // no shipper, or a full pipe
+      const { O_RDWR, O_NONBLOCK } = fs.constants;
+      this.fifo = fs.openSync(path.join(this.directory, 'done'), O_RDWR | O_NONBLOCK);
+      fs.writeFileSync(path.join(this.directory, 'tells-done'), String(process.pid), { mode: 0o600 });
+    } catch (e) {
+      log('DEBUG', 'start', `nobody is there to be told: ${e.message}`);
     }
   }
 
-  // The runtime is about to ask for the next event; an environment may be frozen now.
-  beforeNext() {
-    this.asked = true;
-    this.atEnd();
+  tell() {
+    try {
+      if (this.fifo !== undefined) {
+        fs.writeSync(this.fifo, '.');
+      }
+    } catch {
+      // the pipe is full
+    }
   }
 
-  atEnd() {
+  // The runtime is about to ask for the next event; an environment may be frozen now. The first
+  // time no invocation has ended.
+  beforeNext() {
     clearTimeout(this.timer);
     try {
       this.take();
     } finally {
-      this.tell();
+      if (this.asked) {
+        this.tell();
+      }
+      this.asked = true;
     }
   }
 
@@ -403,8 +407,11 @@ function start() {
       log('DEBUG', 'take', `coverage could not be taken: ${e.message}`);
     }
   };
-  process.on('exit', quietly('atEnd'));
-  if (isMainThread) {
+  process.on('exit', quietly('beforeNext'));
+  // What the function starts inherits its environment: it is no runtime.
+  if (isMainThread && !env.LAMINA_COVERAGE_CHILD) {
+    env.LAMINA_COVERAGE_CHILD = '1';
+    collector.promise();
     const hooks = { before: quietly('beforeNext'), after: quietly('afterNext') };
     globalThis[Symbol.for('lamina.next')] = hooks;
     watchNative(hooks);
