@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "cli/coverage_report.h"
 #include "cli/target.h"
+#include "coverage/report_rows.h"
 #include "coverage/sqlite.h"
 #include "wire/s3.h"
 
@@ -25,11 +26,11 @@ static enum coverage_format format_of(struct str name)
     return COVERAGE_DATA;
 }
 
-static void tell(const struct report_left_out *items, size_t n)
+static void tell(struct arena *a, const struct report_left_out *items, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        fprintf(stderr, "lamina: coverage: %.*s is left out: %.*s\n", STR(items[i].name),
-                STR(items[i].reason));
+        fprintf(stderr, "lamina: coverage: %.*s is left out: %.*s\n",
+                STR(report_safe_name(a, items[i].name)), STR(report_safe_name(a, items[i].reason)));
 }
 
 static int write_data(struct verb_run *run, const struct coverage_inputs *in,
@@ -44,8 +45,8 @@ static int write_data(struct verb_run *run, const struct coverage_inputs *in,
     struct coverage_report report;
     bool analysed = report_build(run->arena, &q, &report) == 0;
     e = sqlite_write(run->arena, &q, analysed ? &report : NULL, str_c(run->arena, path), &result);
-    tell(in->unreadable, in->n_unreadable);
-    tell(result.left_out, result.n_left_out);
+    tell(run->arena, in->unreadable, in->n_unreadable);
+    tell(run->arena, result.left_out, result.n_left_out);
     *ret_files = result.files;
     return e < 0 ? verb_fail(run, "%.*s: %.*s", STR(path), STR(result.error)) : 0;
 }

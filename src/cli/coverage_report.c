@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/table.h"
 #include "cli/target.h"
+#include "coverage/report_rows.h"
 
 #define REPORT_MAX ((size_t)1 << 30)
 
@@ -88,20 +89,21 @@ const struct coverage_report_options *coverage_report_of(const struct verb_run *
 
 #define TOLD 10
 
-static void tell(const struct report_left_out *items, size_t n, const char *what)
+/* (Names and reasons have words of whoever wrote the object.) */
+static void tell(struct arena *a, const struct report_left_out *items, size_t n, const char *what)
 {
     for (size_t i = 0; i < n && i < TOLD; i++)
-        fprintf(stderr, "lamina: coverage: %.*s%s%.*s\n", STR(items[i].name), what,
-                STR(items[i].reason));
+        fprintf(stderr, "lamina: coverage: %.*s%s%.*s\n", STR(report_safe_name(a, items[i].name)),
+                what, STR(report_safe_name(a, items[i].reason)));
     if (n > TOLD)
         fprintf(stderr, "lamina: coverage: ... and %zu more\n", n - TOLD);
 }
 
-static void tell_all(const struct coverage_report *r)
+static void tell_all(struct arena *a, const struct coverage_report *r)
 {
-    tell(r->unreadable, r->n_unreadable, " is left out: ");
-    tell(r->left_out, r->n_left_out, " is left out: ");
-    tell(r->missing, r->n_missing, " is not complete: ");
+    tell(a, r->unreadable, r->n_unreadable, " is left out: ");
+    tell(a, r->left_out, r->n_left_out, " is left out: ");
+    tell(a, r->missing, r->n_missing, " is not complete: ");
     if (r->branches && r->n_lines_only)
         fprintf(stderr,
                 "lamina: coverage: %zu of %zu objects have measured lines only: branches that only "
@@ -121,6 +123,7 @@ static int write_text(struct verb_run *run, struct buf *b, const struct coverage
                                     .skip_covered = o->skip_covered,
                                     .skip_empty = o->skip_empty,
                                     .colour = colour,
+                                    .width = colour ? term_width(stdout) : 0,
                                     .sort = o->sort};
     int e = markdown ? coverage_write_markdown(b, r, &t) : coverage_write_text(b, r, &t);
     return e < 0 ? verb_usage(run, "--sort %.*s: there is no such column", STR(o->sort)) : 0;
@@ -240,7 +243,7 @@ int coverage_report_make(struct verb_run *run, const struct coverage_inputs *in,
     if (r < 0)
         return verb_fail(run, "the sources cannot be analysed: %.*s%s%s", STR(ret->warning),
                          ret->warning.n ? ": " : "", strerror(-r));
-    tell_all(ret);
+    tell_all(run->arena, ret);
     if (!ret->n_files)
         return verb_fail(run,
                          "there is nothing to report: none of the files in %zu object%s found in "

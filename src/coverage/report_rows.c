@@ -49,6 +49,9 @@ struct str report_safe_name(struct arena *a, struct str name)
     char *p = arena_alloc(a, name.n + 1);
     for (size_t i = 0; i < name.n; i++)
         p[i] = (unsigned char)name.p[i] < 0x20 || name.p[i] == 0x7f ? '?' : name.p[i];
+    for (size_t i = 0; i + 1 < name.n; i++)
+        if (p[i] == '\xc2' && (unsigned char)p[i + 1] >= 0x80 && (unsigned char)p[i + 1] < 0xa0)
+            p[i] = p[i + 1] = '?'; /* U+0080 to U+009F: more controls of terminals */
     return str_of(p, name.n);
 }
 

@@ -149,16 +149,34 @@ struct str sources_deployed(struct arena *a, const struct data_file *f)
     return f->updated.n ? str_printf(a, "%.*s (last run %.*s)", STR(name), STR(f->updated)) : name;
 }
 
+/* A path with "..", which no tracer writes, would lead out of the folders it is looked for in. */
+static bool leads_out(struct str path)
+{
+    struct str part, rest = path;
+    bool more = true;
+    while (more) {
+        more = str_cut(rest, '/', &part, &rest);
+        if (str_is(part, ".."))
+            return true;
+    }
+    return false;
+}
+
 struct local_file *sources_find(struct sources *s, const struct data_file *f,
                                 struct str *ret_reason, struct local_file **ret_changed)
 {
     struct finding found = {0};
     *ret_changed = NULL;
+    if (leads_out(f->path)) {
+        *ret_reason = S("its path leads out of the folder that it begins with");
+        return NULL;
+    }
     struct local_file *local = try_paths(s, f, &found);
     if (!local)
         local = try_roots(s, f, &found);
+    /* As it stands: what a function names is no reason to open just any file of this machine. */
     if (!local && f->path.n && f->path.p[0] == '/')
-        local = try(s, f, f->path, false, &found);
+        local = try(s, f, f->path, f->function.n > 0, &found);
     if (!local && f->path.n && f->path.p[0] != '/')
         local = try(s, f, fs_join(s->arena, s->request->cwd, f->path), false, &found);
     if (!local)
@@ -178,7 +196,7 @@ struct local_file *sources_find(struct sources *s, const struct data_file *f,
         *ret_reason = str_printf(s->arena,
                                  "there is no such source here: looked for %.*s; name the folder "
                                  "of the function's sources with --source",
-                                 STR(found.looked));
+                                 STR(found.looked.n ? found.looked : f->path));
     return NULL;
 }
 

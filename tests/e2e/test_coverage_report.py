@@ -277,6 +277,23 @@ def test_the_source_must_be_the_one_that_ran(project):
     assert "api:7 ran another source of it" in r.stderr
 
 
+def test_names_of_strangers_open_and_do_nothing(project):
+    """Objects are written by what runs in functions: they name no other files of this machine, and
+    are no commands for its terminal."""
+    write(project, {"secret.py": "token = 1\n", "work/own.py": "own = 1\n"})
+    names = [
+        "/var/task/../secret.py", "/var/task/..", str(project / "secret.py"), "../secret.py",
+        "/var/task/\x1b]0;title\x07.py", "/var/task/\u009b31m.py",
+    ]  # fmt: skip
+    files = [file_record(name, [(0, [1], [])]) for name in names]
+    write(project, {"d/x.coverage": coverage_object([app(), *files], function="\x1b[2Jf")})
+    for action in ("report", "json", "markdown"):
+        r = report(project, "--from", "d", "--imported-only", action=action)
+        assert "src/app.py" in r.stdout.replace("\\", "") and "secret" not in r.stdout.split("Not counted")[0]
+        assert "\x1b" not in r.stdout + r.stderr and "\x9b" not in r.stdout + r.stderr
+        assert "secret.py is left out: its path leads out" in r.stderr
+
+
 def test_paths_of_functions_layers_and_builds(project):
     w = (project / "work/w.py").read_text()
     tool = (project / "layer/python/shared/tool.py").read_text()
