@@ -1,5 +1,6 @@
 """A function that goes wrong is not noticed by the callers of another one, and what it prints is bounded."""
 
+import glob
 import os
 import re
 import threading
@@ -8,7 +9,7 @@ import time
 import pytest
 
 from cloud import ENDPOINT, Cloud
-from test_faults import settled, wait_for_no_more
+from test_faults import settled, spawner_of, wait_for_no_more
 
 pytestmark = pytest.mark.skipif(bool(ENDPOINT), reason="looks at processes of our own daemon")
 
@@ -78,7 +79,36 @@ def test_callers_of_others_do_not_notice(cloud, what):
     # Of a machine that may be busy itself: the slowest of each is left out.
     assert beside[-2] < 0.25 + 4 * alone[-2], (alone, beside)
     assert resident_mb(cloud) < memory + GROWTH_MB
+    # What it has started may be frozen in its environment, and goes with that.
+    cloud.client("lambda").delete_function(FunctionName=fault)
     assert wait_for_no_more(cloud, before) == {}
+
+
+def test_a_long_invocation_lets_others_come_first(cloud):
+    where = "/sys/fs/cgroup/**/lamina/%d-*/e*/" % spawner_of(cloud)
+    name = cloud.function(UNTIL + FAULTS["busy loop"])
+
+    def shares():
+        """Of environments, by their folder."""
+        found = {}
+        for usual, file in ((1024, "cpu.shares"), (100, "cpu.weight")):
+            for path in glob.glob(where + file, recursive=True):
+                with open(path) as f:
+                    found[os.path.dirname(path)] = int(f.read()) / usual
+        return found
+
+    before = shares()
+    assert cloud.invoke(name, 0).error is None
+    mine = [g for g in shares() if g not in before]
+    if not mine:
+        pytest.skip("no cpu cgroup")
+    assert [shares()[g] for g in mine] == [1]
+    thread = threading.Thread(target=cloud.invoke, args=(name, 2))
+    thread.start()
+    wait_until(lambda: shares()[mine[0]] < 0.1)
+    thread.join()
+    assert cloud.invoke(name, 0).error is None
+    assert shares()[mine[0]] == 1
 
 
 def test_what_is_printed_is_bounded_and_what_is_lost_is_told(cloud):
