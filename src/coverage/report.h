@@ -105,6 +105,7 @@ int report_build(struct arena *a, const struct report_request *q, struct coverag
 
 struct report_text_options {
     bool show_missing, skip_covered, skip_empty, colour;
+    size_t width;    /* with colour: columns of the terminal; 0: as many as needed */
     struct str sort; /* [-+]name, stmts, miss, branch, brpart, cover; absent: name */
 };
 

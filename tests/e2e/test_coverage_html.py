@@ -1,16 +1,20 @@
 """`lamina coverage html`: pages whose links lead somewhere, whose numbers are JSON's, and which are
-written only when they change; its keys in a browser, where there is one."""
+written only when they change; its keys in a browser, where there is one; the table on a terminal."""
 
+import fcntl
 import glob
 import html.parser
 import json
 import os
+import pty
 import re
 import shutil
+import struct
 import subprocess
+import termios
 
 import pytest
-from cloud import lamina
+from cloud import LAMINA, lamina
 from coverage_object import coverage_object, file_record
 from test_coverage_report import APP, MORE, UTIL, app, sha, write
 
@@ -311,3 +315,39 @@ def test_keys_in_a_browser(project, tmp_path):
     assert first == "18,19" and second != first and back == first
     assert (ran, missing, who, dim, helped) == ("true", "false", "init", "0", "true")
     assert int(alone) == 14
+
+
+def on_a_terminal(project, columns, *args):
+    """What a terminal of that width shows, without its colours."""
+    fd, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    env = dict(os.environ, TERM="xterm")
+    env.pop("NO_COLOR", None)
+    p = subprocess.Popen(
+        [LAMINA, "coverage", "report", "--from", "d", *args],
+        cwd=project, env=env, stdin=slave, stdout=slave, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    os.close(slave)
+    out = b""
+    try:
+        while data := os.read(fd, 65536):
+            out += data
+    except OSError:  # the end of a terminal
+        pass
+    os.close(fd)
+    assert p.wait() == 0
+    return re.sub(r"\x1b\[[0-9;]*m", "", out.decode().replace("\r\n", "\n"))
+
+
+def test_the_table_fits_a_terminal(project):
+    long = "src/%s/a_module_with_a_name.py" % ("deep_" * 12)
+    write(project, {long: "".join("def f%d():\n    return 1\n" % i for i in range(40))})
+    write(project, {os.path.dirname(long) + "/__init__.py": ""})
+    shown = on_a_terminal(project, 80, "-m")
+    table = shown[shown.index("Name ") :].splitlines()
+    assert max(map(len, table)) <= 80
+    (at,) = [i for i, line in enumerate(table) if "a_module_with_a_name.py" in line]
+    assert table[at][0] == "…" and table[at + 1].strip().startswith("1-80")
+    wide = on_a_terminal(project, 200, "-m")
+    assert long in wide and "█" in wide
+    assert long in run(project, "-m", action="report").stdout
