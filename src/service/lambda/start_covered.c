@@ -8,14 +8,9 @@
 
 #define PART_MAX (4 * 1024 * 1024)
 
-/* What a start looks at, and what else may lie in the folder that the wrapper puts into PYTHONPATH:
- * any other name could be that of a module of the library. */
+/* What a start looks at. */
 static const char *const looked_at[] = {"lamina-coverage", "lamina/coverage/sitecustomize.py",
                                         "lamina/coverage/_lamina_coverage.abi3.so"};
-static const char *const known[] = {
-    ".",          "..",       "sitecustomize.py", "_lamina_coverage.abi3.so",
-    "analyse.py", "node.cjs", "manifest.json",
-};
 
 /* Read by the site module, by what distributions let it execute, or by the tracer about its
  * children. */
@@ -40,20 +35,25 @@ static bool has_variables(const struct lambda_function_configuration *c)
     return false;
 }
 
-static bool has_only_known(const char *dir)
+/* The wrapper puts the folder into PYTHONPATH: any other name could be that of a module of the
+ * library. */
+static bool is_known(struct arena *a, const char *name)
 {
-    DIR *d = opendir(dir);
+    struct str path = str_printf(a, "lamina/coverage/%s", name);
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+           str_is(path, COVERAGE_LAYER_MANIFEST) || coverage_layer_part(a, path.p).n > 0;
+}
+
+static bool has_only_known(struct arena *a, const char *layer)
+{
+    DIR *d = opendir(str_printf(a, "%s/lamina/coverage", layer).p);
     struct dirent *e;
-    bool all_known = d != NULL;
-    while (all_known && (e = readdir(d))) {
-        size_t i = 0;
-        while (i < ARRAY_LEN(known) && strcmp(e->d_name, known[i]) != 0)
-            i++;
-        all_known = i < ARRAY_LEN(known);
-    }
+    bool ret = d != NULL;
+    while (ret && (e = readdir(d)))
+        ret = is_known(a, e->d_name);
     if (d)
         closedir(d);
-    return all_known;
+    return ret;
 }
 
 static bool is_ours(const char *layer)
@@ -69,7 +69,7 @@ static bool is_ours(const char *layer)
             return false;
     }
     return access(str_printf(a, "%s/%s", layer, looked_at[0]).p, X_OK) == 0 &&
-           has_only_known(str_printf(a, "%s/lamina/coverage", layer).p);
+           has_only_known(a, layer);
 }
 
 /* Exactly one layer has something there: which one would be seen is no question then. */
