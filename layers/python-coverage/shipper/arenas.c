@@ -318,9 +318,13 @@ int arenas_wait(struct arenas *a, int64_t deadline_ms)
             return -ESRCH;
         if (now >= deadline_ms)
             return -ETIMEDOUT;
+        bool told = a->told; /* a process that ends may have told before */
         sleep_until(a, (deadline_ms < byte_deadline_ms ? deadline_ms : byte_deadline_ms) - now);
-        if (drain(a) && byte_deadline_ms == INT64_MAX)
-            byte_deadline_ms = conn_now_ms() + (a->told ? 0 : 5);
+        bool byte = drain(a);
+        if (byte && told)
+            return 0;
+        if (byte && byte_deadline_ms == INT64_MAX)
+            byte_deadline_ms = conn_now_ms() + 5;
     }
 }
 
