@@ -135,8 +135,9 @@ static void on_timer(uv_timer_t *timer)
         if (in->inv && !in->answer_held && pool_may_pass_on(in)) {
             pool_pass_on(in); /* the next one, which has waited for long enough */
             instance_arm(in, left_ms);
-        } else if (in->inv && !in->answer_held && left_ms > 0) {
-            instance_arm(in, left_ms < NEXT_WAIT_MS ? left_ms : NEXT_WAIT_MS);
+        } else if (left_ms > 0) { /* or it has answered before it would have been made to yield */
+            bool next = in->inv && !in->answer_held;
+            instance_arm(in, next && left_ms > NEXT_WAIT_MS ? NEXT_WAIT_MS : left_ms);
         } else {
             instance_timed_out(in);
         }
