@@ -176,4 +176,7 @@ def test_bucket_that_does_not_exist_in_the_cloud(cloud, shipper_zip):
     for i in (5, 6, 7):
         assert not cloud.invoke(name, [i]).error
     said = [m for m in cloud.log_events(name, 4, until='{"timestamp"') if "s3_upload" in m]
-    assert len(said) == 1 and "NoSuchBucket" in said[0]
+    assert said and all("NoSuchBucket" in m for m in said)
+    # Once an environment: a busy machine may have needed a second one.
+    keys = [json.loads(m)["key"] for m in said]
+    assert len(set(keys)) == len(keys), said
