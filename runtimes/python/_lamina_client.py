@@ -62,8 +62,9 @@ class Client:
 
     def next(self):
         if self._unsent:
-            head, self._unsent = self._unsent + self._next, b""
-            self._exchange(head)
+            data, self._unsent = self._unsent + self._next, b""
+            self._post(data)
+            self._receive()
             status, headers, body = self._receive() if self._socket else self._exchange(self._next)
         else:
             status, headers, body = self._exchange(self._next)
@@ -84,7 +85,8 @@ class Client:
         if small:
             self._unsent = head + body
         else:
-            self._exchange(head, body)
+            self._post(head, body)
+            self._receive()
 
     def post_error(self, request_id, error, cause):
         head = self._head("POST", "invocation/" + request_id + "/error")
@@ -106,7 +108,16 @@ class Client:
     def _head(self, method, path):
         return "{} /2018-06-01/runtime/{} {}".format(method, path, self._common).encode("latin-1")
 
+    def _post(self, head, body=b""):
+        """Sends a response. The coverage layer's tracer hears of it here, and not before: whom it
+        wakes shall not be quicker than the answer."""
+        self._send(head, body)
+
     def _exchange(self, head, body=b""):
+        self._send(head, body)
+        return self._receive()
+
+    def _send(self, head, body):
         if self._socket is None:
             self._connect()
         if len(body) < 65536:
@@ -114,7 +125,6 @@ class Client:
         else:
             self._socket.sendall(head)
             self._socket.sendall(body)
-        return self._receive()
 
     def _connect(self):
         self._socket = Socket()

@@ -17,7 +17,7 @@ static const struct {
     const char *file, *module, *class, *method;
     enum action action;
 } methods[] = {
-    {"/_lamina_client.py", "_lamina_client", "Client", "post_response", POSTED},
+    {"/_lamina_client.py", "_lamina_client", "Client", "_post", POSTED},
     {"/_lamina_client.py", "_lamina_client", "Client", "post_error", POSTED},
     {"/_lamina_client.py", "_lamina_client", "Client", "next", ARRIVED},
     {"/awslambdaric/lambda_runtime_client.py", "awslambdaric.lambda_runtime_client",
