@@ -256,12 +256,17 @@ static bool head_complete(struct conn *c, struct str text)
         refuse(c, 413);
         return false;
     }
-    /* Also for an empty body: botocore takes a final answer that comes instead for the answer to the
-     * connection's next request as well. */
+    /* Also for an empty body: botocore takes a final answer that comes instead for the answer to
+     * the connection's next request as well. */
     if (head.expect_continue && head.has_body && c->in.n == 0) {
         static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-        if (send(c->fd, go_on, sizeof(go_on) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
-            errno != EAGAIN) {
+        ssize_t sent = c->held.n ? send(c->fd, c->held.p, c->held.n, MSG_NOSIGNAL | MSG_DONTWAIT)
+                                 : 0; /* the answer before it comes first */
+        if (sent > 0)
+            buf_drop(&c->held, (size_t)sent);
+        if (c->held.n == 0)
+            sent = send(c->fd, go_on, sizeof(go_on) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && errno != EAGAIN) {
             conn_gone(c);
             return false;
         }
