@@ -377,10 +377,19 @@ static void add_script(struct scripts *all, const struct data_file *data,
 
 /* ---- what nobody has loaded ---- */
 
+/* A report's folder has scripts of its own. */
+static bool is_report(struct arena *a, struct str dir)
+{
+    return fs_exists(str_c(a, fs_join(a, dir, S("status.json")))) &&
+           fs_exists(str_c(a, fs_join(a, dir, S("index.html"))));
+}
+
 static void add_unloaded(struct scripts *s, struct str dir, int depth)
 {
     struct arena *a = s->arena;
     struct dirent **entries;
+    if (depth && is_report(a, dir))
+        return;
     int n = depth > 64 ? -1 : scandir(str_c(a, dir), &entries, NULL, alphasort);
     for (int i = 0; i < n; i++) {
         struct str name = str_copy(a, str_from(entries[i]->d_name)), path = fs_join(a, dir, name);

@@ -15,7 +15,7 @@ import termios
 
 import pytest
 from cloud import LAMINA, lamina
-from coverage_object import coverage_object, file_record
+from coverage_object import coverage_object, file_record, text, varint
 from test_coverage_report import APP, MORE, UTIL, app, sha, write
 
 TEMPLATE = """Transform: AWS::Serverless-2016-10-31
@@ -118,9 +118,8 @@ def page_of(folder, name):
 
 def table(page):
     """{(file, function or None): [statements, missing, excluded, branches, partial, percent]}"""
-    text = re.findall(r"<tr[^>]*>.*?</tr>", page, re.S)
     rows = {}
-    for row in text:
+    for row in re.findall(r"<tr[^>]*>.*?</tr>", page, re.S):
         cells = [Page(c) for c in re.findall(r"<t[hd].*?</t[hd]>", row, re.S)]
         words = [c.all[0][2].replace("never imported", "").strip() for c in cells]
         if "data-key" in row:
@@ -247,6 +246,20 @@ def test_only_what_has_changed_is_written(project):
     (out / "status.json").write_text('{"files": {"../d/1.coverage.html": "x", "style.css": [')
     run(project, "-o", "out")
     assert (project / "d" / "1.coverage").exists() and gone.exists()
+
+
+def test_the_pages_script_is_no_source_of_a_function(tmp_path):
+    source = "exports.handler = async () => {\n  return 1;\n};\n"
+    write(tmp_path, {"template.yaml": TEMPLATE.replace("src/", ".").replace("python3.11", "nodejs20.x"), "app.js": source})
+    payload = json.dumps([["", 0, len(source), [0, len(source)], []]], separators=(",", ":"))
+    record = text("/var/task/app.js") + text(sha(source)) + varint(1) + text(payload)
+    write(tmp_path, {"d/1.coverage": coverage_object([record], runtime="nodejs20.x", language="nodejs")})
+    for _ in range(2):
+        run(tmp_path, "-o", "out", "--json-file", "r.json")
+        assert list(json.loads((tmp_path / "r.json").read_text())["files"]) == ["app.js"]
+    page = page_of(tmp_path / "out", "app.js")
+    assert [i[1]["id"] for i in page.these("p", "r")] == ["L1", "L2"]
+    assert "async" in [i[2] for i in page.these("b")]
 
 
 def test_one_file(project):
