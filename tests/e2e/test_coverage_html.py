@@ -25,6 +25,7 @@ Resources:
     Properties: {CodeUri: src/, Handler: app.handler, Runtime: python3.11, FunctionName: api}
 """
 HOSTILE = "src/<b>&'\"x.py"
+INJECTED = 'x = "</code><script>alert(1)</script>"\n'
 VOID = {"meta", "link", "input", "rect", "br", "wbr", "path", "img"}
 CONTEXTS = (("init", 1763700000000), ("4f0e7b0a-9b7c-4e6e-8f57-0a1b2c3d4e5f", 1763700005000))
 
@@ -72,7 +73,7 @@ def project(tmp_path):
             "src/app.py": APP,
             "src/pkg/__init__.py": "",
             "src/pkg/util.py": UTIL,
-            HOSTILE: 'x = "</code><script>alert(1)</script>"\n',
+            HOSTILE: INJECTED,
             "src/changed.py": "y = 1\n",
         },
     )
@@ -83,7 +84,7 @@ def project(tmp_path):
             "d/1.coverage": coverage_object(
                 [
                     app(),
-                    file_record("/var/task/<b>&'\"x.py", [(0, [1], [])], sha('x = "</code><script>alert(1)</script>"\n')),
+                    file_record("/var/task/<b>&'\"x.py", [(0, [1], [])], sha(INJECTED)),
                     file_record("/var/task/changed.py", [(0, [1], [])], sha("y = 2\n")),
                 ],
                 CONTEXTS,
@@ -205,7 +206,8 @@ def test_a_file_says_what_is_missing_and_who_ran_it(project):
     assert set(marks) == set(who)
     for c, text in who.items():
         assert text.endswith(str(marks.count(c)))
-    assert "No function has imported this file." in [i[2] for i in page_of(project / "out", "src/pkg/util.py").these("p")]
+    other = page_of(project / "out", "src/pkg/util.py")
+    assert "No function has imported this file." in [i[2] for i in other.these("p")]
 
 
 def test_groups_of_who_ran_what(project):
@@ -250,7 +252,8 @@ def test_only_what_has_changed_is_written(project):
 
 def test_the_pages_script_is_no_source_of_a_function(tmp_path):
     source = "exports.handler = async () => {\n  return 1;\n};\n"
-    write(tmp_path, {"template.yaml": TEMPLATE.replace("src/", ".").replace("python3.11", "nodejs20.x"), "app.js": source})
+    template = TEMPLATE.replace("src/", ".").replace("python3.11", "nodejs20.x")
+    write(tmp_path, {"template.yaml": template, "app.js": source})
     payload = json.dumps([["", 0, len(source), [0, len(source)], []]], separators=(",", ":"))
     record = text("/var/task/app.js") + text(sha(source)) + varint(1) + text(payload)
     write(tmp_path, {"d/1.coverage": coverage_object([record], runtime="nodejs20.x", language="nodejs")})
@@ -318,8 +321,8 @@ def test_keys_in_a_browser(project, tmp_path):
     with open(path, "w") as f:
         f.write(page.replace("</head>", '<script src="keys.js"></script></head>'))
     r = subprocess.run(
-        [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--dump-dom", "--user-data-dir=%s/browser" % tmp_path,
-         "file://" + path],
+        [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--dump-dom",
+         "--user-data-dir=%s/browser" % tmp_path, "file://" + path],
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     said = re.search(r'data-said="([^"]*)"', r.stdout)
