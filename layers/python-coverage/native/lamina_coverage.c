@@ -1,5 +1,5 @@
-/* lamina_coverage - linked into a function that is compiled with counters, it hands them over at the
- * end of each invocation:
+/* lamina_coverage - linked into a function that is compiled with counters, it hands them over at
+ * the end of each invocation:
  *
  *     cc --coverage app.c lamina_coverage.c                                gcc
  *     clang -fprofile-instr-generate -fcoverage-mapping app.c lamina_coverage.c
@@ -94,8 +94,9 @@ __attribute__((constructor)) static void begin(void)
         return;
     setenv("LAMINA_COVERAGE_CHILD", "1", 1);
     fifo = openat(directory, "done", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    int fd = fifo < 0 ? -1
-                      : openat(directory, "tells-done", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int fd = fifo < 0
+                 ? -1
+                 : openat(directory, "tells-done", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd >= 0) {
         (void)!syscall(SYS_write, fd, text, n);
         close(fd);
