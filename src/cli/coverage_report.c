@@ -221,12 +221,12 @@ int coverage_fail_under(struct verb_run *run, double *ret)
     struct str text = coverage_report_of(run)->fail_under;
     char *end;
     *ret = 0;
-    if (!text.n)
+    if (!str_has(text))
         return 0;
     const char *digits = str_c(run->arena, text);
     *ret = strtod(digits, &end);
-    if (*end || !(*ret >= 0 && *ret <= 100))
-        return verb_usage(run, "--fail-under %.*s is no percentage from 0 to 100", STR(text));
+    if (!text.n || *end || !(*ret >= 0 && *ret <= 100))
+        return verb_usage(run, "--fail-under \"%.*s\" is no percentage from 0 to 100", STR(text));
     return 0;
 }
 

@@ -115,7 +115,8 @@ static void add_code(struct roots *r, const struct local_code *c, bool alone)
     struct str built =
         clean(r, str_printf(r->run->arena, ".aws-sam/build/%.*s", STR(c->logical_id)));
     if (is_folder(r, built)) /* bundles */
-        add_root(r, (struct report_root){.prefix = S("/var/task/"), .dir = built, .guess = true});
+        add_root(r, (struct report_root){
+                        .prefix = S("/var/task/"), .dir = built, .guess = true, .built = true});
 }
 
 static void find_functions(struct roots *r, const struct data_view *v)

@@ -75,6 +75,8 @@ struct report_root {
     struct str prefix;   /* ends with '/' */
     struct str dir;      /* absolute, without a '/' at the end */
     bool guess;          /* nobody has said so: only files of the same hash are taken from there */
+    bool built;          /* what a build has made: bundles, whose maps name the sources; for Python,
+                            which is copied as it is, no place of sources */
 };
 
 struct report_request {

@@ -110,7 +110,7 @@ static struct local_file *try_roots(struct sources *s, const struct data_file *f
             int rank = !str_has(root->function) ? 1 : str_eq(root->function, f->function) ? 0 : 2;
             if (root->guess)
                 rank = 2;
-            if (rank != pass || !below(f->path, root->prefix, &rest))
+            if (root->built || rank != pass || !below(f->path, root->prefix, &rest))
                 continue;
             struct local_file *local =
                 try(s, f, fs_join(s->arena, root->dir, rest), rank == 2, found);
@@ -131,6 +131,8 @@ static struct local_file *try_ends(struct sources *s, const struct data_file *f,
             return NULL;
         rest = str_slice(rest, (size_t)slash + 1, rest.n);
         for (size_t i = 0; rest.n && i < s->request->n_roots; i++) {
+            if (s->request->roots[i].built)
+                continue;
             struct str path = fs_join(s->arena, s->request->roots[i].dir, rest);
             struct local_file *local = try(s, f, path, true, found);
             if (local)

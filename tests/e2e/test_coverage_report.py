@@ -199,6 +199,8 @@ def test_fail_under(project):
     assert r.returncode == 2 and "TOTAL" in r.stdout and "58" in r.stderr
     r = report(project, "--from", "d", "--fail-under", "much", check=False)
     assert r.returncode == 2 and "much" in r.stderr
+    r = report(project, "--from", "d", "--fail-under", "", check=False)  # a variable that nobody has set
+    assert r.returncode == 2 and "no percentage" in r.stderr
 
 
 def test_numbers_and_formats_are_those_of_coveragepy(project):
@@ -270,6 +272,11 @@ def test_the_source_must_be_the_one_that_ran(project):
     # never silently: the report without it still names it
     r = report(project, "--from", "d")
     assert rows(r.stdout)["src/app.py"] == (19, 19, 8, 0, 0) and "source changed" in r.stderr
+    # what a build has copied is no source, though it is what ran
+    write(project, {".aws-sam/build/Api/app.py": other})
+    r = report(project, "--from", "d")
+    assert rows(r.stdout)["src/app.py"] == (19, 19, 8, 0, 0) and "source changed" in r.stderr
+    assert ".aws-sam" not in r.stdout
     # an older deployment beside the one that is here
     write(project, {"d/two.coverage": coverage_object([app()], version="8")})
     r = report(project, "--from", "d")
