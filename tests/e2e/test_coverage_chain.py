@@ -153,7 +153,7 @@ class Covered:
     def until(self, wanted, file="/app.py", within=30):
         deadline = time.monotonic() + within
         while not wanted <= self.lines(file):
-            assert time.monotonic() < deadline, (wanted - self.lines(file), self.log())
+            assert time.monotonic() < deadline, "%s %s" % (wanted - self.lines(file), "".join(self.log()))
             time.sleep(0.02)
 
     def log(self):

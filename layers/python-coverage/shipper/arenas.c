@@ -221,12 +221,17 @@ static bool tells(const struct arena_file *f)
            (f->header.flags & (COVARENA_DONE | COVARENA_STOPPED)) == COVARENA_DONE;
 }
 
-bool arenas_tell(const struct arenas *a)
+static bool counts(const struct arenas *a)
 {
     for (size_t i = 0; i < a->n; i++)
         if (tells(a->files[i]))
             return true;
-    return a->told;
+    return false;
+}
+
+bool arenas_tell(const struct arenas *a)
+{
+    return counts(a) || a->told;
 }
 
 int arenas_ready(struct arenas *a)
@@ -323,7 +328,8 @@ int arenas_wait(struct arenas *a, int64_t deadline_ms)
         bool byte = drain(a);
         if (byte && told)
             return 0;
-        if (byte && byte_deadline_ms == INT64_MAX)
+        /* Who counts has counted before its byte: alone it is of the invocation before. */
+        if (byte && byte_deadline_ms == INT64_MAX && !counts(a))
             byte_deadline_ms = conn_now_ms() + 5;
     }
 }
