@@ -83,9 +83,20 @@ static int temp_beside(const char *path, int mode, char **ret_name)
     return r;
 }
 
+bool fs_is_special(const char *path)
+{
+    struct stat st;
+    return strncmp(path, "/dev/", 5) == 0 ||
+           (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
+}
+
 int fs_write(const char *path, struct str data, int mode)
 {
     char *temp;
+    if (fs_is_special(path)) {
+        auto_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+        return fd < 0 ? -errno : fs_write_all(fd, data.p, data.n);
+    }
     int fd = temp_beside(path, mode, &temp);
     if (fd < 0)
         return fd;

@@ -4,9 +4,11 @@
 
 /* -EMSGSIZE when there are more than max bytes. */
 int fs_read(const char *path, size_t max, struct arena *a, struct str *ret);
-int fs_write(const char *path, struct str data, int mode); /* replaces atomically by rename */
-int fs_mkdirs(const char *path, int mode);                 /* with parents; existing is fine */
-int fs_remove_tree(const char *path); /* never follows links; missing is fine */
+/* Replaces atomically by rename; a device or a pipe is written to. */
+int fs_write(const char *path, struct str data, int mode);
+bool fs_is_special(const char *path);      /* a device, a pipe, ...: not to be replaced by a file */
+int fs_mkdirs(const char *path, int mode); /* with parents; existing is fine */
+int fs_remove_tree(const char *path);      /* never follows links; missing is fine */
 bool fs_exists(const char *path);
 struct str fs_join(struct arena *a, struct str dir, struct str name); /* absolute name wins */
 struct str fs_dirname(struct arena *a, struct str path);

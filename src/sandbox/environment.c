@@ -109,6 +109,7 @@ static void on_exited(struct environment *env, int wait_status, bool lost)
     env->state = lost ? ENV_LOST : ENV_IDLE;
     exit_describe(wait_status, &how);
     environment_oom_killed(env, &how.oom);
+    how.oom_all = env->oom_all;
     if (env->events.on_exit)
         env->events.on_exit(env, &how, env->user);
 }
@@ -119,6 +120,7 @@ static void on_process_exited(struct environment *env)
     if (!how.error)
         exit_describe(env->event.wait_status, &how);
     environment_oom_killed(env, &how.oom);
+    how.oom_all = env->oom_all;
     if (env->events.on_process_exit)
         env->events.on_process_exit(env, env->event.index, &how, env->user);
 }

@@ -31,6 +31,7 @@ struct environment {
     int64_t max_rss, peak;   /* highest seen so far */
     int64_t mark, marked_ns; /* the kernel's own high mark, and when the details were read */
     bool oom;                /* since the command was started */
+    bool oom_all;            /* and all processes were killed for it */
     int64_t oom_before;      /* the kernel's counter when it was */
     struct event event;      /* the one being read */
 };

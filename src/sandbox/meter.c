@@ -148,7 +148,7 @@ int environment_oom_killed(struct environment *env, bool *ret)
 void meter_forget_oom(struct environment *env)
 {
     char text[1024];
-    env->oom = false;
+    env->oom = env->oom_all = false;
     if (meter_read(env->files[CGROUP_FILE_OOM], text, sizeof(text)))
         env->oom_before = meter_number(text, "oom_kill");
 }

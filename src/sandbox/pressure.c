@@ -97,7 +97,7 @@ static void look(struct environment *env)
     int64_t own = usage - meter_number(stat, env->memory == SANDBOX_CGROUP_V2 ? "file" : "cache");
     if (own > limit_of(env)) {
         int64_t peak;
-        env->oom = true;
+        env->oom = env->oom_all = true;
         environment_memory_peak(env, &peak);
         environment_command(env, COMMAND_KILL, 0);
         return;

@@ -135,6 +135,7 @@ struct environment_exit {
     int status;    /* exit status; -1 when a signal ended it */
     int signal;    /* 0: it exited by itself */
     bool oom;      /* the memory limit killed something in this environment */
+    bool oom_all;  /* and for this everything in it was killed, in whatever order it is told */
     bool lost;     /* the whole environment is gone (killed from outside): no restart */
     char text[64]; /* "exit status 1", "signal: killed" */
     int error;     /* of a spawned process only: -errno when it could not be executed at all */

@@ -199,13 +199,14 @@ def layer(tmp_path_factory):
         ("segfault", {}, "signal: segmentation fault"),
         ("raises", {}, "KeyError"),
         ("timeout", {"Timeout": 1}, "timed out"),
-        ("memory", {"MemorySize": 192}, "signal: killed"),
+        ("memory", {"MemorySize": 192, "Timeout": 60}, "signal: killed"),
     ],
 )
 def test_what_ran_before_the_end(cloud, layer, bucket, way, options, error):
     f = Covered(cloud, bucket, **options)
     r = f.do(way)
     assert r.error and error in json.dumps(r.payload), r.payload
+    assert r.payload.get("errorType") != "Extension.Crash"  # it is the function that went wrong
     if way != "memory":  # that may take the shipper along: then it comes with the next object
         f.until(marked(way))
     if way == "timeout":

@@ -398,6 +398,9 @@ static void test_fs(void **state)
     assert_true(v.n > 100);
     assert_int_equal(symlink("../file", at("a/b/link")), 0);
     assert_int_equal(fs_write(at("a/b/x"), S(""), 0755), 0);
+    assert_int_equal(fs_write("/dev/null", S("into a device"), 0644), 0); /* which stays one */
+    assert_true(stat("/dev/null", &st) == 0 && S_ISCHR(st.st_mode));
+    assert_true(fs_is_special("/dev/null") && !fs_is_special(at("a/file")));
     assert_int_equal(chmod(at("a/b/c"), 0500), 0);
     assert_int_equal(fs_copy_tree(at("a"), at("copy")), 0);
     struct str *items;

@@ -361,6 +361,10 @@ void instance_extension_exited(struct instance *in, struct extension *e,
                                const struct environment_exit *how)
 {
     char text[512];
+    if (how->oom_all && how->signal == SIGKILL) { /* it died with the runtime, and is told first */
+        instance_runtime_exited(in, how);
+        return;
+    }
     struct str type = e->state == EXTENSION_INIT_ERROR   ? S("Extension.InitError")
                       : e->state == EXTENSION_EXIT_ERROR ? S("Extension.ExitError")
                                                          : S("Extension.Crash");
