@@ -49,8 +49,7 @@ int layer_pack(struct arena *a, const char *dir, const char *zip, struct str *wh
     struct zip_report report = {0};
     if (zip_tree_pack(dir, "", zip, &report) == 0)
         return 0;
-    *why = str_printf(a, "%s cannot be packed: %s", dir,
-                      report.fault == ZIP_FAULT_SYSTEM ? strerror(-report.error) : report.why);
+    *why = str_printf(a, "it cannot be packed: %s", report.why);
     return -EINVAL;
 }
 

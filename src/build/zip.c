@@ -72,7 +72,7 @@ int zip_tree_pack(const char *dir, const char *prefix, const char *zip_path, str
     if (r < 0)
         return pack_failed(ret, r, "cannot read", dir);
     if (fs_is_special(zip_path)) /* a zip is not written from its beginning to its end */
-        return pack_failed(ret, -ENODEV, "can only be a file:", zip_path);
+        return pack_failed(ret, -ENODEV, "only files can be zips, not", zip_path);
     r = libzip_load();
     if (r < 0)
         return pack_failed(ret, r, "cannot use", "libzip");
