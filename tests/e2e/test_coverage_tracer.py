@@ -599,7 +599,7 @@ def test_shipper_hears_of_each_invocation(function):
     os.mkfifo(function.dir / "done")
     fifo = os.open(function.dir / "done", os.O_RDWR | os.O_NONBLOCK)
     _serve(function)
-    assert b"KeyError" in _Api.posted[1] and b"lamina" not in _Api.posted[1]
+    assert b"KeyError" in _Api.posted[1] and b"_lamina" not in _Api.posted[1]
     assert os.read(fifo, 100) == b"ddd"
     os.close(fifo)
     arena = function.arenas()[0]

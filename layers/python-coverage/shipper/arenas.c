@@ -326,8 +326,10 @@ int arenas_wait(struct arenas *a, int64_t deadline_ms)
         bool told = a->told; /* a process that ends may have told before */
         sleep_until(a, (deadline_ms < byte_deadline_ms ? deadline_ms : byte_deadline_ms) - now);
         bool byte = drain(a);
-        if (byte && told)
+        if (byte && told) {
+            returned(a); /* an arena that has stopped may have news as well */
             return 0;
+        }
         /* Who counts has counted before its byte: alone it is of the invocation before. */
         if (byte && byte_deadline_ms == INT64_MAX && !counts(a))
             byte_deadline_ms = conn_now_ms() + 5;

@@ -65,7 +65,8 @@ def _prepare():
         if _tracer.begin():
             _tracer.end()
             if _tracer.tells_done():
-                open(os.path.join(_tracer.directory(), "tells-done"), "a").close()
+                with open(os.path.join(_tracer.directory(), "tells-done"), "w") as f:
+                    f.write(str(os.getpid()))
     except Exception as e:
         log("ERROR", "coverage did not begin: %s" % e, operation="coverage_initialization")
 
