@@ -24,6 +24,7 @@ static void take_ranges(struct str bytes)
     v8_hits_free(h);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
     struct str bytes = {(const char *)p, n}, text;
