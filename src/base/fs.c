@@ -206,6 +206,27 @@ struct str fs_join(struct arena *a, struct str dir, struct str name)
     return str_join(a, slash ? S("") : S("/"), parts, 2);
 }
 
+struct str fs_clean(struct arena *a, struct str path)
+{
+    struct str part, rest = path;
+    char *out = arena_alloc(a, path.n + 2);
+    size_t n = 0;
+    while (rest.n) {
+        str_cut(rest, '/', &part, &rest);
+        if (!part.n || str_is(part, "."))
+            continue;
+        if (str_is(part, "..")) {
+            while (n && out[--n] != '/')
+                ;
+            continue;
+        }
+        out[n++] = '/';
+        memcpy(out + n, part.p, part.n);
+        n += part.n;
+    }
+    return str_of(out, n);
+}
+
 struct str fs_dirname(struct arena *a, struct str path)
 {
     while (path.n > 1 && path.p[path.n - 1] == '/')

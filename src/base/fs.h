@@ -11,6 +11,9 @@ int fs_mkdirs(const char *path, int mode); /* with parents; existing is fine */
 int fs_remove_tree(const char *path);      /* never follows links; missing is fine */
 bool fs_exists(const char *path);
 struct str fs_join(struct arena *a, struct str dir, struct str name); /* absolute name wins */
+/* "/a/b" of "a//x/../b/": each part behind a '/', "." and ".." carried out, links not looked at; ""
+ * of the root, beyond which ".." does not lead. */
+struct str fs_clean(struct arena *a, struct str path);
 struct str fs_dirname(struct arena *a, struct str path);
 struct str fs_basename(struct str path);
 /* All regular files and links below dir, relative, sorted bytewise; folders end with '/'. */

@@ -22,28 +22,11 @@ struct roots {
     size_t n_functions, cap_functions;
 };
 
-/* Absolute, without "." and ".." and a '/' at the end; links stay as people know them. */
+/* Absolute, and "/" for the root; links stay as people know them. */
 static struct str clean(struct roots *r, struct str path)
 {
-    struct str rest = fs_join(r->run->arena, r->cwd, path), part;
-    char *out = arena_alloc(r->run->arena, rest.n + 2);
-    size_t n = 0;
-    while (rest.n) {
-        str_cut(rest, '/', &part, &rest);
-        if (!part.n || str_is(part, "."))
-            continue;
-        if (str_is(part, "..")) {
-            while (n && out[--n] != '/')
-                ;
-            continue;
-        }
-        out[n++] = '/';
-        memcpy(out + n, part.p, part.n);
-        n += part.n;
-    }
-    if (!n)
-        out[n++] = '/';
-    return str_of(out, n);
+    struct str ret = fs_clean(r->run->arena, fs_join(r->run->arena, r->cwd, path));
+    return ret.n ? ret : S("/");
 }
 
 static bool is_folder(struct roots *r, struct str path)

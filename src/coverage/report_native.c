@@ -34,33 +34,11 @@ static struct local_file *find_end(struct native *n, struct str path)
     return f;
 }
 
-/* Without "." and "..". */
-static struct str clean(struct arena *a, struct str path)
-{
-    struct str part, rest = path;
-    char *out = arena_alloc(a, path.n + 2);
-    size_t n = 0;
-    while (rest.n) {
-        str_cut(rest, '/', &part, &rest);
-        if (!part.n || str_is(part, "."))
-            continue;
-        if (str_is(part, "..")) {
-            while (n && out[--n] != '/')
-                ;
-            continue;
-        }
-        out[n++] = '/';
-        memcpy(out + n, part.p, part.n);
-        n += part.n;
-    }
-    return str_of(out, n);
-}
-
 struct lines_file *native_source(struct native *n, struct str path, int64_t built_s)
 {
     const struct report_request *q = n->mapping->request;
     struct stat st;
-    path = clean(n->arena, path);
+    path = fs_clean(n->arena, path);
     struct local_file *local = sources_read(&n->mapping->sources, path);
     if (!local && !str_starts(path, S("/usr/")))
         local = find_end(n, path);

@@ -115,27 +115,6 @@ struct mapped_script {
     uint8_t *code;     /* set of segments that hold code: others fill lines up */
 };
 
-static struct str clean(struct arena *a, struct str path)
-{
-    struct str part, rest = path;
-    char *out = arena_alloc(a, path.n + 2);
-    size_t n = 0;
-    while (rest.n) {
-        str_cut(rest, '/', &part, &rest);
-        if (!part.n || str_is(part, "."))
-            continue;
-        if (str_is(part, "..")) {
-            while (n && out[--n] != '/')
-                ;
-            continue;
-        }
-        out[n++] = '/';
-        memcpy(out + n, part.p, part.n);
-        n += part.n;
-    }
-    return str_of(out, n);
-}
-
 /* "webpack://name/./src/app.ts", "../../src/app.ts" -> "src/app.ts" */
 static struct str stem(struct str source)
 {
@@ -171,7 +150,7 @@ static struct local_file *find_source(struct mapped_script *m, size_t i,
     struct str dir = fs_dirname(a, m->script->local->path);
     struct local_file *f = NULL;
     if (str_find(source, S("://")) < 0)
-        f = try_source(m, clean(a, fs_join(a, dir, source)), content, changed);
+        f = try_source(m, fs_clean(a, fs_join(a, dir, source)), content, changed);
     struct str rest = stem(source), part;
     while (!f && rest.n) {
         for (size_t k = 0; !f && k < q->n_roots; k++)
@@ -344,7 +323,7 @@ static int read_map(struct scripts *s, const struct script *script, struct sourc
         r = sourcemap_inline(a, url, &text);
     } else {
         struct str dir = fs_dirname(a, script->local->path);
-        r = fs_read(str_c(a, clean(a, fs_join(a, dir, url))), MAP_MAX, a, &text);
+        r = fs_read(str_c(a, fs_clean(a, fs_join(a, dir, url))), MAP_MAX, a, &text);
         if (r == -ENOENT)
             return 0; /* it was not deployed with it */
     }
