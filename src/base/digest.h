@@ -27,6 +27,7 @@ int digest_body(enum digest_kind kind, const struct body *body, uint8_t ret[32])
 struct str hex_encode(struct arena *a, const void *p, size_t n); /* lower case */
 int hex_decode(struct arena *a, struct str s, struct str *ret);
 struct str base64_encode(struct arena *a, struct str s);
+int base64_digit(char c);                                          /* its value; -1: none */
 int base64_decode(struct arena *a, struct str s, struct str *ret); /* strict alphabet; -EBADMSG */
 struct str sha256_hex(struct arena *a, struct str data);
 

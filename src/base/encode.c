@@ -68,7 +68,7 @@ struct str base64_encode(struct arena *a, struct str s)
     return (struct str){out, size};
 }
 
-static int base64_digit(char c)
+int base64_digit(char c)
 {
     if (c >= 'A' && c <= 'Z')
         return c - 'A';

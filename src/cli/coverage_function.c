@@ -1,33 +1,12 @@
 /* coverage_function - functions as `lamina coverage` finds them: see coverage_switch.h. */
 #include <errno.h>
-#include <poll.h>
 #include "build/coverage_layer.h"
 #include "cli/coverage.h"
 #include "cli/coverage_switch.h"
+#include "cli/function_wait.h"
 #include "cli/layer_publish.h"
 #include "cli/stacks.h"
 #include "cli/target.h"
-
-#define REST_MAX_POLLS 600
-
-static int wait_at_rest(struct coverage_switch *s, struct str function,
-                        struct lambda_function_configuration **ret, struct aws_error *err)
-{
-    struct lambda_get_function_configuration_input in = {.function_name = function};
-    int pause_ms = 1;
-    for (int i = 0; i < REST_MAX_POLLS; i++) {
-        int r =
-            aws_call(s->aws, s->a, &lambda_get_function_configuration_op, &in, (void **)ret, err);
-        if (r < 0)
-            return r;
-        if (!str_is((*ret)->last_update_status, "InProgress") && !str_is((*ret)->state, "Pending"))
-            return 0;
-        poll(NULL, 0, pause_ms);
-        pause_ms = pause_ms * 2 < 1000 ? pause_ms * 2 : 1000;
-    }
-    err->message = str_printf(s->a, "%.*s is still being updated", STR(function));
-    return err->r = -ETIMEDOUT;
-}
 
 /* arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER] without its qualifier */
 static struct str unqualified_arn(struct str arn)
@@ -63,7 +42,7 @@ int covered_read(struct coverage_switch *s, struct str function, struct covered 
                  struct aws_error *err)
 {
     *ret = (struct covered){0};
-    int r = wait_at_rest(s, function, &ret->config, err);
+    int r = function_wait(s->aws, s->a, function, &ret->config, err);
     if (r < 0)
         return r;
     if (ret->config->environment)

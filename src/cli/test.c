@@ -1,12 +1,12 @@
 /* test - `lamina test`: cases of a YAML file against deployed functions. */
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/fs.h"
 #include "base/table.h"
+#include "cli/function_wait.h"
 #include "cli/source.h"
 #include "cli/stacks.h"
 #include "cli/target.h"
@@ -60,21 +60,6 @@ static void on_interrupt(int signal)
 
 /* ---- fresh environments ---- */
 
-static int wait_updated(struct session *s, struct str function,
-                        struct lambda_function_configuration **ret, struct aws_error *err)
-{
-    for (int64_t pause_ms = 1;; pause_ms = pause_ms * 2 < 1000 ? pause_ms * 2 : 1000) {
-        struct lambda_get_function_configuration_input in = {.function_name = function};
-        int r =
-            aws_call(s->aws, s->a, &lambda_get_function_configuration_op, &in, (void **)ret, err);
-        if (r < 0)
-            return r;
-        if (!str_is((*ret)->last_update_status, "InProgress") && !str_is((*ret)->state, "Pending"))
-            return 0;
-        poll(NULL, 0, (int)pause_ms);
-    }
-}
-
 static int describe(struct session *s, struct str function, struct str description,
                     struct aws_error *err)
 {
@@ -82,7 +67,7 @@ static int describe(struct session *s, struct str function, struct str descripti
                                                             .description = description};
     struct lambda_function_configuration *c;
     int r = aws_call(s->aws, s->a, &lambda_update_function_configuration_op, &in, NULL, err);
-    return r < 0 ? r : wait_updated(s, function, &c, err);
+    return r < 0 ? r : function_wait(s->aws, s->a, function, &c, err);
 }
 
 /* A change of the configuration makes AWS start new environments; the description is the one
@@ -94,7 +79,7 @@ static int make_cold(struct session *s, struct str function, struct aws_error *e
         i++;
     if (i == s->n_touched) {
         struct lambda_function_configuration *c;
-        int r = wait_updated(s, function, &c, err);
+        int r = function_wait(s->aws, s->a, function, &c, err);
         if (r < 0)
             return r;
         *(struct touched *)arena_push(s->a, (void **)&s->touched, &s->n_touched, &s->cap_touched,

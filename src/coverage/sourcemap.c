@@ -11,17 +11,6 @@ struct reader {
     bool bad;
 };
 
-static int digit(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 static bool more(const struct reader *r)
 {
     return r->at < r->s.n && r->s.p[r->at] != ',' && r->s.p[r->at] != ';';
@@ -32,7 +21,7 @@ static int64_t vlq(struct reader *r)
 {
     uint64_t v = 0;
     for (int shift = 0; shift < 35; shift += 5) {
-        int d = more(r) ? digit(r->s.p[r->at++]) : -1;
+        int d = more(r) ? base64_digit(r->s.p[r->at++]) : -1;
         if (d < 0)
             break;
         v |= (uint64_t)(d & 31) << shift;

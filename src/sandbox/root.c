@@ -28,29 +28,8 @@ static const struct op proc_ops[] = {
 
 /* A root of its own is made of what is in the shared one. */
 static const struct op own_ops[] = {
-    {OP_DIR, "usr", NULL, 0755},
-    {OP_KEEP, "usr", "/usr", 0},
-    {OP_LIKE, "bin", "/bin", 0},
-    {OP_LIKE, "sbin", "/sbin", 0},
-    {OP_LIKE, "lib", "/lib", 0},
-    {OP_LIKE, "lib32", "/lib32", 0},
-    {OP_LIKE, "lib64", "/lib64", 0},
-    {OP_LIKE, "libx32", "/libx32", 0},
-    {OP_DIR, "etc", NULL, 0755},
-    {OP_KEEP, "etc", "/etc", 0},
-    {OP_DIR, "dev", NULL, 0755},
-    {OP_KEEP, "dev", "/dev", 0},
-    {OP_DIR, "proc", NULL, 0555},
-    {OP_KEEP, "proc", "/proc", 0},
-    {OP_DIR, "tmp", NULL, 01777},
-    {OP_KEEP, "tmp", "/tmp", 0},
-    {OP_DIR, "opt", NULL, 0755},
-    {OP_DIR, "var", NULL, 0755},
-    {OP_DIR, "var/task", NULL, 0755},
-    {OP_DIR, "var/runtime", NULL, 0755},
-    {OP_DIR, "var/lang", NULL, 0755},
-    {OP_DIR, "var/lang/bin", NULL, 0755},
-    {OP_LINK, "lambda-entrypoint.sh", "/var/runtime/lambda-entrypoint.sh", 0},
+    {OP_KEEP, "usr", "/usr", 0},   {OP_KEEP, "etc", "/etc", 0}, {OP_KEEP, "dev", "/dev", 0},
+    {OP_KEEP, "proc", "/proc", 0}, {OP_KEEP, "tmp", "/tmp", 0},
 };
 
 /* A plan's whole file system has the places for these, or it is none. */
@@ -203,6 +182,10 @@ int root_prepare(struct plan_cursor plan, char *why)
     if (!missing)
         return 0;
     int r = op_mount("tmpfs", PLACE, MS_NOSUID | MS_NODEV, "mode=755,size=1m");
+    if (r == 0 && chdir(PLACE) < 0)
+        r = -errno;
+    if (r == 0)
+        r = stage_lay_out(why);
     if (r == 0)
         r = change_to_place(own_ops, ARRAY_LEN(own_ops));
     return r < 0 ? why_printf(why, r, "make a root of its own") : 0;

@@ -65,9 +65,9 @@ static const struct op stage_ops[] = {
     {OP_DIR, "dev/shm", NULL, 01777},
 };
 
-static const struct op root_ops[] = {
+/* What each root has; then come the mounts, which are the shared root's or its copies. */
+static const struct op layout_ops[] = {
     {OP_DIR, "usr", NULL, 0755},
-    {OP_BIND, "usr", "/usr", 0},
     {OP_LIKE, "bin", "/bin", 0},
     {OP_LIKE, "sbin", "/sbin", 0},
     {OP_LIKE, "lib", "/lib", 0},
@@ -75,9 +75,7 @@ static const struct op root_ops[] = {
     {OP_LIKE, "lib64", "/lib64", 0},
     {OP_LIKE, "libx32", "/libx32", 0},
     {OP_DIR, "etc", NULL, 0755},
-    {OP_STAGE, "etc", "etc", 0},
     {OP_DIR, "dev", NULL, 0755},
-    {OP_STAGE, "dev", "dev", 0},
     {OP_DIR, "proc", NULL, 0555},
     {OP_DIR, "tmp", NULL, 01777},
     {OP_DIR, "opt", NULL, 0755},
@@ -88,6 +86,16 @@ static const struct op root_ops[] = {
     {OP_DIR, "var/lang/bin", NULL, 0755},
     {OP_LINK, "lambda-entrypoint.sh", "/var/runtime/lambda-entrypoint.sh", 0},
 };
+static const struct op root_ops[] = {
+    {OP_BIND, "usr", "/usr", 0},
+    {OP_STAGE, "etc", "etc", 0},
+    {OP_STAGE, "dev", "dev", 0},
+};
+
+int stage_lay_out(char *why)
+{
+    return ops_run(layout_ops, ARRAY_LEN(layout_ops), why);
+}
 
 /* In a chroot "/" is no mount, so its propagation cannot be changed nor can anything pivot away
  * from it. A copy of the tree takes its place, attached over the one mount that a chroot always
@@ -154,7 +162,9 @@ int stage_build_root(char *why)
     int r = op_mount("tmpfs", path, MS_NOSUID | MS_NODEV, "mode=755,size=1m");
     if (r < 0 || chdir(path) < 0)
         return why_printf(why, r < 0 ? r : -errno, "mount a root");
-    r = ops_run(root_ops, ARRAY_LEN(root_ops), why);
+    r = stage_lay_out(why);
+    if (r == 0)
+        r = ops_run(root_ops, ARRAY_LEN(root_ops), why);
     if (r < 0)
         return r;
     r = stage_pivot();

@@ -11,5 +11,8 @@ const char *stage_path(void); /* where it is mounted */
  * gone, the root still writable; /proc and /tmp are empty folders. */
 int stage_build_root(char *why);
 
+/* Makes the folders and links that every root has, in the current folder. */
+int stage_lay_out(char *why);
+
 /* Leaves the root for the one in the current folder. */
 int stage_pivot(void);
