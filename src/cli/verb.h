@@ -25,7 +25,7 @@
 #include "base/options.h"
 #include "base/str.h"
 
-#define VERB_SETS 4
+#define VERB_SETS 6
 
 struct verb;
 
