@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "store/internal.h"
 
+#define OLD_TMP_NAME "tmp.old-"
 #define EPHEMERAL_NAME "lamina-data-"
 
 static int fail(struct store_error *err, int code, const char *fmt, ...)
@@ -98,6 +99,31 @@ static int make_ephemeral(struct store *s, struct store_error *err)
     return r;
 }
 
+/* An empty DIR/tmp. What a killed process's children still write goes to the folder they know,
+ * which is moved away first; what cannot be removed for that goes at the next open. */
+static int renew_tmp(struct store *s)
+{
+    char name[sizeof(OLD_TMP_NAME) + 24];
+    snprintf(name, sizeof(name), "%s%ld", OLD_TMP_NAME, (long)getpid());
+    auto_free char *old = path_in(s->dir, name);
+    int r = fs_remove_tree(old);
+    if (r == 0 && rename(s->tmp, old) < 0 && errno != ENOENT)
+        r = -errno;
+    DIR *d = opendir(s->dir);
+    struct dirent *e;
+    while (r == 0 && d && (e = readdir(d))) {
+        if (strncmp(e->d_name, OLD_TMP_NAME, strlen(OLD_TMP_NAME)) != 0)
+            continue;
+        auto_free char *dir = path_in(s->dir, e->d_name);
+        r = fs_remove_tree(dir);
+        if (r == -ENOTEMPTY)
+            r = 0;
+    }
+    if (d)
+        closedir(d);
+    return r < 0 ? r : fs_mkdirs(s->tmp, 0700);
+}
+
 static int prepare_folders(struct store *s, const struct store_options *o, struct store_error *err,
                            bool *ret_killed)
 {
@@ -123,9 +149,7 @@ static int prepare_folders(struct store *s, const struct store_options *o, struc
     if (r == 0)
         r = fs_mkdirs(s->blobs, 0700);
     if (r == 0)
-        r = fs_remove_tree(s->tmp);
-    if (r == 0)
-        r = fs_mkdirs(s->tmp, 0700);
+        r = renew_tmp(s);
     if (r < 0)
         return fail(err, r, "cannot use the data folder %s: %s", s->dir, strerror(-r));
     return 0;

@@ -455,14 +455,39 @@ static void test_ephemeral(void **state)
     assert_false(fs_exists(where));
 }
 
+/* What a killed daemon's children still write keeps nobody out, and is in nobody's way. */
+static void opens_while_others_write_into_tmp(void **state)
+{
+    char path[128];
+    store_close(open_dir());
+    pid_t child = fork();
+    if (child == 0) {
+        for (unsigned i = 0;; i++) {
+            snprintf(path, sizeof(path), "%s/tmp/old", dir);
+            mkdir(path, 0700);
+            snprintf(path, sizeof(path), "%s/tmp/old/%u", dir, i);
+            close(open(path, O_WRONLY | O_CREAT, 0600));
+        }
+    }
+    for (int i = 0; i < 50; i++)
+        store_close(open_dir());
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    store_close(open_dir());
+    snprintf(path, sizeof(path), "%s/tmp/old", dir);
+    assert_false(fs_exists(path));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        CASE(test_values),        CASE(test_scan),       CASE(test_keys),
-        CASE(test_marks),         CASE(test_one_owner),  CASE(test_blobs),
-        CASE(test_disk_full),     CASE(test_kill),       CASE(test_ephemeral),
-        CASE(test_newer_version), CASE(test_read_again), CASE(test_read_again_after_loss),
-        CASE(test_idle_turn),
+        CASE(test_values),     CASE(test_scan),
+        CASE(test_keys),       CASE(test_marks),
+        CASE(test_one_owner),  CASE(test_blobs),
+        CASE(test_disk_full),  CASE(test_kill),
+        CASE(test_ephemeral),  CASE(test_newer_version),
+        CASE(test_read_again), CASE(test_read_again_after_loss),
+        CASE(test_idle_turn),  CASE(opens_while_others_write_into_tmp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include "service/lambda/runtime_cache.h"
 #include <signal.h>
 #include "base/cleanup.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "service/lambda/start_path.h"
@@ -95,8 +96,10 @@ const char *runtime_cache_get(struct runtime_cache *c, const char *interpreter, 
     if (!copy) {
         copy = MEM_NEW(struct copy);
         copy->cache = c;
-        copy->folder =
-            str_printf(&c->arena, "%s/runtime-%zu", store_tmp(c->lambda->store), c->copies.n + 1).p;
+        /* A name of its own: the compiler of a daemon that was killed may still be at work. */
+        copy->folder = str_printf(&c->arena, "%s/runtime-%.*s", store_tmp(c->lambda->store),
+                                  STR(random_hex(&c->arena, 16)))
+                           .p;
         map_put(&c->copies, str_copy(&c->arena, str_from(interpreter)), copy);
         compile(c, copy, interpreter, library);
     }
