@@ -316,7 +316,8 @@ static bool served_aside(struct cloud *cloud, struct http_request *req,
         !str_cut(str_slice(req->path, 9, req->path.n), '/', &id, &rest))
         return false;
     const struct mounted *m = mounted_find(cloud, str_c(req->arena, id));
-    if (m && m->opened && m->service->inspect && str_is(rest, "inspect")) {
+    if (m && m->opened && m->service->inspect &&
+        (str_is(rest, "inspect") || str_is(rest, "drop"))) {
         bool local = !req->peer.n || str_starts(req->peer, S("127.")) || str_is(req->peer, "::1");
         if (entrance == &cloud->inside || !local)
             refuse(req, 403, "lamina: only programs of this machine may look at environments\n");

@@ -207,8 +207,8 @@ struct service {
     /* Requests below /_lamina/<id>/, which is not AWS's: downloads behind links that the service
      * has given out. It answers by http_reply(), at once. NULL: there are none. */
     void (*serve)(void *state, struct http_request *req);
-    /* Requests for /_lamina/<id>/inspect: what this machine's own programs may see of the service's
-     * inside, and functions may not. As serve(). */
+    /* Requests for /_lamina/<id>/inspect and /_lamina/<id>/drop: what this machine's own programs
+     * may see of the service's inside and throw away of it, and functions may not. As serve(). */
     void (*inspect)(void *state, struct http_request *req);
     /* Requests that no operation models: to function URLs. call->op is NULL, call->who anonymous;
      * result as a handler's, and call_answer() or call_stream_begin() before it. path: behind what

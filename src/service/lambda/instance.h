@@ -135,6 +135,7 @@ struct instance {
     enum instance_state state;
     enum init_type init_type; /* set by the pool before the start */
     bool outdated;            /* the pool's: its files have changed since it began */
+    bool dropped;             /* the pool's: somebody wants the next one to be new */
     bool prepared;            /* the pool's: a provisioned one that is ready */
     struct environment *env;
     struct invocation *inv;

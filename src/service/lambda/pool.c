@@ -101,7 +101,10 @@ static void unlink_instance(struct instance *in)
 
 void group_give_up(struct instance *in, enum shutdown_reason why)
 {
-    in->end_reason = in->group->stale ? "updated" : in->outdated ? "files changed" : "idle";
+    in->end_reason = in->group->stale ? "updated"
+                     : in->dropped    ? "dropped"
+                     : in->outdated   ? "files changed"
+                                      : "idle";
     unlink_instance(in);
     instance_retire(in, why);
 }
@@ -353,6 +356,43 @@ void pool_outdate(struct pool *p, bool (*match)(const struct target *t, void *us
             LIST_EACH(&g->all, struct instance, link, in)
                 outdate(in);
     }
+}
+
+static bool is_of(const struct target *t, const struct pool_drop *d)
+{
+    return str_eq(t->account, d->account) && str_eq(t->region, d->region) &&
+           str_eq(t->name, d->function) && (!d->version.n || str_eq(t->version, d->version));
+}
+
+static void drop_one(struct instance *in, struct pool_drop *d)
+{
+    if (in->inv || in->state == INSTANCE_NEW || in->state == INSTANCE_STARTING ||
+        in->state == INSTANCE_INIT) {
+        d->busy++;
+    } else if (is_provisioned(in)) {
+        d->provisioned++;
+    } else if (!in->dropped) {
+        in->dropped = true;
+        d->dropped++;
+        outdate(in);
+    }
+}
+
+void pool_drop_idle(struct pool *p, struct pool_drop *d)
+{
+    size_t pos = 0;
+    void *value;
+    while (map_next(&p->groups, &pos, NULL, &value)) {
+        struct group *g = value;
+        if (!is_of(g->target, d))
+            continue;
+        LIST_EACH(&g->all, struct instance, link, in)
+            drop_one(in, d);
+        LIST_EACH(&g->all, struct instance, link, rest) /* those that work for extensions still */
+            d->ending += rest->dropped;
+    }
+    LIST_EACH(&p->lambda->retiring, struct instance, link, old)
+        d->ending += is_of(old->target, d);
 }
 
 /* What is current is in the store, and the turn that changed it is committed. */

@@ -21,6 +21,15 @@ int pool_refused(struct call *call, int r);
 /* The files of these functions have changed: idle environments go now, the others after their
  * invocation. */
 void pool_outdate(struct pool *p, bool (*match)(const struct target *t, void *user), void *user);
+/* Environments that wait for work of a function, or of one version of it ("" for all), are given
+ * up: its next invocation starts a new one. Those at work and provisioned ones stay. */
+struct pool_drop {
+    struct str account, region, function, version;
+    int64_t dropped;           /* given up by this call */
+    int64_t busy, provisioned; /* left alone */
+    int64_t ending;            /* given up now or before, and not gone yet */
+};
+void pool_drop_idle(struct pool *p, struct pool_drop *d);
 /* Functions have changed: environments of builds that nobody can name any more are given up. */
 void pool_check(struct pool *p);
 

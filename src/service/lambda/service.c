@@ -145,6 +145,14 @@ static void serve(void *user, struct http_request *req)
         code_serve(user, req);
 }
 
+static void inspect(void *user, struct http_request *req)
+{
+    if (str_ends(req->path, S("/drop")))
+        timeline_drop(user, req);
+    else
+        timeline_serve(user, req);
+}
+
 const struct service lambda_service = {
     .model = &lambda_model,
     .handlers = handlers,
@@ -155,6 +163,6 @@ const struct service lambda_service = {
     .reset = lambda_reset,
     .serve = serve,
     .answer = url_answer,
-    .inspect = timeline_serve,
+    .inspect = inspect,
     .resource_policy = lambda_resource_policy,
 };

@@ -38,3 +38,6 @@ void timeline_leave(struct instance *in); /* it is freed */
 void timeline_throttled(struct lambda_state *lambda, const struct target *t);
 /* GET /_lamina/lambda/inspect?region=R&account=A[&function=NAME] */
 void timeline_serve(void *lambda_state, struct http_request *req);
+/* POST /_lamina/lambda/drop?region=R&account=A&function=NAME[&version=V]: gives up the environments
+ * that wait for work (pool_drop_idle()). {"dropped":N,"busy":N,"provisioned":N,"ending":N} */
+void timeline_drop(void *lambda_state, struct http_request *req);

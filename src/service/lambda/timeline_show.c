@@ -1,6 +1,7 @@
 /* timeline_show - what `lamina inspect` asks for, as JSON. */
 #include "base/clock.h"
 #include "base/json.h"
+#include "service/lambda/pool.h"
 #include "service/lambda/timeline_own.h"
 #include "wire/request.h"
 
@@ -142,19 +143,55 @@ static struct json *show_all(struct lambda_state *lambda, struct arena *a, struc
     return list;
 }
 
-void timeline_serve(void *state, struct http_request *req)
+static struct str asked_account(struct http_request *req)
+{
+    struct str account = wire_query_get(req->arena, req->query, S("account"));
+    return account.n ? account : S("000000000000");
+}
+
+static void reply_json(struct http_request *req, const struct json *o)
 {
     static const struct http_header headers[] = {
         {S_INIT("Content-Type"), S_INIT("application/json")},
         {S_INIT("Cache-Control"), S_INIT("no-store")},
     };
+    http_reply(req, 200, headers, 2, body_mem(json_text(req->arena, o, -1)));
+}
+
+void timeline_drop(void *state, struct http_request *req)
+{
+    struct lambda_state *lambda = state;
+    struct arena *a = req->arena;
+    struct pool_drop d = {
+        .account = asked_account(req),
+        .region = wire_query_get(a, req->query, S("region")),
+        .function = wire_query_get(a, req->query, S("function")),
+        .version = wire_query_get(a, req->query, S("version")),
+    };
+    if (!str_is(req->method, "POST")) {
+        http_reply(req, 405, NULL, 0, body_mem(S("only POST\n")));
+        return;
+    }
+    if (!d.region.n || !d.function.n) {
+        http_reply(req, 400, NULL, 0, body_mem(S("region and function are needed\n")));
+        return;
+    }
+    pool_drop_idle(lambda->pool, &d);
+    struct json *o = json_new(a, JSON_OBJECT);
+    set_int(a, o, "dropped", d.dropped);
+    set_int(a, o, "busy", d.busy);
+    set_int(a, o, "provisioned", d.provisioned);
+    set_int(a, o, "ending", d.ending);
+    reply_json(req, o);
+}
+
+void timeline_serve(void *state, struct http_request *req)
+{
     struct lambda_state *lambda = state;
     struct arena *a = req->arena;
     struct str function = wire_query_get(a, req->query, S("function"));
     struct str region = wire_query_get(a, req->query, S("region"));
-    struct str account = wire_query_get(a, req->query, S("account"));
-    if (!account.n)
-        account = S("000000000000");
+    struct str account = asked_account(req);
     struct str prefix = str_printf(a, "%.*s/%.*s/", STR(account), STR(region));
     struct json *o;
     if (!str_is(req->method, "GET")) {
@@ -171,5 +208,5 @@ void timeline_serve(void *state, struct http_request *req)
         o = json_new(a, JSON_OBJECT);
         json_set(a, o, S("functions"), show_all(lambda, a, prefix));
     }
-    http_reply(req, 200, headers, 2, body_mem(json_text(a, o, -1)));
+    reply_json(req, o);
 }
