@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/table.h"
+#include "cli/deployment_artifact.h"
 #include "cli/package.h"
 #include "cli/source.h"
 #include "cli/stacks.h"
@@ -13,7 +15,7 @@
 #define BODY_MAX 51200 /* a longer template goes through the bucket */
 
 struct deploy_options {
-    struct str template, stack_name, s3_bucket, s3_prefix, role_arn;
+    struct str template, stack_name, s3_bucket, s3_prefix, role_arn, action;
     struct option_list overrides, capabilities, tags;
     bool resolve_s3, force_upload, confirm, fail_on_empty, execute, disable_rollback;
 };
@@ -53,6 +55,8 @@ static const struct option_row rows[] = {
      .default_value = "true", .help = "execute the change set"},
     {OPTION(struct deploy_options, disable_rollback), .name = "disable-rollback",
      .type = OPTION_FLAG, .help = "leave what was made when something fails"},
+    {OPTION(struct deploy_options, action), .name = "recorded-as", .type = OPTION_TEXT,
+     .metavar = "WORD", .hidden = true, .help = "the record's action; deploy otherwise"},
     {0},
 };
 
@@ -70,6 +74,7 @@ struct deployment {
     struct cloudformation_stack *stack;
     struct package_result package;
     struct str change_set, stack_id;
+    struct deployment_record record;
 };
 
 /* ---- parameters ---- */
@@ -276,6 +281,57 @@ static bool asked(void)
     return fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y');
 }
 
+/* ---- the record ---- */
+
+/* Before anything is changed: who is killed meanwhile leaves a record that says "in progress". */
+static void begin_record(struct deployment *d, const struct package_request *q)
+{
+    struct deployment_record *r = &d->record;
+    struct aws_error err = {0};
+    const struct json *declared = json_get(d->root, "Parameters");
+    *r = (struct deployment_record){
+        .run = d->run,
+        .aws = d->aws,
+        .bucket = d->package.bucket.n ? d->package.bucket : q->s3_bucket,
+        .prefix = q->s3_prefix,
+        .template_root = d->root,
+    };
+    r->secrets = ARENA_ARRAY(d->a, struct str, d->n_params + 1);
+    for (size_t i = 0; i < d->n_params; i++) {
+        const struct json *v = json_get(json_find(declared, d->params[i].key), "NoEcho");
+        if (v && (v->boolean || str_eq_nocase(json_str(v), S("true"))))
+            r->secrets[r->n_secrets++] = d->params[i].value;
+    }
+    deployment_begin(r, d->o->action.n ? str_c(d->a, d->o->action) : "deploy",
+                     fs_dirname(d->a, d->path));
+    struct json *stack = json_set(d->a, r->json, S("stack"), json_new(d->a, JSON_OBJECT));
+    json_set(d->a, stack, S("name"), json_new_str(d->a, d->stack_name));
+    json_set(d->a, stack, S("id"), json_new_str(d->a, d->stack_id));
+    json_set(d->a, r->json, S("change_set"), json_new_str(d->a, d->change_set));
+    if (!r->bucket.n && q->resolve_s3)
+        package_managed_bucket(d->run, d->aws, true, &r->bucket);
+    if (deployment_keep_template(r, template_to_json(d->a, d->root, -1), &err) < 0)
+        fprintf(stderr, "lamina: deploy: the template cannot be kept: %.*s\n", STR(err.message));
+    else if (r->bucket.n)
+        deployment_write(r, "in progress", (struct str){0});
+}
+
+static void end_record(struct deployment *d, struct str why)
+{
+    struct aws_error err = {0};
+    struct str status = d->stack ? d->stack->stack_status : (struct str){0};
+    const char *result = !d->stack || str_is(status, "UPDATE_FAILED") ||
+                                 str_is(status, "CREATE_FAILED") ||
+                                 str_ends(status, S("ROLLBACK_FAILED"))
+                             ? "failed"
+                         : str_find(status, S("ROLLBACK")) >= 0 ? "rolled back"
+                                                                : "complete";
+    if (d->stack && deployment_add_stack(&d->record, d->stack_id, &err) < 0)
+        fprintf(stderr, "lamina: deploy: the record of this deployment is not whole: %.*s\n",
+                STR(err.message));
+    deployment_write(&d->record, result, why);
+}
+
 /* ---- the whole ---- */
 
 static void report(struct deployment *d, const char *result)
@@ -304,7 +360,7 @@ static void report(struct deployment *d, const char *result)
     target_print_json(a, v);
 }
 
-static int execute(struct deployment *d)
+static int execute(struct deployment *d, const struct package_request *q)
 {
     struct aws_error err = {0};
     struct stacks_watch watch = {.progress = &d->progress, .quiet = target_of(d->run)->json};
@@ -313,19 +369,29 @@ static int execute(struct deployment *d)
     if (d->o->disable_rollback)
         in.disable_rollback = opt_bool(true);
     stacks_mark(d->run, d->aws, d->stack_id, &watch);
-    if (aws_call(d->aws, d->a, &cloudformation_execute_change_set_op, &in, NULL, &err) < 0)
+    begin_record(d, q);
+    if (aws_call(d->aws, d->a, &cloudformation_execute_change_set_op, &in, NULL, &err) < 0) {
+        d->stack = NULL;
+        end_record(d, err.message);
         return target_fail(d->run, &err, "the change set cannot be executed");
+    }
+    d->stack = NULL;
     int e = stacks_wait(d->run, d->aws, d->stack_id, &watch, &d->stack);
-    if (e)
+    if (e) {
+        d->stack = NULL;
+        end_record(d, S("what became of the stack is not known"));
         return e;
+    }
     struct str status = d->stack->stack_status;
     if (!str_is(status, "CREATE_COMPLETE") && !str_is(status, "UPDATE_COMPLETE")) {
         struct str why = str_has(watch.failure) ? watch.failure : d->stack->stack_status_reason;
+        end_record(d, why);
         return verb_fail(d->run, "the stack %.*s is %.*s%s%.*s", STR(d->stack_name), STR(status),
                          str_has(why) ? ": " : "", STR(why));
     }
     progress_line(&d->progress, "%.*s is %.*s", STR(d->stack_name), STR(status));
     progress_clear(&d->progress);
+    end_record(d, (struct str){0});
     report(d, str_is(status, "CREATE_COMPLETE") ? "created" : "updated");
     return 0;
 }
@@ -361,7 +427,7 @@ static int change(struct deployment *d, struct package_request *q)
         drop_change_set(d);
         return verb_fail(d->run, "not deployed");
     }
-    return execute(d);
+    return execute(d, q);
 }
 
 static int look(struct deployment *d)

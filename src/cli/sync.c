@@ -169,6 +169,7 @@ static int deploy(struct sync *s)
     add_option(&w, "--stack-name", s->stack_name);
     add(&w, S("--no-fail-on-empty-changeset"));
     add(&w, S("--no-confirm-changeset"));
+    add_option(&w, "--recorded-as", S("sync"));
     add_option(&w, "--config-file", S("/dev/null"));
     add_option(&w, "--target", t->target);
     add_option(&w, "--endpoint", t->endpoint);
