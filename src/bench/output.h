@@ -1,0 +1,53 @@
+/* output - a run as texts and pages.
+ *
+ * Each writer appends to a buffer and needs the summary only (gates may be NULL: none were asked
+ * for). Whatever comes from outside (names, error messages) is escaped for its format; control
+ * characters do not reach a terminal. Formats: docs/bench-format.md. */
+#pragma once
+#include "base/buf.h"
+#include "bench/gate.h"
+
+#define BENCH_FORMAT "lamina-bench/1"
+
+struct bench_output {
+    struct str dir; /* --out: all of them, in this folder; absent: none */
+    struct str json, csv, csv_summary, markdown, html, hdrplot, junit,
+        tuning;          /* files; or absent */
+    bool samples;        /* each request in the JSON, and samples.csv in the folder */
+    struct str strategy; /* of the tuning JSON: "cost", "speed", "balanced"; absent: cost */
+};
+
+/* Writes the files asked for; "-" is standard output. In the folder: report.json, report.html,
+ * summary.md, summary.csv, latency.hdrplot, junit.xml when there are gates, tuning.json when memory
+ * was swept, samples.csv. -errno with *ret_path: the file that could not be written. Each file is
+ * replaced at once or not at all. */
+int bench_write(struct arena *a, const struct bench_summary *sum, const struct gate_report *gates,
+                const struct bench_output *out, struct str *ret_path);
+
+/* What a terminal shows at the end. width 0: 100. */
+void bench_write_terminal(struct buf *b, const struct bench_summary *sum,
+                          const struct gate_report *gates, size_t width, bool colour);
+void bench_write_json(struct buf *b, const struct bench_summary *sum,
+                      const struct gate_report *gates, bool samples);
+void bench_write_csv_samples(struct buf *b, const struct bench_run *run);
+void bench_write_csv_summary(struct buf *b, const struct bench_summary *sum);
+void bench_write_markdown(struct buf *b, const struct bench_summary *sum,
+                          const struct gate_report *gates);
+void bench_write_html(struct buf *b, const struct bench_summary *sum,
+                      const struct gate_report *gates);
+void bench_write_hdrplot(struct buf *b, const struct bench_summary *sum);
+void bench_write_junit(struct buf *b, const struct bench_summary *sum,
+                       const struct gate_report *gates);
+
+/* What aws-lambda-power-tuning's state machine answers: {"power", "cost", "duration",
+ * "stateMachine": {"executionCost", "lambdaCost", "visualization"}} and, as it does when asked,
+ * "stats" of each size. duration: mean of handler's time and init's, ms; cost: USD an invocation.
+ * strategy: "cost", "speed" or "balanced" (weight 0.5: value = weight cost / max cost + (1 -
+ * weight) duration / max duration). Sizes that were extrapolated or had no success are left out.
+ * -ENODATA: nothing is left. */
+int bench_write_tuning(struct buf *b, const struct bench_summary *sum, struct str strategy,
+                       double weight);
+/* The part of the visualization's address behind '#': base64 of int16 sizes, float32 times and
+ * float32 costs, all little-endian, divided by ';'. */
+struct str bench_tuning_fragment(struct arena *a, const double *sizes, const double *times,
+                                 const double *costs, size_t n);

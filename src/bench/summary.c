@@ -1,0 +1,260 @@
+/* summary - from samples to figures (summary.h). */
+#include "bench/summary.h"
+#include <math.h>
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "bench/summary_parts.h"
+
+const char *const bench_phase_names[BENCH_PHASES] = {"wait",    "queue",    "sandbox", "init",
+                                                     "handler", "response", "after",   "rest"};
+
+/* ---- spreads ---- */
+
+static void spread_sorted(struct bench_spread *s, const double *v, size_t n)
+{
+    *s = (struct bench_spread){.n = n,
+                               .mean = stats_mean(v, n),
+                               .p50 = stats_quantile_interval(v, n, 0.5),
+                               .p75 = stats_quantile_interval(v, n, 0.75),
+                               .p90 = stats_quantile_interval(v, n, 0.9),
+                               .p95 = stats_quantile_interval(v, n, 0.95),
+                               .p99 = stats_quantile_interval(v, n, 0.99),
+                               .p999 = stats_quantile_interval(v, n, 0.999),
+                               .min = n ? v[0] : NAN,
+                               .max = n ? v[n - 1] : NAN,
+                               .deviation = stats_deviation(v, n),
+                               .mad = stats_mad(v, n),
+                               .outliers = stats_outliers(v, n, STATS_OUTLIER_Z)};
+}
+
+void bench_spread_of(struct bench_spread *s, double *values, size_t n)
+{
+    stats_sort(values, n);
+    spread_sorted(s, values, n);
+}
+
+/* Room for the values of one group. */
+struct scratch {
+    double *cold, *warm, *both;
+    size_t n_cold, n_warm;
+};
+
+/* The spreads of three populations by sorting each value once. */
+static void spread_three(struct scratch *v, struct bench_spread *all, struct bench_spread *cold,
+                         struct bench_spread *warm)
+{
+    stats_sort(v->cold, v->n_cold);
+    stats_sort(v->warm, v->n_warm);
+    spread_sorted(cold, v->cold, v->n_cold);
+    spread_sorted(warm, v->warm, v->n_warm);
+    if (!v->n_cold || !v->n_warm) {
+        *all = v->n_cold ? *cold : *warm;
+        return;
+    }
+    size_t i = 0, j = 0, n = 0;
+    while (i < v->n_cold || j < v->n_warm)
+        v->both[n++] = j == v->n_warm || (i < v->n_cold && v->cold[i] <= v->warm[j]) ? v->cold[i++]
+                                                                                     : v->warm[j++];
+    spread_sorted(all, v->both, n);
+}
+
+/* ---- a request's parts ---- */
+
+static double part_ms(const struct bench_sample *s, enum bench_phase phase)
+{
+    const int32_t us[BENCH_PHASES] = {
+        [BENCH_QUEUE] = s->queue_us,       [BENCH_SANDBOX] = s->sandbox_us,
+        [BENCH_INIT] = s->init_us,         [BENCH_HANDLER] = s->handler_us,
+        [BENCH_RESPONSE] = s->response_us, [BENCH_AFTER] = s->after_us,
+    };
+    if (phase == BENCH_WAIT)
+        return (double)(s->sent_ns - s->due_ns) / 1e6;
+    if (phase != BENCH_REST)
+        return us[phase] < 0 ? NAN : us[phase] / 1e3;
+    double rest = (double)(s->done_ns - s->sent_ns) / 1e6;
+    for (int i = BENCH_QUEUE; i < BENCH_REST; i++)
+        rest -= us[i] < 0 ? 0 : us[i] / 1e3;
+    return rest;
+}
+
+static bool phased(const struct bench_sample *s)
+{
+    return s->outcome == BENCH_OK && s->handler_us >= 0;
+}
+
+/* What a value of a sample is, by kind; NAN: it has none. */
+enum value_kind { LATENCY, UNCORRECTED, BILLED, PHASE /* + enum bench_phase */ };
+static double value_of(const struct bench_sample *s, int kind)
+{
+    switch (kind) {
+    case LATENCY:
+        return s->outcome == BENCH_OK ? (double)(s->done_ns - s->due_ns) / 1e6 : NAN;
+    case UNCORRECTED:
+        return s->outcome == BENCH_OK ? (double)(s->done_ns - s->sent_ns) / 1e6 : NAN;
+    case BILLED:
+        return s->billed_ms < 0 ? NAN : s->billed_ms;
+    default:
+        return phased(s) ? part_ms(s, (enum bench_phase)(kind - PHASE)) : NAN;
+    }
+}
+
+/* series -1: all of them. */
+static void collect(struct scratch *v, const struct bench_run *run, int series, int kind)
+{
+    v->n_cold = v->n_warm = 0;
+    for (size_t i = 0; i < run->n_samples; i++) {
+        const struct bench_sample *s = &run->samples[i];
+        if (series >= 0 && s->series != series)
+            continue;
+        double value = value_of(s, kind);
+        if (isnan(value))
+            continue;
+        if (s->cold)
+            v->cold[v->n_cold++] = value;
+        else
+            v->warm[v->n_warm++] = value;
+    }
+}
+
+/* ---- one group ---- */
+
+static void count(struct bench_group *g, const struct bench_run *run, int series)
+{
+    for (size_t i = 0; i < run->n_samples; i++) {
+        const struct bench_sample *s = &run->samples[i];
+        if (series >= 0 && s->series != series)
+            continue;
+        g->n++;
+        g->outcomes[s->outcome < BENCH_OUTCOMES ? s->outcome : BENCH_TRANSPORT]++;
+        g->n_cold += s->cold;
+        if (s->memory_mb > g->memory_used)
+            g->memory_used = s->memory_mb;
+    }
+    for (int i = 0; i < BENCH_OUTCOMES; i++)
+        g->rates[i] = stats_rate(g->outcomes[i], g->n);
+    g->success = g->rates[BENCH_OK];
+    g->errors = stats_rate(g->n - g->outcomes[BENCH_OK], g->n);
+    g->cold_rate = stats_rate(g->n_cold, g->n);
+    g->throughput =
+        run->elapsed_ns > 0 ? (double)g->outcomes[BENCH_OK] * 1e9 / (double)run->elapsed_ns : NAN;
+}
+
+static struct bench_population *population(struct bench_group *g, const struct bench_sample *s)
+{
+    return s->cold ? &g->cold : &g->warm;
+}
+
+static void fill_histograms(struct arena *a, struct bench_group *g, const struct bench_run *run,
+                            int series)
+{
+    for (size_t i = 0; i < run->n_samples; i++) {
+        const struct bench_sample *s = &run->samples[i];
+        if ((series >= 0 && s->series != series) || s->outcome != BENCH_OK)
+            continue;
+        struct bench_population *p = population(g, s);
+        if (!p->histogram)
+            p->histogram = histogram_new(a);
+        histogram_record(p->histogram, s->done_ns - s->due_ns, 1);
+    }
+    const struct histogram *parts[] = {g->cold.histogram, g->warm.histogram};
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        if (parts[i] && !g->all.histogram)
+            g->all.histogram = histogram_new(a);
+        if (parts[i])
+            histogram_merge(g->all.histogram, parts[i]);
+    }
+}
+
+static void mean_parts(struct bench_population *p)
+{
+    for (int i = 0; i < BENCH_PHASES; i++)
+        p->part_ms[i] /= p->phased ? (double)p->phased : 1;
+    p->phased_ms /= p->phased ? (double)p->phased : 1;
+}
+
+static void fill_phases(struct bench_group *g, const struct bench_run *run, int series,
+                        struct scratch *v)
+{
+    for (size_t i = 0; i < run->n_samples; i++) {
+        const struct bench_sample *s = &run->samples[i];
+        if ((series >= 0 && s->series != series) || !phased(s))
+            continue;
+        struct bench_population *both[] = {population(g, s), &g->all};
+        for (size_t k = 0; k < ARRAY_LEN(both); k++) {
+            both[k]->phased++;
+            both[k]->phased_ms += (double)(s->done_ns - s->due_ns) / 1e6;
+            for (int i_phase = 0; i_phase < BENCH_PHASES; i_phase++) {
+                double ms = part_ms(s, (enum bench_phase)i_phase);
+                both[k]->part_ms[i_phase] += isnan(ms) ? 0 : ms;
+            }
+        }
+    }
+    mean_parts(&g->all);
+    mean_parts(&g->cold);
+    mean_parts(&g->warm);
+    for (int i = 0; i < BENCH_PHASES && g->all.phased; i++) {
+        collect(v, run, series, PHASE + i);
+        spread_three(v, &g->all.phases[i], &g->cold.phases[i], &g->warm.phases[i]);
+    }
+}
+
+static void fill_failed(struct bench_group *g, const struct bench_run *run, int series,
+                        double *room)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < run->n_samples; i++) {
+        const struct bench_sample *s = &run->samples[i];
+        if ((series < 0 || s->series == series) && s->outcome != BENCH_OK)
+            room[n++] = (double)(s->done_ns - s->due_ns) / 1e6;
+    }
+    bench_spread_of(&g->failed, room, n);
+}
+
+static void summarize_group(struct arena *a, struct bench_summary *sum, struct bench_group *g,
+                            int series, struct scratch *v)
+{
+    const struct bench_run *run = sum->run;
+    g->memory_used = -1;
+    g->series = series < 0 ? NULL : &run->series[series];
+    count(g, run, series);
+    collect(v, run, series, LATENCY);
+    spread_three(v, &g->all.latency, &g->cold.latency, &g->warm.latency);
+    collect(v, run, series, sum->open ? UNCORRECTED : LATENCY);
+    if (sum->open)
+        spread_three(v, &g->all.uncorrected, &g->cold.uncorrected, &g->warm.uncorrected);
+    collect(v, run, series, BILLED);
+    spread_three(v, &g->all.billed, &g->cold.billed, &g->warm.billed);
+    fill_phases(g, run, series, v);
+    fill_failed(g, run, series, v->both);
+    fill_histograms(a, g, run, series);
+    bench_group_size(g, run);
+    bench_group_cost(sum, g);
+}
+
+/* ---- the whole ---- */
+
+struct bench_summary *bench_summarize(struct arena *a, const struct bench_run *run)
+{
+    struct bench_summary *sum = ARENA_NEW(a, struct bench_summary);
+    size_t room = run->n_samples + 1;
+    auto_free double *cold = mem_alloc(room * sizeof(double));
+    auto_free double *warm = mem_alloc(room * sizeof(double));
+    auto_free double *both = mem_alloc(room * sizeof(double));
+    struct scratch v = {cold, warm, both, 0, 0};
+    sum->run = run;
+    sum->open = run->loop == BENCH_OPEN;
+    bench_find_prices(a, sum);
+    sum->all.name = run->function.name;
+    summarize_group(a, sum, &sum->all, -1, &v);
+    if (run->n_series > 1) {
+        sum->n_groups = run->n_series;
+        sum->groups = ARENA_ARRAY(a, struct bench_group, sum->n_groups);
+        for (size_t i = 0; i < sum->n_groups; i++) {
+            sum->groups[i].name = run->series[i].name;
+            summarize_group(a, sum, &sum->groups[i], (int)i, &v);
+        }
+        bench_add_groups(sum);
+    }
+    bench_warn(a, sum);
+    return sum;
+}
