@@ -4,7 +4,7 @@
  *     p99<500ms   cold.p90<=1.2s   init.p50<300ms   handler.p99<20ms   errors<1%   throttles==0
  *     success>=95%   throughput>100/s   billed.mean<50ms   cost<$5   memory<=200MB cold-starts<10%
  * several of them divided by commas. The grammar:
- *     threshold = metric op number unit
+ *     threshold = [ series ":" ] metric op number unit
  *     metric    = [ "cold." | "warm." ] [ part "." ] statistic | part | name
  *     part      = "latency" | "uncorrected" | "queue" | "sandbox" | "init" | "handler" | "response"
  *               | "after" | "wait" | "rest" | "billed" | "failed"
@@ -16,7 +16,9 @@
  *     unit      = "ns" | "us" | "ms" | "s" | "m" for times; "%" or none (a count) for rates;
  *                 "MB" | "GB" or none for memory; "$" before the number or none for cost
  * A part alone is its p99, but "billed" its mean. Times must have a unit. "cost" is USD a million
- * invocations. A figure that was not measured meets no condition.
+ * invocations. A figure that was not measured meets no condition. Without a series the whole run is
+ * judged; runs whose series are to be told apart ("memory", "compare") are judged series by series,
+ * but for sizes beyond the machine.
  *
  * Exit codes of `lamina bench`: 0 all conditions hold, 1 it could not be measured, 2 wrong usage,
  * BENCH_EXIT_GATE a condition does not hold. */
@@ -33,24 +35,33 @@ enum gate_op { GATE_LT, GATE_LE, GATE_GT, GATE_GE, GATE_EQ, GATE_NE };
 struct gate_metric {
     struct str name; /* as it was written */
     int population;  /* 0 all, 1 cold, 2 warm */
-    int part;        /* of a spread; -1: a plain name */
-    int statistic;   /* of the part; of a plain name: which */
+    int part;        /* gate_parts[]; -1: a plain name */
+    int statistic;   /* gate_statistics[]; of a plain name: gate_names[] */
     enum gate_unit unit;
 };
 
 struct gate_threshold {
     struct str text;
+    struct str series; /* its name; absent: see above */
     struct gate_metric metric;
     enum gate_op op;
     double limit; /* in the metric's unit; rates 0..1 unless `count` */
     bool count;   /* of a rate: how many, not the share */
 };
 
-/* -EINVAL with *why, which points into the text's columns; the texts live in the arena. Of several
- * conditions each is appended to list[*n], GATE_MAX at most. */
+/* What metrics are made of; each table ends with NULL. The JSON report has the same names. */
+extern const char *const gate_populations[]; /* "all", "cold", "warm" */
+extern const char *const gate_parts[];       /* "latency", "uncorrected", "wait" ... */
+extern const char *const gate_statistics[];  /* "p50" ... */
+extern const char *const gate_names[];       /* "success" ... */
+const struct bench_spread *gate_spread(const struct bench_group *g, int population, int part);
+struct figure gate_statistic(const struct bench_spread *s, int statistic);
+
+/* -EINVAL with *why; the texts live in the arena. Of several conditions each is appended to
+ * list[*n], GATE_MAX at most. */
 int gate_parse(struct arena *a, struct str text, struct gate_threshold *list, size_t *n,
                struct str *why);
-/* The figure of a metric's name ("p99", "cold.init.p90"), in `unit`; -EINVAL: there is none. */
+/* "p99", "cold.init.p90", "errors"; -EINVAL with *why: there is no such metric. */
 int gate_metric_parse(struct arena *a, struct str name, struct gate_metric *ret, struct str *why);
 struct figure gate_figure(const struct bench_summary *sum, const struct bench_group *g,
                           const struct gate_metric *m);

@@ -51,3 +51,7 @@ int bench_write_tuning(struct buf *b, const struct bench_summary *sum, struct st
  * float32 costs, all little-endian, divided by ';'. */
 struct str bench_tuning_fragment(struct arena *a, const double *sizes, const double *times,
                                  const double *costs, size_t n);
+
+/* Texts for people, of all outputs. */
+struct str bench_ms(struct arena *a, double ms);         /* "12.3 ms", "431 µs"; "-" for NAN */
+struct str bench_percent(struct arena *a, double share); /* "0.42 %" of 0.0042 */
