@@ -1,0 +1,144 @@
+/* memory_table - see memory_table.h. */
+#include "bench/memory_table.h"
+#include <math.h>
+#include <stdlib.h>
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+static void durations(const struct bench_run *run, size_t series, bool only_cold,
+                      struct bench_spread *ret)
+{
+    auto_free double *values = mem_alloc((run->n_samples + 1) * sizeof(*values));
+    size_t n = 0;
+    for (size_t i = 0; i < run->n_samples; i++) {
+        const struct bench_sample *s = &run->samples[i];
+        if (s->series == series && s->outcome == BENCH_OK && s->cold == only_cold &&
+            s->handler_us >= 0)
+            values[n++] = (s->handler_us + (s->cold && s->init_us > 0 ? s->init_us : 0)) / 1e3;
+    }
+    bench_spread_of(ret, values, n);
+}
+
+static const struct memory_row *row_at(const struct memory_table *t, size_t i)
+{
+    return i < t->n_rows ? &t->rows[i] : NULL;
+}
+
+static void make_row(const struct bench_summary *sum, const struct memory_result *result, size_t i,
+                     bool only_cold, struct memory_row *row)
+{
+    const struct bench_group *g = sum->n_groups ? &sum->groups[i] : &sum->all;
+    const struct bench_population *p = only_cold ? &g->cold : &g->warm;
+    row->size = &result->sizes[i];
+    row->series = &sum->run->series[i];
+    row->billed = p->billed.n ? p->billed.mean : figure_none();
+    row->cost = p->latency.n ? p->cost : figure_none();
+    row->memory_used = g->memory_used;
+    row->delta = NAN;
+    durations(sum->run, i, only_cold, &row->duration);
+}
+
+static bool is_usable(const struct memory_row *row)
+{
+    return row->duration.n && figure_known(&row->cost) && !row->size->failed &&
+           !row->size->hopeless;
+}
+
+static void set_deltas(struct memory_table *t, const struct memory_result *result)
+{
+    t->base = t->n_rows;
+    for (size_t i = t->n_rows; i-- > 0;)
+        if (figure_known(&t->rows[i].cost) &&
+            (t->base == t->n_rows || t->rows[t->base].size->mb != result->was_mb))
+            t->base = i;
+    for (size_t i = 0; t->base < t->n_rows && i < t->n_rows; i++)
+        if (figure_known(&t->rows[i].cost) && t->rows[t->base].cost.value > 0)
+            t->rows[i].delta = t->rows[i].cost.value / t->rows[t->base].cost.value - 1;
+}
+
+/* Another one whose figure cannot be told from the best one's. */
+static struct str doubts(struct arena *a, const struct memory_table *t,
+                         const struct pareto_point *points)
+{
+    const struct memory_advice *advice = &t->advice;
+    const struct memory_row *best = row_at(t, advice->best);
+    bool speed = advice->strategy == PARETO_SPEED;
+    const struct figure *x = speed ? &best->duration.p50 : &best->cost;
+    struct str list = S("");
+    for (size_t i = 0; i < t->n_rows; i++) {
+        const struct figure *y = speed ? &t->rows[i].duration.p50 : &t->rows[i].cost;
+        if (i != advice->best && points[i].usable && y->low <= x->high)
+            list = str_printf(a, "%.*s%s%d MB", STR(list), list.n ? ", " : "", t->rows[i].size->mb);
+    }
+    if (!list.n || advice->strategy == PARETO_BALANCED)
+        return S("");
+    return str_printf(a, "; not told apart from it: %.*s", STR(list));
+}
+
+static struct str reason(struct arena *a, const struct memory_table *t,
+                         const struct memory_result *result, const struct pareto_point *points)
+{
+    static const char *const words[] = {"the cheapest", "the fastest", "the best balance"};
+    const struct memory_advice *advice = &t->advice;
+    const struct memory_row *best = row_at(t, advice->best), *base = row_at(t, t->base);
+    if (!best)
+        return S("no size has answers without failures, so none is recommended");
+    struct str weighed = advice->strategy == PARETO_BALANCED
+                             ? str_printf(a, " at weight %g", advice->weight)
+                             : S("");
+    struct str than = S("");
+    if (base && base != best && base->size->mb == result->was_mb && base->duration.n)
+        than = str_printf(
+            a, "; %+.0f %% cost and %+.0f %% time against the %d MB of now", best->delta * 100,
+            (best->duration.p50.value / base->duration.p50.value - 1) * 100, result->was_mb);
+    return str_printf(a, "%d MB: %s%.*s, $%.4g a million invocations, median %.4g ms%.*s%.*s",
+                      best->size->mb, words[advice->strategy], STR(weighed), best->cost.value,
+                      best->duration.p50.value, STR(than), STR(doubts(a, t, points)));
+}
+
+static void advise_below(struct arena *a, struct memory_table *t, const struct pareto_point *points,
+                         double below_ms)
+{
+    struct memory_advice *advice = &t->advice;
+    if (!(below_ms > 0))
+        return;
+    advice->below = pareto_cheapest_below(points, t->n_rows, below_ms);
+    const struct memory_row *row = row_at(t, advice->below);
+    if (!row) {
+        advice->below_why = str_printf(a, "no size has a p99 below %.4g ms", below_ms);
+        return;
+    }
+    const struct figure *p99 = &row->duration.p99;
+    bool sure = !isnan(p99->high) && p99->high < below_ms;
+    advice->below_why =
+        str_printf(a, "%d MB: the cheapest with p99 below %.4g ms (%.4g ms of %zu%s)",
+                   row->size->mb, below_ms, p99->value, row->duration.n,
+                   sure ? "" : "; too few to be sure: its interval reaches beyond");
+}
+
+void memory_table_make(struct arena *a, const struct bench_summary *sum,
+                       const struct memory_result *result, bool only_cold,
+                       enum pareto_strategy strategy, double weight, double below_ms,
+                       struct memory_table *ret)
+{
+    *ret = (struct memory_table){.n_rows = result->n_sizes};
+    ret->rows = ARENA_ARRAY(a, struct memory_row, ret->n_rows);
+    struct pareto_point *points = ARENA_ARRAY(a, struct pareto_point, ret->n_rows);
+    for (size_t i = 0; i < ret->n_rows; i++) {
+        struct memory_row *row = &ret->rows[i];
+        make_row(sum, result, i, only_cold, row);
+        points[i] = (struct pareto_point){.usable = is_usable(row),
+                                          .cost = row->cost.value,
+                                          .time = row->duration.n ? row->duration.mean.value : NAN,
+                                          .p99 = row->duration.n ? row->duration.p99.value : NAN};
+    }
+    set_deltas(ret, result);
+    pareto_mark(points, ret->n_rows);
+    for (size_t i = 0; i < ret->n_rows; i++)
+        ret->rows[i].front = points[i].front;
+    ret->advice = (struct memory_advice){.strategy = strategy, .weight = weight};
+    ret->advice.below = ret->n_rows;
+    ret->advice.best = pareto_best(points, ret->n_rows, strategy, weight);
+    ret->advice.why = reason(a, ret, result, points);
+    advise_below(a, ret, points, below_ms);
+}
