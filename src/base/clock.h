@@ -4,7 +4,8 @@
 
 int64_t clock_now_ms(void); /* since 1970 */
 int64_t clock_now_us(void);
-int64_t clock_mono_ns(void); /* only differences mean something */
+int64_t clock_mono_ns(void);   /* only differences mean something */
+int64_t clock_thread_ns(void); /* processor time of this thread */
 
 struct str clock_iso8601(struct arena *a, int64_t ms);     /* 2025-11-24T23:11:20.123Z */
 struct str clock_iso8601_s(struct arena *a, int64_t ms);   /* 2025-11-24T23:11:20Z */

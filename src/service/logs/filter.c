@@ -4,36 +4,45 @@
  * then it stands at the time of its first event, which its record tells. */
 #include <errno.h>
 #include <inttypes.h>
+#include "base/clock.h"
+#include "service/logs/cursor.h"
 #include "service/logs/pattern.h"
 #include "service/logs/record.h"
 
 #define EVENTS_MAX 10000
 #define BYTES_MAX 1048576
 #define EVENT_OVERHEAD 26
-#define LOOKED_AT_MAX 20000 /* in one call; more is for the next token */
-#define BATCH 32
+/* One call looks at that much at least, and goes on until it has cost that much time; more is for
+ * the next token, so that no invocation waits behind a search. */
+#define LOOKED_AT_EVENTS 20000
+#define LOOKED_AT_BYTES (1 << 20)
+#define COST_NS 8000000
 #define STREAMS_MAX 100 /* that may be named */
 
+/* A stream. Its place is that of its next event that matches (ready), or of the last one that has
+ * been looked at: so the whole search has come as far as the least of all. */
 struct source {
     int64_t stream_id;
     struct str stream_name;
-    int64_t time, sequence; /* of the next event; before reading: not after it */
-    bool read;
-    struct arena arena; /* of the rows */
-    struct store_row *rows;
-    size_t i, n;
+    struct log_place place;
+    bool ready, opened;
+    struct log_cursor cursor;
+    struct log_run run; /* what is left of it to look at */
 };
 
 struct search {
     struct call *call;
     const struct logs_filter_log_events_input *in;
     struct logs_pattern *pattern;
-    int64_t start, end;                 /* [start, end] */
-    int64_t after_time, after_sequence; /* of the last event looked at */
-    bool resumed;
+    struct str needle; /* every message that matches has it */
+    bool needle_is_all;
+    int64_t start, end;    /* [start, end] */
+    struct log_place from; /* looked at up to here, by the calls before */
     struct source **heap;
     size_t n_heap, cap_heap;
-    size_t bytes, looked_at, cap_events;
+    size_t bytes, cap_events;
+    size_t looked_at, looked_at_bytes;
+    int64_t begun_ns;
     struct arena scratch;
 };
 
@@ -41,7 +50,7 @@ struct search {
 
 static bool source_before(const struct source *x, const struct source *y)
 {
-    return x->time != y->time ? x->time < y->time : x->sequence < y->sequence;
+    return log_place_cmp(x->place, y->place) < 0;
 }
 
 static void heap_sink(struct search *s, size_t i)
@@ -60,28 +69,35 @@ static void heap_sink(struct search *s, size_t i)
     }
 }
 
+static void close_source(struct source *source)
+{
+    if (source->opened)
+        log_cursor_done(&source->cursor);
+}
+
 static void heap_drop_top(struct search *s)
 {
-    arena_done(&s->heap[0]->arena);
+    close_source(s->heap[0]);
     s->heap[0] = s->heap[--s->n_heap];
     heap_sink(s, 0);
 }
 
 /* ---- sources ---- */
 
-static int add_source(struct search *s, const struct logs_stream_record *stream)
+static void add_source(struct search *s, const struct logs_stream_record *stream)
 {
-    int64_t from = s->resumed && s->after_time > s->start ? s->after_time : s->start;
-    if (!stream->last.has || stream->last.is < from || stream->first.is > s->end)
-        return 0;
+    if (!stream->last.has || stream->last.is < s->from.time || stream->last.is < s->start ||
+        stream->first.is > s->end)
+        return;
     struct source *source = ARENA_NEW(s->call->arena, struct source);
-    arena_init(&source->arena);
     source->stream_id = stream->id.is;
     source->stream_name = stream->name;
-    source->time = stream->first.is > from ? stream->first.is : from;
+    source->place = s->from;
+    /* It is not read before its turn comes. */
+    if (stream->first.is > s->from.time)
+        source->place = (struct log_place){stream->first.is, INT64_MIN};
     *(struct source **)arena_push(s->call->arena, (void **)&s->heap, &s->n_heap, &s->cap_heap,
                                   sizeof source) = source;
-    return 0;
 }
 
 static int add_named(struct search *s, int64_t group_id)
@@ -93,10 +109,10 @@ static int add_named(struct search *s, int64_t group_id)
         for (size_t j = 0; j < i; j++)
             again |= str_eq(names->items[i], names->items[j]);
         int r = again ? 0 : logs_stream_get(s->call, group_id, names->items[i], &stream);
-        if (r == 0 && !again)
-            r = add_source(s, &stream);
         if (r < 0)
             return r;
+        if (!again)
+            add_source(s, &stream);
     }
     return 0;
 }
@@ -113,7 +129,7 @@ static int add_prefixed(struct search *s, int64_t group_id)
             struct logs_stream_record stream = {0};
             r = wire_json_read(a, rows[i].value, &logs_stream_record_shape, &stream, NULL);
             if (r == 0)
-                r = add_source(s, &stream);
+                add_source(s, &stream);
         }
         if (r < 0 || n < 500)
             return r;
@@ -121,77 +137,90 @@ static int add_prefixed(struct search *s, int64_t group_id)
     }
 }
 
-/* Reads on in the stream at the top. Its rows are used up or were never read. */
-static int source_read(struct search *s, struct source *source)
-{
-    struct arena *a = s->call->arena;
-    struct str after;
-    if (source->read)
-        after = logs_event_key(a, source->stream_id, source->time, source->sequence);
-    else if (s->resumed && s->after_time >= s->start)
-        after = logs_event_key(a, source->stream_id, s->after_time, s->after_sequence);
-    else
-        after = logs_event_time_key(a, source->stream_id, s->start);
-    source->read = true;
-    source->i = 0;
-    arena_reset(&source->arena);
-    return store_scan(s->call->store, logs_event_prefix(a, source->stream_id), after, BATCH,
-                      &source->arena, &source->rows, &source->n);
-}
+/* ---- looking ---- */
 
-/* Makes the top of the heap an event that is there; without one the heap is empty. */
-static int next_event(struct search *s, struct store_row **ret)
+/* The first event of the run that has the needle; run.to when there is none. */
+static size_t find_needle(const struct search *s, const struct log_run *run)
 {
-    *ret = NULL;
-    while (s->n_heap) {
-        struct source *source = s->heap[0];
-        bool at_event = source->i < source->n;
-        if (at_event) {
-            *ret = &source->rows[source->i];
-            return 0;
-        }
-        bool last = source->read && source->n < BATCH;
-        int r = last ? 0 : source_read(s, source);
-        if (r < 0)
-            return r;
-        if (last || !source->n) {
-            heap_drop_top(s);
-            continue;
-        }
-        r = logs_event_key_parse(&source->arena, source->rows[0].key, &source->time,
-                                 &source->sequence);
-        if (r < 0)
-            return r;
-        if (source->time > s->end)
-            heap_drop_top(s);
-        else
-            heap_sink(s, 0);
+    const struct log_block *b = &run->block;
+    size_t at = log_block_begin(b, run->from), to = log_block_end(b, run->to - 1);
+    while (to - at >= s->needle.n) {
+        const char *hit = memmem(b->text.p + at, to - at, s->needle.p, s->needle.n);
+        if (!hit)
+            break;
+        size_t offset = (size_t)(hit - b->text.p), i = log_block_at(b, offset);
+        if (offset + s->needle.n <= log_block_end(b, i))
+            return i;
+        at = log_block_end(b, i); /* it reached into the next message */
     }
-    return 0;
+    return run->to;
 }
 
-/* Steps over the event at the top. */
-static int step(struct search *s)
+/* Goes on to the next event that matches, or to the end of the run. */
+static void look(struct search *s, struct source *source)
+{
+    struct log_run *run = &source->run;
+    size_t begun = log_block_begin(&run->block, run->from);
+    source->ready = false;
+    while (run->from < run->to && !source->ready) {
+        size_t i = s->needle.n ? find_needle(s, run) : run->from;
+        s->looked_at += i - run->from + 1;
+        run->from = i;
+        if (i == run->to)
+            break;
+        source->place = log_block_place(&run->block, i);
+        source->ready =
+            (s->needle.n && s->needle_is_all) ||
+            logs_pattern_match(s->pattern, log_block_message(&run->block, i), &s->scratch);
+        if (s->scratch.used > 1 << 20)
+            arena_reset(&s->scratch);
+        run->from++;
+    }
+    if (!source->ready)
+        source->place = log_block_place(&run->block, run->to - 1);
+    s->looked_at_bytes += log_block_begin(&run->block, run->from) - begun;
+}
+
+/* The top of the heap goes on; it is not ready any more. */
+static int advance(struct search *s)
 {
     struct source *source = s->heap[0];
-    s->after_time = source->time;
-    s->after_sequence = source->sequence;
-    if (++source->i == source->n)
-        return 0; /* next_event() reads on */
-    int r = logs_event_key_parse(&source->arena, source->rows[source->i].key, &source->time,
-                                 &source->sequence);
-    if (r < 0)
-        return r;
-    if (source->time > s->end)
-        heap_drop_top(s);
-    else
-        heap_sink(s, 0);
+    if (!source->opened)
+        log_cursor_init(&source->cursor, s->call->store, source->stream_id, source->place, false);
+    source->opened = true;
+    if (source->run.from == source->run.to) {
+        int r = log_cursor_next(&source->cursor, &source->run);
+        if (r < 0)
+            return r;
+        if (r == 0) {
+            heap_drop_top(s);
+            return 0;
+        }
+        /* Cut at the end of the range: nothing behind it is looked at. */
+        struct log_place end = {s->end, INT64_MAX};
+        size_t to = log_block_find(&source->run.block, end, false);
+        if (to < source->run.to)
+            source->run.to = to;
+        if (source->run.from >= source->run.to) {
+            heap_drop_top(s);
+            return 0;
+        }
+    }
+    look(s, source);
+    heap_sink(s, 0);
     return 0;
+}
+
+static bool tired(struct search *s)
+{
+    if (s->looked_at < LOOKED_AT_EVENTS && s->looked_at_bytes < LOOKED_AT_BYTES)
+        return false;
+    return clock_thread_ns() - s->begun_ns >= COST_NS;
 }
 
 /* ---- the search ---- */
 
-static void add_event(struct search *s, const struct source *source, const struct store_row *row,
+static void add_event(struct search *s, const struct source *source, struct str message,
                       struct logs_filter_log_events_output *out)
 {
     struct arena *a = s->call->arena;
@@ -199,48 +228,59 @@ static void add_event(struct search *s, const struct source *source, const struc
         arena_push(a, (void **)&out->events.items, &out->events.n, &s->cap_events, sizeof *e);
     *e = (struct logs_filtered_log_event){
         .log_stream_name = source->stream_name,
-        .timestamp = opt_int(source->time),
-        .message = str_copy(a, row->value),
-        .ingestion_time = opt_int(logs_sequence_ms(source->sequence)),
-        .event_id = str_printf(a, "%018" PRId64 "%038" PRId64, source->time, source->sequence),
+        .timestamp = opt_int(source->place.time),
+        .message = str_copy(a, message),
+        .ingestion_time = opt_int(logs_sequence_ms(source->place.sequence)),
+        .event_id =
+            str_printf(a, "%018" PRId64 "%038" PRId64, source->place.time, source->place.sequence),
     };
-    s->bytes += row->value.n + EVENT_OVERHEAD;
+    s->bytes += message.n + EVENT_OVERHEAD;
 }
 
-/* Answers true in *ret_more when it stopped before the end. */
-static int run(struct search *s, struct logs_filter_log_events_output *out, bool *ret_more)
+/* Answers true in *ret_more when it stopped before the end; *ret_at: everything up to there has
+ * been looked at, and what matches of it is in the answer. */
+static int run(struct search *s, struct logs_filter_log_events_output *out, bool *ret_more,
+               struct log_place *ret_at)
 {
     size_t limit = s->in->limit.has ? (size_t)s->in->limit.is : EVENTS_MAX;
-    for (;;) {
-        struct store_row *row;
-        int r = next_event(s, &row);
-        *ret_more = r == 0 && row;
-        if (r < 0 || !row || s->looked_at == LOOKED_AT_MAX)
-            return r;
-        s->looked_at++;
-        if (logs_pattern_match(s->pattern, row->value, &s->scratch)) {
-            if (out->events.n == limit || (out->events.n && s->bytes + row->value.n > BYTES_MAX))
+    while (s->n_heap) {
+        struct source *top = s->heap[0];
+        *ret_at = top->place;
+        if (top->ready) {
+            struct str message = log_block_message(&top->run.block, top->run.from - 1);
+            if (out->events.n == limit || (out->events.n && s->bytes + message.n > BYTES_MAX)) {
+                ret_at->sequence--;
+                *ret_more = true;
                 return 0;
-            add_event(s, s->heap[0], row, out);
+            }
+            add_event(s, top, message, out);
+            top->ready = false; /* it stands at its place, as one that has been looked at */
+            continue;
         }
-        if (s->scratch.used > 1 << 20)
-            arena_reset(&s->scratch);
-        r = step(s);
+        if (tired(s)) {
+            *ret_more = true;
+            return 0;
+        }
+        int r = advance(s);
         if (r < 0)
             return r;
     }
+    *ret_more = false;
+    return 0;
 }
 
 static int read_token(struct search *s)
 {
     struct str text, time, sequence;
+    struct log_place at;
     int r = logs_token_text(s->call, s->in->next_token, &text);
     if (r < 0)
         return r;
-    if (!str_cut(text, '/', &time, &sequence) || str_to_int64(time, &s->after_time) < 0 ||
-        str_to_int64(sequence, &s->after_sequence) < 0)
+    if (!str_cut(text, '/', &time, &sequence) || str_to_int64(time, &at.time) < 0 ||
+        str_to_int64(sequence, &at.sequence) < 0)
         return call_fail(s->call, LOGS_INVALID_PARAMETER, "The specified nextToken is invalid.");
-    s->resumed = true;
+    if (log_place_cmp(at, s->from) > 0)
+        s->from = at;
     return 0;
 }
 
@@ -259,15 +299,19 @@ static int prepare(struct search *s)
     if (logs_pattern_parse(call->arena, in->filter_pattern, &s->pattern, &why) < 0)
         return call_fail(call, LOGS_INVALID_PARAMETER, "%.*s", STR(why));
     struct logs_group_record group = {0};
+    s->needle = logs_pattern_needle(s->pattern, &s->needle_is_all);
     int r = logs_group_identified(call, in->log_group_name, in->log_group_identifier, &group);
-    if (r == 0 && in->next_token.n)
-        r = read_token(s);
     if (r < 0)
         return r;
     s->start = in->start_time.is;
     s->end = in->end_time.has ? in->end_time.is : INT64_MAX;
     if (s->start < logs_oldest_ms(&group, call->now_ms))
         s->start = logs_oldest_ms(&group, call->now_ms);
+    s->from = (struct log_place){s->start, INT64_MIN};
+    if (in->next_token.n)
+        r = read_token(s);
+    if (r < 0)
+        return r;
     r = in->log_stream_names.n ? add_named(s, group.id.is) : add_prefixed(s, group.id.is);
     for (size_t i = s->n_heap / 2; i-- > 0;)
         heap_sink(s, i);
@@ -277,19 +321,20 @@ static int prepare(struct search *s)
 static int filter_log_events(struct call *call, const struct logs_filter_log_events_input *in,
                              struct logs_filter_log_events_output *out)
 {
-    struct search s = {.call = call, .in = in};
+    struct search s = {.call = call, .in = in, .begun_ns = clock_thread_ns()};
+    struct log_place at;
     arena_init(&s.scratch);
     out->events.items = ARENA_NEW(call->arena, struct logs_filtered_log_event);
     out->searched_log_streams.items = ARENA_NEW(call->arena, struct logs_searched_log_stream);
     bool more = false;
     int r = prepare(&s);
     if (r == 0)
-        r = run(&s, out, &more);
+        r = run(&s, out, &more, &at);
     if (r == 0 && more)
-        out->next_token = logs_token(
-            call, str_printf(call->arena, "%" PRId64 "/%" PRId64, s.after_time, s.after_sequence));
+        out->next_token =
+            logs_token(call, str_printf(call->arena, "%" PRId64 "/%" PRId64, at.time, at.sequence));
     for (size_t i = 0; i < s.n_heap; i++)
-        arena_done(&s.heap[i]->arena);
+        close_source(s.heap[i]);
     arena_done(&s.scratch);
     return r;
 }

@@ -5,16 +5,12 @@
  * an unchanged token, and the same token gives the new events once they are there. */
 #include <errno.h>
 #include <inttypes.h>
+#include "service/logs/cursor.h"
 #include "service/logs/record.h"
 
 #define EVENTS_MAX 10000
 #define BYTES_MAX 1048576
 #define EVENT_OVERHEAD 26
-#define BATCH 200
-
-struct place {
-    int64_t time, sequence;
-};
 
 struct page {
     struct call *call;
@@ -22,14 +18,14 @@ struct page {
     int64_t start, end; /* [start, end) */
     bool forward;
     bool has_place; /* from there, otherwise from the end of the range */
-    struct place place;
+    struct log_place place;
     struct logs_output_log_event *events; /* in the order they were found */
-    struct place *places;
+    struct log_place *places;
     size_t n, limit;
     size_t bytes;
 };
 
-static struct str format_token(struct call *call, char direction, struct place p)
+static struct str format_token(struct call *call, char direction, struct log_place p)
 {
     return str_printf(call->arena, "%c/%018" PRId64 "%038" PRId64 "/s", direction, p.time,
                       p.sequence);
@@ -47,62 +43,53 @@ static int parse_token(struct call *call, struct str token, struct page *page)
     return call_fail(call, LOGS_INVALID_PARAMETER, "The specified nextToken is invalid.");
 }
 
-/* Adds a row; false when the page is full or the range has ended. */
-static bool add_event(struct page *page, const struct store_row *row, struct arena *scratch)
+/* Adds an event; false when the page is full or the range has ended. */
+static bool add_event(struct page *page, const struct log_block *block, size_t i)
 {
-    struct place at;
-    if (logs_event_key_parse(scratch, row->key, &at.time, &at.sequence) < 0)
-        return true;
+    struct log_place at = log_block_place(block, i);
+    struct str message = log_block_message(block, i);
     if (page->forward ? at.time >= page->end : at.time < page->start)
         return false;
-    size_t size = row->value.n + EVENT_OVERHEAD;
+    size_t size = message.n + EVENT_OVERHEAD;
     if (page->n == page->limit || (page->n && page->bytes + size > BYTES_MAX))
         return false;
     page->bytes += size;
     page->places[page->n] = at;
     page->events[page->n++] = (struct logs_output_log_event){
         .timestamp = opt_int(at.time),
-        .message = str_copy(page->call->arena, row->value),
+        .message = str_copy(page->call->arena, message),
         .ingestion_time = opt_int(logs_sequence_ms(at.sequence)),
     };
     return true;
 }
 
-static struct str first_key(const struct page *page)
+static struct log_place first_place(const struct page *page)
 {
-    struct arena *a = page->call->arena;
     if (page->forward) {
         if (page->has_place && page->place.time >= page->start)
-            return logs_event_key(a, page->stream_id, page->place.time, page->place.sequence);
-        return logs_event_time_key(a, page->stream_id, page->start);
+            return page->place;
+        return (struct log_place){page->start, INT64_MIN};
     }
     if (page->has_place && page->place.time < page->end)
-        return logs_event_key(a, page->stream_id, page->place.time, page->place.sequence);
-    return logs_event_time_key(a, page->stream_id, page->end);
+        return page->place;
+    return (struct log_place){page->end, INT64_MIN};
 }
 
 static int read_page(struct page *page)
 {
-    auto_arena struct arena scratch;
-    arena_init(&scratch);
-    struct store *store = page->call->store;
-    size_t batch = page->limit < BATCH ? page->limit : BATCH;
-    struct str prefix = logs_event_prefix(page->call->arena, page->stream_id), at = first_key(page);
-    for (;;) {
-        struct store_row *rows;
-        size_t n;
-        int r = page->forward ? store_scan(store, prefix, at, batch, &scratch, &rows, &n)
-                              : store_scan_back(store, prefix, at, batch, &scratch, &rows, &n);
-        if (r < 0)
-            return r;
-        for (size_t i = 0; i < n; i++)
-            if (!add_event(page, &rows[i], &scratch))
-                return 0;
-        if (n < batch || page->n == page->limit)
-            return 0;
-        at = str_copy(page->call->arena, rows[n - 1].key);
-        arena_reset(&scratch);
+    struct log_cursor cursor;
+    log_cursor_init(&cursor, page->call->store, page->stream_id, first_place(page), !page->forward);
+    struct log_run run;
+    bool more = true;
+    int r;
+    while (more && (r = log_cursor_next(&cursor, &run)) > 0) {
+        for (size_t i = run.from; more && page->forward && i < run.to; i++)
+            more = add_event(page, &run.block, i);
+        for (size_t i = run.to; more && !page->forward && i-- > run.from;)
+            more = add_event(page, &run.block, i);
     }
+    log_cursor_done(&cursor);
+    return more ? r : 0;
 }
 
 static void turn_round(struct page *page)
@@ -111,7 +98,7 @@ static void turn_round(struct page *page)
         struct logs_output_log_event e = page->events[i];
         page->events[i] = page->events[j];
         page->events[j] = e;
-        struct place p = page->places[i];
+        struct log_place p = page->places[i];
         page->places[i] = page->places[j];
         page->places[j] = p;
     }
@@ -120,7 +107,7 @@ static void turn_round(struct page *page)
 static void give_tokens(const struct page *page, struct logs_get_log_events_output *out)
 {
     struct call *call = page->call;
-    struct place first = page->place, last = page->place;
+    struct log_place first = page->place, last = page->place;
     if (page->n) {
         first = page->places[0];
         last = page->places[page->n - 1];
@@ -156,7 +143,7 @@ static int get_log_events(struct call *call, const struct logs_get_log_events_in
     if (page.start < logs_oldest_ms(&group, call->now_ms))
         page.start = logs_oldest_ms(&group, call->now_ms);
     page.events = ARENA_ARRAY(call->arena, struct logs_output_log_event, page.limit);
-    page.places = ARENA_ARRAY(call->arena, struct place, page.limit);
+    page.places = ARENA_ARRAY(call->arena, struct log_place, page.limit);
     r = read_page(&page);
     if (r < 0)
         return r;

@@ -20,3 +20,6 @@ int logs_pattern_parse(struct arena *a, struct str text, struct logs_pattern **r
 
 /* scratch: for the parsed form of a JSON message; the caller resets it when he likes. */
 bool logs_pattern_match(const struct logs_pattern *p, struct str message, struct arena *scratch);
+/* Text that every message has which matches, or an absent one: what to look for first. *ret_all:
+ * every message that has it matches. */
+struct str logs_pattern_needle(const struct logs_pattern *p, bool *ret_all);

@@ -228,3 +228,19 @@ bool logs_pattern_match(const struct logs_pattern *p, struct str message, struct
     }
     return false;
 }
+
+struct str logs_pattern_needle(const struct logs_pattern *p, bool *ret_all)
+{
+    struct str longest = {0};
+    *ret_all = false;
+    if (p->type != PATTERN_TERMS || (p->optional_only && p->n_terms != 1))
+        return longest;
+    for (size_t i = 0; i < p->n_terms; i++) {
+        const struct pattern_term *term = &p->terms[i];
+        bool needed = !term->what.regex && (!term->sign || p->optional_only);
+        if (needed && term->what.text.n > longest.n)
+            longest = term->what.text;
+    }
+    *ret_all = longest.n && p->n_terms == 1;
+    return longest;
+}

@@ -1,7 +1,8 @@
 /* put - PutLogEvents: the path of every line that a function prints, so it reads two records,
- * writes one row an event, and looks at nothing else. */
+ * writes one row with all events, and looks at nothing else. */
 #include <errno.h>
 #include <inttypes.h>
+#include "service/logs/pack.h"
 #include "service/logs/record.h"
 
 #define BATCH_BYTES_MAX 1048576
@@ -55,19 +56,40 @@ static void find_taken(struct call *call, const struct logs_group_record *group,
     *ret_to = to;
 }
 
+/* Events that come in order are one block. Blocks of a stream do not overlap, so what comes later
+ * than newer events stands singly until it is packed (pack.c). */
+static int put_items(struct call *call, int64_t stream_id, const struct log_item *items, size_t n,
+                     bool in_order)
+{
+    struct arena *a = call->arena;
+    if (in_order)
+        return store_put(call->store, logs_block_key(a, stream_id, items[n - 1].place),
+                         log_block_make(a, items, n));
+    int r = 0;
+    for (size_t i = 0; i < n && r == 0; i++)
+        r = store_put(call->store,
+                      logs_event_key(a, stream_id, items[i].place.time, items[i].place.sequence),
+                      items[i].message);
+    return r;
+}
+
 static int put_events(struct call *call, struct logs_stream_record *stream,
                       const struct logs_input_log_event *events, size_t n)
 {
+    struct log_item *items = ARENA_ARRAY(call->arena, struct log_item, n);
+    bool in_order = !stream->last.has || events[0].timestamp.is >= stream->last.is;
+    int64_t bytes = 0;
     for (size_t i = 0; i < n; i++) {
-        int64_t sequence = logs_sequence(call->state, call->now_ms);
-        int r =
-            store_put(call->store,
-                      logs_event_key(call->arena, stream->id.is, events[i].timestamp.is, sequence),
-                      events[i].message);
-        if (r < 0)
-            return r;
-        stream->bytes = opt_int(stream->bytes.is + (int64_t)events[i].message.n + EVENT_OVERHEAD);
+        items[i].place.time = events[i].timestamp.is;
+        items[i].place.sequence = logs_sequence(call->state, call->now_ms);
+        items[i].message = events[i].message;
+        bytes += (int64_t)events[i].message.n + EVENT_OVERHEAD;
     }
+    int r = put_items(call, stream->id.is, items, n, in_order);
+    if (r < 0)
+        return r;
+    logs_pack_note(call->state, stream->id.is, call->now_ms);
+    stream->bytes = opt_int(stream->bytes.is + bytes);
     if (!stream->first.has || events[0].timestamp.is < stream->first.is)
         stream->first = events[0].timestamp;
     if (!stream->last.has || events[n - 1].timestamp.is > stream->last.is)

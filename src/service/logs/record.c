@@ -43,6 +43,17 @@ int logs_event_key_parse(struct arena *a, struct str key, int64_t *ret_time, int
     return r < 0 ? r : store_ordered_parse(store_key_part(a, key, 3), ret_sequence);
 }
 
+struct str logs_block_key(struct arena *a, int64_t stream_id, struct log_place last)
+{
+    return store_key(a, 4, S("logs-block"), store_ordered(a, stream_id),
+                     store_ordered(a, last.time), store_ordered(a, last.sequence));
+}
+
+struct str logs_block_prefix(struct arena *a, int64_t stream_id)
+{
+    return store_prefix(a, 2, S("logs-block"), store_ordered(a, stream_id));
+}
+
 struct str logs_dead_key(struct arena *a, int64_t stream_id)
 {
     return store_key(a, 2, S("logs-dead"), store_ordered(a, stream_id));

@@ -3,13 +3,16 @@
  *
  *     logs-group  / account / region / name          struct logs_group_record
  *     logs-stream / group id / name                  struct logs_stream_record
- *     logs-event  / stream id / time / sequence      the message
- *     logs-dead   / stream id                        a deleted stream whose events are still to go
+ *     logs-block  / stream id / time / sequence      events, the last of which has that place
+ * (block.h) logs-event  / stream id / time / sequence      the message of an event that came out of
+ * order logs-dead   / stream id                        a deleted stream whose events are still to
+ * go
  *
  * Ids and sequences come from one counter that only grows, so a group that is made again never sees
  * the events of its namesake, and (time, sequence) orders the events of all streams. */
 #pragma once
 #include "service/call.h"
+#include "service/logs/block.h"
 #include "wire/logs.h"
 #include "wire/walk.h"
 
@@ -17,8 +20,10 @@
 
 struct logs_state {
     struct store *store;
-    uv_timer_t sweeper;
+    uv_timer_t sweeper, packer;
     int64_t last_sequence;
+    struct logs_pack *pack; /* which streams' blocks are to be joined */
+    unsigned n_readers;     /* cursors that live longer than a turn: nothing is joined meanwhile */
 };
 
 /* A sequence is the time of ingestion in ms, shifted, and a counter. */
@@ -36,6 +41,8 @@ struct str logs_event_key(struct arena *a, int64_t stream_id, int64_t time, int6
 struct str logs_event_prefix(struct arena *a, int64_t stream_id);
 struct str logs_event_time_key(struct arena *a, int64_t stream_id, int64_t time);
 int logs_event_key_parse(struct arena *a, struct str key, int64_t *ret_time, int64_t *ret_sequence);
+struct str logs_block_key(struct arena *a, int64_t stream_id, struct log_place last);
+struct str logs_block_prefix(struct arena *a, int64_t stream_id);
 struct str logs_dead_key(struct arena *a, int64_t stream_id);
 
 /* These fail the call with AWS's error when there is no such thing. */
@@ -56,7 +63,7 @@ int64_t logs_oldest_ms(const struct logs_group_record *group, int64_t now_ms);
 struct str logs_token(struct call *call, struct str text);
 int logs_token_text(struct call *call, struct str token, struct str *ret);
 
-/* Some work at what is expired or deleted: at most budget events go. Returns true when more is
+/* Some work at what is expired or deleted: at most budget rows go. Returns true when more is
  * left. */
 bool logs_sweep(struct store *store, int64_t now_ms, size_t budget);
 

@@ -1,6 +1,8 @@
 /* service - Amazon CloudWatch Logs: what its operations are, and its sweeper. */
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "service/logs/pack.h"
 #include "service/logs/record.h"
 
 #define SWEEP_SOON_MS 200
@@ -17,6 +19,19 @@ static const struct handler *const handlers[] = {
     NULL,
 };
 
+#define PACK_SOON_MS 20
+#define PACK_LATER_MS 1000
+
+static void on_pack(uv_timer_t *timer)
+{
+    struct logs_state *state = timer->data;
+    bool soon;
+    int r = logs_pack_some(state, clock_now_ms(), &soon);
+    if (r < 0)
+        log_debug("logs: blocks are not joined: %s", strerror(-r));
+    uv_timer_start(timer, on_pack, r == 0 && soon ? PACK_SOON_MS : PACK_LATER_MS, 0);
+}
+
 static void on_sweep(uv_timer_t *timer)
 {
     struct logs_state *state = timer->data;
@@ -32,18 +47,31 @@ static int logs_open(struct cloud *cloud, struct store *store, uv_loop_t *loop, 
     uv_timer_init(loop, &state->sweeper);
     uv_timer_start(&state->sweeper, on_sweep, SWEEP_LATER_MS, 0);
     uv_unref((uv_handle_t *)&state->sweeper); /* the loop does not stay for it */
+    state->pack = logs_pack_new();
+    state->packer.data = state;
+    uv_timer_init(loop, &state->packer);
+    uv_timer_start(&state->packer, on_pack, PACK_LATER_MS, 0);
+    uv_unref((uv_handle_t *)&state->packer);
     *ret_state = state;
     return 0;
 }
 
 static void free_state(uv_handle_t *timer)
 {
-    free(timer->data);
+    struct logs_state *state = timer->data;
+    logs_pack_free(state->pack);
+    free(state);
+}
+
+static void close_packer(uv_handle_t *timer)
+{
+    struct logs_state *state = timer->data;
+    uv_close((uv_handle_t *)&state->packer, free_state);
 }
 
 static void logs_close(void *state)
 {
-    uv_close((uv_handle_t *)&((struct logs_state *)state)->sweeper, free_state);
+    uv_close((uv_handle_t *)&((struct logs_state *)state)->sweeper, close_packer);
 }
 
 const struct service logs_service = {

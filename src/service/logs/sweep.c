@@ -2,15 +2,19 @@
  * retention. In small steps, so that no request waits for it. */
 #include "service/logs/record.h"
 
-/* Deletes at most *budget of the rows before `end` (absent: all) and counts them off. */
-static bool delete_events(struct store *store, int64_t stream_id, struct str end, size_t *budget,
-                          struct arena *a)
+#define STEP 32 /* a block may be large */
+
+/* Deletes at most *budget of the rows that begin with prefix and stand before `end` (absent: all)
+ * and counts them off. True: none is left. */
+static bool delete_rows(struct store *store, struct str prefix, struct str end, size_t *budget)
 {
-    struct str prefix = logs_event_prefix(a, stream_id);
+    auto_arena struct arena a;
+    arena_init(&a);
     while (*budget) {
         struct store_row *rows;
-        size_t n, want = *budget < 100 ? *budget : 100;
-        if (store_scan(store, prefix, (struct str){0}, want, a, &rows, &n) < 0)
+        size_t n, want = *budget < STEP ? *budget : STEP;
+        arena_reset(&a);
+        if (store_scan(store, prefix, (struct str){0}, want, &a, &rows, &n) < 0)
             return false;
         for (size_t i = 0; i < n; i++) {
             if (str_has(end) && str_cmp(rows[i].key, end) >= 0)
@@ -25,6 +29,20 @@ static bool delete_events(struct store *store, int64_t stream_id, struct str end
     return false;
 }
 
+/* Events before a time, or all. A block that reaches beyond the time stays whole: who reads knows
+ * the retention. */
+static bool delete_events(struct store *store, int64_t stream_id, const int64_t *before,
+                          size_t *budget, struct arena *a)
+{
+    struct str single_end = {0}, block_end = {0};
+    if (before) {
+        single_end = logs_event_time_key(a, stream_id, *before);
+        block_end = logs_block_key(a, stream_id, (struct log_place){*before, INT64_MIN});
+    }
+    return delete_rows(store, logs_event_prefix(a, stream_id), single_end, budget) &&
+           delete_rows(store, logs_block_prefix(a, stream_id), block_end, budget);
+}
+
 static bool sweep_dead(struct store *store, size_t *budget, struct arena *a)
 {
     struct str prefix = store_prefix(a, 1, S("logs-dead"));
@@ -36,7 +54,7 @@ static bool sweep_dead(struct store *store, size_t *budget, struct arena *a)
         for (size_t i = 0; i < n; i++) {
             int64_t id;
             if (store_ordered_parse(store_key_part(a, rows[i].key, 1), &id) == 0 &&
-                !delete_events(store, id, (struct str){0}, budget, a))
+                !delete_events(store, id, NULL, budget, a))
                 return true;
             if (store_delete(store, rows[i].key) < 0)
                 return false;
@@ -53,8 +71,7 @@ static bool sweep_stream(struct store *store, struct store_row *row, int64_t old
     if (wire_json_read(a, row->value, &logs_stream_record_shape, &stream, NULL) < 0 ||
         !stream.first.has || stream.first.is >= oldest)
         return true;
-    if (!delete_events(store, stream.id.is, logs_event_time_key(a, stream.id.is, oldest), budget,
-                       a))
+    if (!delete_events(store, stream.id.is, &oldest, budget, a))
         return false;
     /* Its first event is now no older than that: the next sweep passes it by. */
     stream.first = opt_int(oldest);
