@@ -29,9 +29,8 @@ static struct policy_request request_of(struct question *q)
 
 static enum policy_verdict says(struct question *q, enum policy_kind kind, struct str text)
 {
-    struct policy *policy;
-    struct str message;
-    if (policy_parse(q->call->arena, kind, text, &policy, &message) < 0)
+    const struct policy *policy = policy_cache_get(q->call->cloud->policies, kind, text);
+    if (!policy)
         return POLICY_SILENT;
     struct policy_request r = request_of(q);
     return policy_evaluate(policy, &r);
@@ -102,8 +101,8 @@ static int assume(struct question *q, struct str *ret_why)
     enum policy_verdict own = q->has_access ? identity_says(q) : POLICY_SILENT;
     if (own == POLICY_DENIES)
         return deny(q, " with an explicit deny in an identity-based policy", false, ret_why);
-    bool needs_own = trust == POLICY_DELEGATES ||
-                     (trust == POLICY_ALLOWS && q->has_access && !str_eq(account, q->who->account));
+    bool needs_own =
+        trust == POLICY_DELEGATES || (q->has_access && !str_eq(account, q->who->account));
     if (trust == POLICY_DENIES || trust == POLICY_SILENT || (needs_own && own != POLICY_ALLOWS))
         return deny(q, "", false, ret_why);
     if (q->who->session_policy.n &&
@@ -145,6 +144,39 @@ static void complete_role_arn(struct question *q)
         q->resource = role.arn;
 }
 
+/* A role's session: its own policies, what limits them, and the resource's word. */
+static int decide_session(struct question *q, int resource, struct str *ret_why)
+{
+    enum policy_verdict says_all[POLICY_LAYERS] = {
+        [POLICY_LAYER_RESOURCE] = resource == CALL_POLICY_ALLOWS_ITSELF ? POLICY_ALLOWS_ITSELF
+                                  : resource > 0                        ? POLICY_ALLOWS
+                                                                        : POLICY_SILENT,
+        [POLICY_LAYER_IDENTITY] = q->has_access ? identity_says(q) : POLICY_SILENT,
+    };
+    bool applies[POLICY_LAYERS] = {
+        [POLICY_LAYER_RESOURCE] = resource > 0,
+        [POLICY_LAYER_IDENTITY] = true,
+        [POLICY_LAYER_BOUNDARY] = q->has_access && str_has(q->access.boundary),
+        [POLICY_LAYER_SESSION] = q->who->session_policy.n > 0,
+    };
+    if (applies[POLICY_LAYER_BOUNDARY])
+        says_all[POLICY_LAYER_BOUNDARY] = says(q, POLICY_IDENTITY, q->access.boundary);
+    if (applies[POLICY_LAYER_SESSION])
+        says_all[POLICY_LAYER_SESSION] = says(q, POLICY_IDENTITY, q->who->session_policy);
+    enum policy_layer layer;
+    enum policy_effect effect = policy_decide_from(says_all, applies, false, &layer);
+    if (effect == POLICY_ALLOWED)
+        return 0;
+    struct arena *a = q->call->arena;
+    const char *name = policy_layer_name(layer);
+    if (effect == POLICY_EXPLICIT_DENY)
+        return deny(q,
+                    str_c(a, str_printf(a, " with an explicit deny in %s %s",
+                                        *name == 'i' ? "an" : "a", name)),
+                    false, ret_why);
+    return deny(q, str_c(a, str_printf(a, " because no %s allows the", name)), true, ret_why);
+}
+
 static int decide(struct question *q, struct str *ret_why)
 {
     const struct principal *who = q->who;
@@ -154,9 +186,10 @@ static int decide(struct question *q, struct str *ret_why)
         if (r < 0 && r != -ENOENT)
             return r;
         q->has_access = r == 0;
-        if (!str_is(q->action, "iam:PassRole"))
-            complete_role_arn(q);
     }
+    if (!str_is(q->action, "iam:PassRole") &&
+        (who->type == PRINCIPAL_ROLE_SESSION || q->call->cloud->record))
+        complete_role_arn(q);
     if (str_is(q->action, "sts:AssumeRole"))
         return assume(q, ret_why);
     if (who->type == PRINCIPAL_SERVICE)
@@ -174,25 +207,7 @@ static int decide(struct question *q, struct str *ret_why)
         *ret_why = S("Access Denied");
         return resource > 0 ? 0 : -EACCES;
     }
-    enum policy_verdict own = q->has_access ? identity_says(q) : POLICY_SILENT;
-    enum policy_verdict boundary = POLICY_ALLOWS, session = POLICY_ALLOWS;
-    if (q->has_access && str_has(q->access.boundary))
-        boundary = says(q, POLICY_IDENTITY, q->access.boundary);
-    if (who->session_policy.n)
-        session = says(q, POLICY_IDENTITY, who->session_policy);
-    if (own == POLICY_DENIES)
-        return deny(q, " with an explicit deny in an identity-based policy", false, ret_why);
-    if (boundary == POLICY_DENIES)
-        return deny(q, " with an explicit deny in a permissions boundary", false, ret_why);
-    if (session == POLICY_DENIES)
-        return deny(q, " with an explicit deny in a session policy", false, ret_why);
-    if (own != POLICY_ALLOWS && resource <= 0)
-        return deny(q, " because no identity-based policy allows the", true, ret_why);
-    if (boundary != POLICY_ALLOWS && resource <= 0)
-        return deny(q, " because no permissions boundary allows the", true, ret_why);
-    if (session != POLICY_ALLOWS)
-        return deny(q, " because no session policy allows the", true, ret_why);
-    return 0;
+    return decide_session(q, resource, ret_why);
 }
 
 static const struct service *service_of_action(struct cloud *cloud, struct str action)
@@ -207,7 +222,7 @@ static const struct service *service_of_action(struct cloud *cloud, struct str a
 int call_allowed(struct call *call, const struct principal *who, struct str action,
                  struct str resource, struct str *ret_why)
 {
-    if (call->cloud->options.iam == IAM_OFF)
+    if (call->cloud->options.iam == IAM_OFF && !call->cloud->record)
         return 0;
     struct question q = {.call = call,
                          .who = who,
@@ -216,6 +231,9 @@ int call_allowed(struct call *call, const struct principal *who, struct str acti
                          .service = service_of_action(call->cloud, action)};
     struct str why = {0};
     int r = decide(&q, &why);
+    record_decision(&q, r == 0, why);
+    if (call->cloud->options.iam == IAM_OFF)
+        return 0;
     if (r == -EACCES && call->cloud->options.iam == IAM_LOG) {
         log_warn("not enforced: %.*s", STR(why));
         return 0;
@@ -234,7 +252,9 @@ int call_policy_says(struct call *call, struct str policy, struct str action, st
     enum policy_verdict verdict = says(&q, POLICY_RESOURCE, policy);
     if (verdict == POLICY_DENIES)
         return -EACCES;
-    return verdict == POLICY_ALLOWS;
+    if (verdict == POLICY_ALLOWS_ITSELF && call->who->type == PRINCIPAL_ROLE_SESSION)
+        return CALL_POLICY_ALLOWS_ITSELF;
+    return verdict == POLICY_ALLOWS || verdict == POLICY_ALLOWS_ITSELF;
 }
 
 /* Operations. */
@@ -299,7 +319,7 @@ int authorize_call(struct frame *f, struct wire_error *err)
 {
     struct call *call = &f->call;
     const struct service_model *m = f->mounted->model;
-    if (call->cloud->options.iam == IAM_OFF)
+    if (call->cloud->options.iam == IAM_OFF && !call->cloud->record)
         return 0;
     if (f->handler->action && f->handler->action[0] == '\0')
         return 0; /* nobody needs permission for it: sts:GetCallerIdentity */

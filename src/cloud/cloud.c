@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cloud/internal.h"
+#include "service/policy.h"
 
 #define BODY_MAX_S3 (5LL * 1024 * 1024 * 1024 + 64 * 1024 * 1024)
 #define BODY_MAX (128LL * 1024 * 1024)
@@ -259,6 +260,7 @@ int cloud_open(const struct cloud_options *options, uv_loop_t *loop, struct clou
     cloud->inside.cloud = cloud;
     cloud->started_ms = clock_now_ms();
     arena_init(&cloud->arena);
+    cloud->policies = policy_cache_new();
     cloud->lambda = (struct cloud_lambda){
         .concurrency = options->concurrency > 0 ? options->concurrency : 1000,
         .idle_timeout_ms = options->idle_timeout_ms > 0 ? options->idle_timeout_ms : 600000,
@@ -389,6 +391,8 @@ void cloud_close(struct cloud *cloud)
     free(cloud->mounted);
     while (cloud->n_spare_arenas > 0)
         arena_free(cloud->spare_arenas[--cloud->n_spare_arenas]);
+    policy_cache_free(cloud->policies);
+    record_free(cloud->record);
     arena_done(&cloud->arena);
     free(cloud);
 }

@@ -312,13 +312,20 @@ static bool served_aside(struct cloud *cloud, struct http_request *req,
                          const struct entrance *entrance)
 {
     struct str id, rest;
+    bool local = !req->peer.n || str_starts(req->peer, S("127.")) || str_is(req->peer, "::1");
+    if (record_wants(req->path)) {
+        if (entrance == &cloud->inside || !local)
+            refuse(req, 403, "lamina: only programs of this machine may record decisions\n");
+        else
+            record_serve(cloud, req);
+        return true;
+    }
     if (!str_starts(req->path, S("/_lamina/")) ||
         !str_cut(str_slice(req->path, 9, req->path.n), '/', &id, &rest))
         return false;
     const struct mounted *m = mounted_find(cloud, str_c(req->arena, id));
     if (m && m->opened && m->service->inspect &&
         (str_is(rest, "inspect") || str_is(rest, "drop"))) {
-        bool local = !req->peer.n || str_starts(req->peer, S("127.")) || str_is(req->peer, "::1");
         if (entrance == &cloud->inside || !local)
             refuse(req, 403, "lamina: only programs of this machine may look at environments\n");
         else

@@ -51,6 +51,8 @@ struct cloud {
     uv_timer_t stop_timer;
     void (*stopped)(void *user);
     void *stopped_user;
+    struct policy_cache *policies; /* of authorize.c */
+    struct record *record;         /* of record.c: NULL unless decisions are being recorded */
     bool stopping, ending, closing;
     size_t n_ending; /* services that have something to end */
     uint64_t requests;
@@ -157,6 +159,11 @@ void dispatch_fault(struct frame *f, int error, struct wire_error *err); /* ours
 void unwrap_body(struct frame *f);
 /* The error of a call that is over: code, message, status. */
 void dispatch_error(struct frame *f, struct wire_error *err);
+
+/* record.c: /_lamina/policy/start, stop and record. */
+bool record_wants(struct str path);
+void record_serve(struct cloud *cloud, struct http_request *req);
+void record_free(struct record *record); /* accepts NULL */
 
 /* health.c */
 bool health_wants(struct str path);

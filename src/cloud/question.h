@@ -17,3 +17,6 @@ struct question {
 struct str action_vendor(struct str action);
 /* For struct policy_request: user is a struct question. */
 bool condition_value(void *user, struct arena *a, struct str key, struct policy_values *ret);
+
+/* record.c: keeps the decision, while that is asked for. */
+void record_decision(struct question *q, bool allowed, struct str why);

@@ -154,8 +154,10 @@ int call_allowed(struct call *call, const struct principal *who, struct str acti
                  struct str resource, struct str *ret_why);
 
 /* What a resource's own policy (a bucket's, a function's: its JSON) says to this call's principal:
- * 1 it allows, 0 it says nothing, -EACCES it denies. For service->resource_policy and trust
- * policies. service/policy.h checks documents when they are put. */
+ * 1 it allows, CALL_POLICY_ALLOWS_ITSELF it allows this very session of a role by name, 0 it says
+ * nothing, -EACCES it denies. For service->resource_policy and trust policies. service/policy.h
+ * checks documents when they are put. */
+#define CALL_POLICY_ALLOWS_ITSELF 2
 int call_policy_says(struct call *call, struct str policy, struct str action, struct str resource);
 
 /* Credentials for a role session, made without a trust check by the cloud itself (function

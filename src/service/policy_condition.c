@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <math.h>
 #include "base/clock.h"
+#include "base/digest.h"
 #include "service/policy_document.h"
 
 static const struct {
@@ -89,6 +90,9 @@ static bool number_parse(struct str s, double *ret)
     char text[64], *end;
     if (s.n == 0 || s.n >= sizeof(text))
         return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (!memchr("0123456789+-.eE", s.p[i], 15)) /* strtod() would take 0x10 and nan */
+            return false;
     memcpy(text, s.p, s.n);
     text[s.n] = 0;
     double v = strtod(text, &end);
@@ -170,6 +174,16 @@ static struct str unmarked(struct str s, const struct policy_request *r)
     return str_of(out, n);
 }
 
+/* Both are base64 of the bytes; the same bytes may be spelt in several ways. */
+static bool binary_equal(struct str a, struct str b, const struct policy_request *r)
+{
+    struct str bytes_a, bytes_b;
+    if (str_eq(a, b))
+        return true;
+    return base64_decode(r->arena, a, &bytes_a) == 0 && base64_decode(r->arena, b, &bytes_b) == 0 &&
+           str_eq(bytes_a, bytes_b);
+}
+
 static bool value_matches(const struct policy *p, const struct condition_operator *op,
                           struct str wanted, struct str value, const struct policy_request *r)
 {
@@ -196,7 +210,7 @@ static bool value_matches(const struct policy *p, const struct condition_operato
     case CONDITION_BOOL:
         return str_eq_nocase(wanted, value);
     case CONDITION_BINARY:
-        return str_eq(wanted, value);
+        return binary_equal(wanted, value, r);
     case CONDITION_IP:
         return ip_within(value, wanted);
     case CONDITION_NULL:
@@ -226,6 +240,12 @@ bool condition_holds(const struct policy *p, const struct policy_condition *c,
                 return true;
         return false;
     }
+    /* What is empty counts as nothing where sets are compared. */
+    for (size_t i = 0; op->set != SET_NONE && exists && i < have.n; i++)
+        if (have.items[i].n)
+            break;
+        else if (i + 1 == have.n)
+            exists = false;
     if (!exists) {
         if (op->set != SET_NONE)
             return op->set == SET_ALL || op->if_exists;
@@ -239,4 +259,24 @@ bool condition_holds(const struct policy *p, const struct policy_condition *c,
             return false;
     }
     return op->set != SET_ANY;
+}
+
+bool policy_value_valid(struct str type, struct str value)
+{
+    double number;
+    struct str bytes;
+    auto_arena struct arena a;
+    arena_init(&a);
+    if (str_starts(type, S("numeric")))
+        return number_parse(value, &number);
+    if (str_starts(type, S("date")))
+        return condition_date_valid(value);
+    if (str_starts(type, S("boolean")))
+        return str_eq_nocase(value, S("true")) || str_eq_nocase(value, S("false"));
+    if (str_starts(type, S("ip")))
+        return ip_within(value, value) || ip_within(value, S("0.0.0.0/0")) ||
+               ip_within(value, S("::/0"));
+    if (!str_starts(type, S("binary")))
+        return true;
+    return base64_decode(&a, value, &bytes) == 0;
 }

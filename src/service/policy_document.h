@@ -8,6 +8,13 @@ struct policy_words {
     bool has;
 };
 
+/* A word with how much of it stands before the first wildcard or variable: most words that do not
+ * match are told from that part alone. */
+struct policy_pattern {
+    struct str text; /* of actions: in small letters */
+    size_t literal;  /* bytes; text.n: it has neither, and is compared as it stands */
+};
+
 enum principal_kind {
     PRINCIPAL_KIND_ANY,
     PRINCIPAL_KIND_AWS,
@@ -50,6 +57,7 @@ struct condition_operator {
 
 struct policy_condition {
     struct condition_operator operator;
+    struct str name; /* the operator as written */
     struct str key;
     struct policy_words values;
 };
@@ -61,12 +69,14 @@ struct policy_statement {
     struct policy_named *principals;
     size_t n_principals, cap_principals;
     struct policy_words actions, resources;
+    struct policy_pattern *action_patterns, *resource_patterns; /* of each word */
     bool not_action, not_resource;
     struct policy_condition *conditions;
     size_t n_conditions, cap_conditions;
 };
 
 struct policy {
+    struct str text;
     bool variables; /* Version 2012-10-17: ${...} means something */
     struct policy_statement *statements;
     size_t n, cap;
@@ -76,6 +86,9 @@ struct policy {
 /* "ForAnyValue:StringLikeIfExists"; -EINVAL when there is no such operator. */
 int condition_operator_parse(struct str name, struct condition_operator *ret);
 bool condition_date_valid(struct str value);
+/* policy_eval.c: are action, principal and resource those of the statement? */
+bool statement_concerns(const struct policy *p, const struct policy_statement *s,
+                        const struct policy_request *r);
 bool condition_holds(const struct policy *p, const struct policy_condition *c,
                      const struct policy_request *r);
 

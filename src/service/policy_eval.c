@@ -2,7 +2,7 @@
 #include "service/policy_document.h"
 
 /* How exactly a statement names the one who asks. */
-enum named { NAMED_NOT, NAMED_ACCOUNT, NAMED_SELF };
+enum named { NAMED_NOT, NAMED_ACCOUNT, NAMED_SELF, NAMED_SESSION };
 
 static struct str arn_account(struct str arn)
 {
@@ -20,7 +20,9 @@ static enum named names_aws(struct str name, const struct policy_principal *who)
         return NAMED_SELF;
     if (who->account.n == 0)
         return NAMED_NOT;
-    if (str_eq(name, who->arn) || (who->role_arn.n && str_eq(name, who->role_arn)))
+    if (str_eq(name, who->arn))
+        return NAMED_SESSION;
+    if (who->role_arn.n && str_eq(name, who->role_arn))
         return NAMED_SELF;
     bool whole_account = name.n == 12 || str_ends(name, S(":root"));
     struct str account = name.n == 12 ? name : arn_account(name);
@@ -52,11 +54,18 @@ static enum named statement_names(const struct policy_statement *s,
     return best;
 }
 
+/* action: in small letters. */
 static bool action_applies(const struct policy_statement *s, struct str action)
 {
     bool any = false;
-    for (size_t i = 0; i < s->actions.n && !any; i++)
-        any = policy_glob(s->actions.items[i], action, true);
+    for (size_t i = 0; i < s->actions.n && !any; i++) {
+        const struct policy_pattern *p = &s->action_patterns[i];
+        if (action.n < p->literal || memcmp(p->text.p, action.p, p->literal) != 0)
+            continue;
+        any = p->literal == p->text.n ? action.n == p->text.n
+                                      : policy_glob(str_slice(p->text, p->literal, p->text.n),
+                                                    str_slice(action, p->literal, action.n), false);
+    }
     return any != s->not_action;
 }
 
@@ -67,37 +76,119 @@ static bool resource_applies(const struct policy *p, const struct policy_stateme
         return true; /* trust policies: the role itself */
     bool any = false;
     for (size_t i = 0; i < s->resources.n && !any; i++) {
-        struct str pattern = policy_expand(p, s->resources.items[i], r);
-        any = str_has(pattern) && policy_glob_arn(pattern, r->resource);
+        const struct policy_pattern *pattern = &s->resource_patterns[i];
+        if (r->resource.n < pattern->literal ||
+            memcmp(pattern->text.p, r->resource.p, pattern->literal) != 0)
+            continue;
+        if (pattern->literal == pattern->text.n) {
+            any = r->resource.n == pattern->text.n;
+            continue;
+        }
+        struct str expanded = policy_expand(p, pattern->text, r);
+        any = str_has(expanded) && policy_glob_arn(expanded, r->resource);
     }
     return any != s->not_resource;
 }
 
-static bool conditions_hold(const struct policy *p, const struct policy_statement *s,
-                            const struct policy_request *r)
+/* *ret_condition: the first that does not hold. */
+static enum policy_miss statement_misses(const struct policy *p, const struct policy_statement *s,
+                                         const struct policy_request *r, struct str action,
+                                         enum policy_verdict *ret_says, size_t *ret_condition)
 {
-    for (size_t i = 0; i < s->n_conditions; i++)
-        if (!condition_holds(p, &s->conditions[i], r))
-            return false;
-    return true;
+    if (!action_applies(s, action))
+        return POLICY_MISSES_ACTION;
+    enum named how = statement_names(s, &r->who);
+    if (how == NAMED_NOT)
+        return POLICY_MISSES_PRINCIPAL;
+    if (!resource_applies(p, s, r))
+        return POLICY_MISSES_RESOURCE;
+    for (size_t i = 0; i < s->n_conditions; i++) {
+        if (condition_holds(p, &s->conditions[i], r))
+            continue;
+        *ret_condition = i;
+        return POLICY_MISSES_CONDITION;
+    }
+    if (!s->allow)
+        *ret_says = POLICY_DENIES;
+    else if (how == NAMED_ACCOUNT)
+        *ret_says = POLICY_DELEGATES;
+    else
+        *ret_says = how == NAMED_SESSION ? POLICY_ALLOWS_ITSELF : POLICY_ALLOWS;
+    return POLICY_MATCHES;
+}
+
+/* Actions are compared without regard to case; room: for those of usual length. */
+struct small {
+    char room[128];
+    struct str text;
+};
+
+static void make_small(struct small *m, const struct policy_request *r)
+{
+    if (r->action.n > sizeof m->room) {
+        m->text = str_lower(r->arena, r->action);
+        return;
+    }
+    for (size_t i = 0; i < r->action.n; i++) {
+        char c = r->action.p[i];
+        m->room[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    }
+    m->text = str_of(m->room, r->action.n);
 }
 
 enum policy_verdict policy_evaluate(const struct policy *p, const struct policy_request *r)
 {
-    enum policy_verdict verdict = POLICY_SILENT;
+    enum policy_verdict verdict = POLICY_SILENT, says = POLICY_SILENT;
+    size_t condition;
+    struct small action;
+    make_small(&action, r);
     for (size_t i = 0; i < p->n; i++) {
-        const struct policy_statement *s = &p->statements[i];
-        enum policy_verdict says = POLICY_DENIES;
-        if (!action_applies(s, r->action))
+        if (statement_misses(p, &p->statements[i], r, action.text, &says, &condition))
             continue;
-        enum named how = statement_names(s, &r->who);
-        if (how == NAMED_NOT || !resource_applies(p, s, r) || !conditions_hold(p, s, r))
-            continue;
-        if (s->allow)
-            says = how == NAMED_ACCOUNT ? POLICY_DELEGATES : POLICY_ALLOWS;
         if (says == POLICY_DENIES)
             return POLICY_DENIES;
         verdict = says > verdict ? says : verdict;
     }
     return verdict;
+}
+
+struct policy_finding *policy_explain(const struct policy *p, const struct policy_request *r,
+                                      size_t *ret_n)
+{
+    struct policy_finding *out = ARENA_ARRAY(r->arena, struct policy_finding, p->n + 1);
+    struct small action;
+    make_small(&action, r);
+    for (size_t i = 0; i < p->n; i++) {
+        const struct policy_statement *s = &p->statements[i];
+        struct policy_finding *f = &out[i];
+        size_t at = 0;
+        *f = (struct policy_finding){.statement = i, .sid = s->sid, .allow = s->allow};
+        f->miss = statement_misses(p, s, r, action.text, &f->says, &at);
+        if (f->miss != POLICY_MISSES_CONDITION)
+            continue;
+        const struct policy_condition *c = &s->conditions[at];
+        struct policy_values *wanted = ARENA_NEW(r->arena, struct policy_values);
+        *wanted = (struct policy_values){c->values.items, c->values.n};
+        f->operator= c->name;
+        f->key = c->key;
+        f->wanted = wanted;
+        if (!r->lookup || !r->lookup(r->user, r->arena, c->key, &f->have))
+            f->have = (struct policy_values){0};
+    }
+    *ret_n = p->n;
+    return out;
+}
+
+bool statement_concerns(const struct policy *p, const struct policy_statement *s,
+                        const struct policy_request *r)
+{
+    struct small action;
+    make_small(&action, r);
+    return action_applies(s, action.text) && statement_names(s, &r->who) != NAMED_NOT &&
+           resource_applies(p, s, r);
+}
+
+size_t policy_size(const struct policy *p)
+{
+    return p->n;
 }

@@ -150,6 +150,7 @@ static int parse_conditions(struct parse *p, struct policy_statement *s, const s
         }
         JSON_EACH(block, member) {
             c.key = member->key;
+            c.name = block->key;
             c.values = (struct policy_words){0};
             if (parse_words(p, member, true, &c.values) < 0)
                 return malformed(p, "Invalid Condition value for ", member->key);
@@ -389,6 +390,29 @@ static int check_document(struct parse *p)
     return r;
 }
 
+static struct policy_pattern *patterns_of(struct arena *a, const struct policy_words *words,
+                                          bool small)
+{
+    struct policy_pattern *out = ARENA_ARRAY(a, struct policy_pattern, words->n + 1);
+    for (size_t i = 0; i < words->n; i++) {
+        struct str word = words->items[i];
+        out[i].text = small ? str_lower(a, word) : word;
+        while (out[i].literal < word.n && !strchr("*?$\x01", word.p[out[i].literal]))
+            out[i].literal++;
+    }
+    return out;
+}
+
+static void prepare(struct parse *p, struct str text)
+{
+    p->policy->text = text;
+    for (size_t i = 0; i < p->policy->n; i++) {
+        struct policy_statement *s = &p->policy->statements[i];
+        s->action_patterns = patterns_of(p->arena, &s->actions, true);
+        s->resource_patterns = patterns_of(p->arena, &s->resources, false);
+    }
+}
+
 int policy_parse(struct arena *a, enum policy_kind kind, struct str text, struct policy **ret,
                  struct str *ret_message)
 {
@@ -405,6 +429,7 @@ int policy_parse(struct arena *a, enum policy_kind kind, struct str text, struct
         *ret_message = p.message;
         return -EBADMSG;
     }
+    prepare(&p, text);
     *ret = p.policy;
     return 0;
 }

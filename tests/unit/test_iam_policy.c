@@ -34,7 +34,7 @@ static bool lookup(void *user, struct arena *a, struct str key, struct policy_va
 static const char *says(struct str statement, enum policy_kind kind, struct policy_principal who,
                         const char *action, const char *resource, const char *const *keys)
 {
-    static const char *const verdicts[] = {"silent", "delegates", "allows", "denies"};
+    static const char *const verdicts[] = {"silent", "delegates", "allows", "itself", "denies"};
     auto_arena struct arena a;
     arena_init(&a);
     struct str text =
@@ -185,10 +185,10 @@ static void principals(void **state)
         {TRUSTS("{\"Service\":\"lambda.amazonaws.com\"}"), &root, "silent"},
         {TRUSTS("{\"Service\":[\"ec2.amazonaws.com\"]}"), &lambda, "silent"},
         {TRUSTS("{\"AWS\":\"000000000000\"}"), &root, "allows"},
-        {TRUSTS("{\"AWS\":\"" ROOT "\"}"), &root, "allows"},
+        {TRUSTS("{\"AWS\":\"" ROOT "\"}"), &root, "itself"},
         {TRUSTS("{\"AWS\":\"" ROOT "\"}"), &session, "delegates"},
         {TRUSTS("{\"AWS\":\"" ROLE "\"}"), &session, "allows"},
-        {TRUSTS("{\"AWS\":\"" SESSION "\"}"), &session, "allows"},
+        {TRUSTS("{\"AWS\":\"" SESSION "\"}"), &session, "itself"},
         {TRUSTS("{\"AWS\":\"" ROLE "x\"}"), &session, "silent"},
         {TRUSTS("{\"AWS\":\"111111111111\"}"), &root, "silent"},
         {TRUSTS("{\"AWS\":\"*\"}"), &nobody, "allows"},

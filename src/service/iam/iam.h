@@ -18,6 +18,7 @@ extern const struct handler iam_role_policy_handlers[];
 extern const struct handler iam_policy_handlers[];
 extern const struct handler iam_version_handlers[];
 extern const struct handler iam_tag_handlers[];
+extern const struct handler iam_simulate_handlers[];
 
 /* record.c: NoSuchEntity is said when there is none. */
 int role_get(struct call *call, struct str name, struct iam_role_record *ret);
