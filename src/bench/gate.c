@@ -1,7 +1,7 @@
 /* gate - thresholds judged (gate.h). */
-#include "bench/gate.h"
 #include <math.h>
 #include "bench/gate_parts.h"
+#include "bench/output.h"
 
 const char *gate_verdict_name(enum gate_verdict v)
 {
@@ -52,12 +52,8 @@ static struct figure in_unit(const struct figure *f, const struct gate_threshold
 
 static struct str interval_text(struct arena *a, const struct figure *f, enum gate_unit unit)
 {
-    if (isnan(f->low) && isnan(f->high))
-        return S("");
-    if (isnan(f->high))
-        return str_printf(a, " (at least %.*s)", STR(gate_value(a, f->low, unit)));
-    return str_printf(a, " (%.*s to %.*s)", STR(gate_value(a, f->low, unit)),
-                      STR(gate_value(a, f->high, unit)));
+    struct str range = bench_interval(a, f, unit);
+    return range.n ? str_printf(a, " (%.*s)", STR(range)) : range;
 }
 
 static void judge(struct arena *a, const struct bench_summary *sum, const struct bench_group *g,
@@ -81,7 +77,7 @@ static void judge(struct arena *a, const struct bench_summary *sum, const struct
         r->verdict = ok ? GATE_PASSED : GATE_FAILED;
         r->close = ranged && t->op < GATE_EQ && (low != ok || high != ok);
         r->why =
-            str_printf(a, "%.*s is %.*s%.*s%s", STR(t->metric.name),
+            str_printf(a, "%.*s: %.*s%.*s%s", STR(t->metric.name),
                        STR(gate_value(a, r->figure.value, r->unit)),
                        STR(interval_text(a, &r->figure, r->unit)),
                        r->close ? ", too close to the limit to be sure with so many samples" : "");

@@ -55,3 +55,23 @@ struct str bench_tuning_fragment(struct arena *a, const double *sizes, const dou
 /* Texts for people, of all outputs. */
 struct str bench_ms(struct arena *a, double ms);         /* "12.3 ms", "431 µs"; "-" for NAN */
 struct str bench_percent(struct arena *a, double share); /* "0.42 %" of 0.0042 */
+struct str bench_count(struct arena *a, uint64_t n);     /* "12,345" */
+/* One line without control characters, cut to max columns: what others said, for a terminal. */
+struct str bench_clean(struct arena *a, struct str s, size_t max);
+/* "1.2 ms to 1.4 ms", "at least 1.2 ms", "" when nothing is known. */
+struct str bench_interval(struct arena *a, const struct figure *f, enum gate_unit unit);
+/* "load: hello, python3.11, 512 MB, x86_64, on-demand" and what it was measured on. */
+struct str bench_title(struct arena *a, const struct bench_run *run);
+struct str bench_conditions(struct arena *a, const struct bench_run *run);
+/* "990 ok, 6 throttled, 4 function errors". */
+struct str bench_outcomes(struct arena *a, const struct bench_group *g);
+struct str bench_cost_text(struct arena *a, const struct bench_summary *sum); /* or absent */
+struct str bench_memory_text(struct arena *a, const struct bench_group *g);   /* or absent */
+/* Which series is cheapest, fastest, between both; marks[i] of each: on the Pareto front. false:
+ * the run is no sweep of memory sizes. */
+struct bench_choice {
+    size_t cheapest, fastest, balanced; /* n_groups: none */
+    bool *front;
+};
+bool bench_choose(struct arena *a, const struct bench_summary *sum, struct bench_choice *ret);
+double bench_sweep_time(const struct bench_group *g); /* ms, mean of handler and init; NAN */
