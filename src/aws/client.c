@@ -471,6 +471,15 @@ static int resolve(struct aws_client *c, struct aws_error *err)
     return r;
 }
 
+int aws_client_credentials(struct aws_client *client, struct sigv4_credentials *ret,
+                           struct aws_error *err)
+{
+    int r = resolve(client, err);
+    if (r == 0)
+        *ret = client->credentials;
+    return r;
+}
+
 int aws_call_to_fd(struct aws_client *client, struct arena *a, const struct operation *op,
                    const void *in, int fd, void **ret_out, struct aws_error *err)
 {

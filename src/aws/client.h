@@ -51,6 +51,10 @@ struct str aws_client_endpoint(const struct aws_client *client, const struct ser
 /* Calls end with -ECANCELED once *flag is set (by a signal handler); NULL: no more. */
 void aws_client_cancel_on(struct aws_client *client, const volatile sig_atomic_t *flag);
 bool aws_client_is_local(const struct aws_client *client);
+/* What requests are signed with that are sent in another way: renewed when they are about to end,
+ * which asks STS. No access key: unsigned. 0 or err->r. */
+int aws_client_credentials(struct aws_client *client, struct sigv4_credentials *ret,
+                           struct aws_error *err);
 
 /* Encode, sign, send, retry (throttling, 5xx, broken connections: backoff with jitter), decode.
  * *ret_out: struct of op->output in the arena, NULL for an operation without output (ret_out may be

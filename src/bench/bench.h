@@ -45,14 +45,15 @@ struct bench_plan {
     struct str url;       /* function URL; absent: Invoke */
     bool unsigned_url;    /* do not sign requests to it (AuthType NONE) */
     struct str method;    /* to a URL; absent: POST */
-    int connections;      /* 0: 1 in a closed loop, 64 in an open one */
+    int connections;      /* 0: 1 in a closed loop; at most 1000 in an open one */
     double rate;          /* requests a second, open loop; 0: closed */
     bool poisson;         /* arrivals: exponential gaps instead of equal ones */
     int64_t n;            /* requests, or 0 */
     int64_t duration_ms;  /* or 0; the sooner of both ends the run. Both 0: n = 100 */
     int64_t warmup;       /* requests before that are not counted */
     int64_t warmup_ms;    /* ... or for so long */
-    int64_t timeout_ms;   /* the client's deadline of one request; 0: 910000 */
+    int64_t timeout_ms;   /* the client's deadline of one request; 0: the function's timeout and a
+                             minute */
     uint64_t seed;        /* 0 is a seed like any other */
     bool random_payloads; /* drawn by weight; otherwise in turn, by weight */
     bool no_log;          /* do not ask for REPORT lines */
@@ -111,6 +112,7 @@ struct bench_segment {
     bool closed;  /* closed loop whatever the plan's rate */
     bool discard; /* warm-up: measured, not kept */
     bool stage;   /* make a row of run->stages of it */
+    int64_t turn; /* payloads go on as if so many requests had been sent before */
 };
 /* 0; -ECANCELED when plan->stop is set (samples are kept); otherwise -errno with *err. */
 int bench_segment(struct bench_session *session, const struct bench_segment *segment,

@@ -76,6 +76,11 @@ struct bench_series *bench_run_series(struct bench_run *run)
     return GROW(run, series);
 }
 
+struct bench_stage *bench_run_stage(struct bench_run *run)
+{
+    return GROW(run, stages);
+}
+
 uint16_t bench_run_error(struct bench_run *run, struct arena *a, enum bench_outcome outcome,
                          struct str type, struct str message)
 {

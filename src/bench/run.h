@@ -150,6 +150,7 @@ struct bench_run {
     int64_t environments_started; /* during the run; -1: not known */
     uint64_t late_sends;          /* open loop: left more than 1 ms after they were due */
     uint64_t dropped;             /* open loop: never sent, the client had no room for them */
+    uint64_t abandoned;           /* under way when it was stopped: they have no sample */
     double knee_rate;             /* ramp: highest rate that passed; 0: none, or no ramp */
     double knee_precision;        /* ramp: the next higher rate that failed is at most so much
                                      higher, as a share; 0: no ramp */
@@ -164,6 +165,7 @@ void bench_run_done(struct bench_run *run); /* frees the arrays; the arena is th
 /* Room for one more, zeroed (phases -1, names absent); the index is n - 1. */
 struct bench_sample *bench_run_sample(struct bench_run *run);
 struct bench_series *bench_run_series(struct bench_run *run);
+struct bench_stage *bench_run_stage(struct bench_run *run);
 /* The index of this kind of error, counted once more. Beyond 65,535 kinds: the last. */
 uint16_t bench_run_error(struct bench_run *run, struct arena *a, enum bench_outcome outcome,
                          struct str type, struct str message);

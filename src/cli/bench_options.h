@@ -45,7 +45,7 @@ struct bench_load_options {
     int64_t connections;
     struct str rate; /* requests a second */
     struct str arrivals;
-    struct str url, method;
+    struct str url, http_method;
     bool sign;
 };
 extern const struct option_row bench_load_rows[];
@@ -72,7 +72,10 @@ int bench_call_open(struct verb_run *run, enum bench_mode mode, struct bench_cal
 int bench_call_execute(struct bench_call *call);
 /* The exit code for an error of bench_open() and the like, after a message. */
 int bench_call_fail(struct bench_call *call, const struct aws_error *err);
-/* Everything that comes out. 0; 1: a gate failed, or nothing could be written; 130: Ctrl-C. */
+/* Gates and baseline can be read: before anything is measured. 0 or an exit code. */
+int bench_report_check(struct bench_call *call);
+/* Everything that comes out. 0; 1: something could not be
+ * written; BENCH_EXIT_GATE: a gate failed; 130: Ctrl-C. */
 int bench_call_report(struct bench_call *call);
 void bench_call_close(struct bench_call *call);
 

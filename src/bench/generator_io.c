@@ -1,0 +1,184 @@
+/* generator_io - connections of a generator, its clock, and its waiting. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/mem.h"
+#include "bench/generator.h"
+#include "wire/lambda.h"
+
+#define SCRATCH (256 * 1024)
+#define CONNECT_NS (10 * 1000000000ll)
+#define BLOCK 64 /* connections stay where they are: epoll knows their addresses */
+
+/* Each connection is a descriptor; the soft limit is mostly 1,024. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int refuse(struct aws_error *err, int r, struct str message)
+{
+    *err = (struct aws_error){.r = r, .message = message};
+    return r;
+}
+
+int generator_open(struct generator *g, struct arena *a, struct aws_client *aws,
+                   const struct bench_plan *plan, struct aws_error *err)
+{
+    struct str why;
+    *g = (struct generator){.arena = a, .aws = aws, .plan = plan, .place = {.epoll = -1}};
+    list_init(&g->idle);
+    list_init(&g->busy);
+    list_init(&g->paused);
+    map_init(&g->environments);
+    arena_init(&g->scratch);
+    struct str url = str_has(plan->url) ? plan->url : aws_client_endpoint(aws, &lambda_model, a);
+    int r = address_parse(a, url, &g->address, &why);
+    if (r == 0)
+        r = address_resolve(a, &g->address, &why);
+    if (r < 0)
+        return refuse(err, r, why);
+    g->place.address = &g->address;
+    if (g->address.tls && tls_context_open(a, g->address.host, &g->place.tls, &why) < 0)
+        return refuse(err, -EINVAL, why);
+    g->place.epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (g->place.epoll < 0)
+        return refuse(err, -errno, str_printf(a, "epoll: %s", strerror(errno)));
+    g->place.scratch_size = SCRATCH;
+    g->place.scratch = mem_alloc(SCRATCH);
+    raise_descriptors();
+    /* Sleeps end when they should: the default lets them be 50 us late. */
+    prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+    return 0;
+}
+
+void generator_close(struct generator *g)
+{
+    for (size_t i = 0; i < g->n_connections; i++) {
+        connection_done(g->connections[i]);
+        free(g->connections[i]);
+    }
+    free(g->connections);
+    free(g->place.scratch);
+    tls_context_close(g->place.tls);
+    if (g->place.epoll >= 0)
+        close(g->place.epoll);
+    map_done(&g->environments);
+    arena_done(&g->scratch);
+}
+
+/* ---- connections ---- */
+
+static struct connection *add_connection(struct generator *g)
+{
+    if (g->n_connections == g->cap_connections) {
+        g->cap_connections = g->cap_connections ? g->cap_connections * 2 : BLOCK;
+        g->connections = mem_realloc(g->connections, g->cap_connections * sizeof(*g->connections));
+    }
+    struct connection *c = MEM_NEW(struct connection);
+    g->connections[g->n_connections++] = c;
+    connection_init(c, &g->place);
+    if (g->address.n)
+        c->at = g->n_connections % g->address.n;
+    return c;
+}
+
+struct connection *generator_take(struct generator *g, size_t most)
+{
+    if ((size_t)g->in_flight >= most)
+        return NULL;
+    struct connection *c = list_empty(&g->idle) ? add_connection(g)
+                                                : LIST_ENTRY(g->idle.next, struct connection, link);
+    list_remove(&c->link);
+    list_append(&g->busy, &c->link);
+    g->in_flight++;
+    c->busy = true;
+    return c;
+}
+
+/* The last one used comes first again: few connections, warm ones. */
+void generator_give(struct generator *g, struct connection *c)
+{
+    request_head_release(c->request);
+    c->request = NULL;
+    list_remove(&c->link);
+    if (c->state == CONNECTION_IDLE)
+        list_prepend(&g->idle, &c->link);
+    else
+        list_append(&g->idle, &c->link);
+    if (c->busy)
+        g->in_flight--;
+    c->busy = false;
+}
+
+static size_t still_connecting(const struct generator *g)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < g->n_connections; i++)
+        n += g->connections[i]->state == CONNECTION_CONNECTING ||
+             g->connections[i]->state == CONNECTION_HANDSHAKE;
+    return n;
+}
+
+void generator_connect(struct generator *g, size_t n)
+{
+    struct epoll_event events[64];
+    int64_t until = clock_mono_ns() + CONNECT_NS;
+    while (g->n_connections < n)
+        list_append(&g->idle, &add_connection(g)->link);
+    for (size_t i = 0; i < n; i++)
+        if (g->connections[i]->state == CONNECTION_CLOSED)
+            connection_start(g->connections[i]);
+    while (still_connecting(g) && clock_mono_ns() < until && !(g->plan->stop && *g->plan->stop)) {
+        int found = generator_wait(g, clock_mono_ns() + 100000000, events, 64);
+        for (int i = 0; i < found; i++)
+            connection_step(events[i].data.ptr);
+    }
+    for (size_t i = 0; i < g->n_connections; i++)
+        if (g->connections[i]->state == CONNECTION_CONNECTING ||
+            g->connections[i]->state == CONNECTION_HANDSHAKE)
+            connection_abort(g->connections[i], "ETIMEDOUT", "no connection within 10 seconds");
+}
+
+/* ---- waiting ---- */
+
+int generator_wait(struct generator *g, int64_t until_ns, void *events, int max)
+{
+    static bool coarse;
+    int64_t left = until_ns - clock_mono_ns();
+    int n;
+    if (left < 0)
+        left = 0;
+    if (!coarse) {
+        struct timespec t = {left / 1000000000, left % 1000000000};
+        n = epoll_pwait2(g->place.epoll, events, max, &t, NULL);
+        if (n >= 0 || errno == EINTR)
+            return n < 0 ? 0 : n;
+        coarse = true; /* a kernel before 5.11: whole milliseconds, and the rest without a pause */
+    }
+    n = epoll_wait(g->place.epoll, events, max, (int)(left / 1000000));
+    return n < 0 ? 0 : n;
+}
+
+int64_t generator_late_p99_us(const struct generator *g)
+{
+    uint64_t seen = 0;
+    size_t n = sizeof(g->late) / sizeof(g->late[0]);
+    if (!g->n_late)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        seen += g->late[i];
+        if ((double)seen >= .99 * (double)g->n_late)
+            return (int64_t)(i + 1) * 10;
+    }
+    return (int64_t)n * 10;
+}

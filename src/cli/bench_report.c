@@ -1,0 +1,125 @@
+/* bench_report - what comes out of `lamina bench`: the table, the files, the gates. */
+#include <errno.h>
+#include <unistd.h>
+#include "base/fs.h"
+#include "base/table.h"
+#include "bench/gate.h"
+#include "cli/bench_options.h"
+
+#define BASELINE_MAX (256 * 1024 * 1024)
+
+/* ---- gates ---- */
+
+struct gates {
+    struct gate_threshold list[GATE_MAX];
+    size_t n;
+    struct gate_baseline *baseline;
+    double max_regression;
+};
+
+static int take_min_success(struct bench_call *call, struct gates *g, struct str *why)
+{
+    double share;
+    struct str given = call->options->min_success;
+    if (!str_has(given))
+        return 0;
+    if (bench_share_parse(given, &share) < 0 || share < 0 || share > 1)
+        return verb_usage(call->run, "--min-success %.*s: no share like 95%% or 0.95", STR(given));
+    struct str text = str_printf(call->run->arena, "success>=%.10g%%", share * 100);
+    return gate_parse(call->run->arena, text, g->list, &g->n, why);
+}
+
+static int read_baseline(struct bench_call *call, struct gates *g)
+{
+    struct verb_run *run = call->run;
+    struct str text, why, file = call->options->baseline, share = call->options->max_regression;
+    if (bench_share_parse(share, &g->max_regression) < 0 || g->max_regression < 0)
+        return verb_usage(run, "--max-regression %.*s: no share like 10%% or 0.1", STR(share));
+    if (!str_has(file))
+        return 0;
+    int r = fs_read(str_c(run->arena, file), BASELINE_MAX, run->arena, &text);
+    if (r < 0)
+        return verb_fail(run, "%.*s: %s", STR(file), strerror(-r));
+    if (gate_baseline_parse(run->arena, text, &g->baseline, &why) < 0)
+        return verb_fail(run, "%.*s: %.*s", STR(file), STR(why));
+    return 0;
+}
+
+static int read_gates(struct bench_call *call, struct gates *g)
+{
+    struct verb_run *run = call->run;
+    const struct option_list *given = &call->options->threshold;
+    struct str why;
+    *g = (struct gates){0};
+    for (size_t i = 0; i < given->n; i++)
+        if (gate_parse(run->arena, given->items[i], g->list, &g->n, &why) < 0)
+            return verb_usage(run, "--threshold '%.*s': %.*s", STR(given->items[i]), STR(why));
+    int r = take_min_success(call, g, &why);
+    if (r < 0)
+        return verb_usage(run, "--min-success: %.*s", STR(why));
+    return r ? r : read_baseline(call, g);
+}
+
+int bench_report_check(struct bench_call *call)
+{
+    struct gates g;
+    return read_gates(call, &g);
+}
+
+/* ---- outputs ---- */
+
+static void show(struct bench_call *call, const struct bench_summary *sum,
+                 const struct gate_report *gates)
+{
+    const struct bench_group *g = &sum->all;
+    if (call->options->quiet)
+        return;
+    printf("%zu requests, %.1f/s  p50 %.3f ms  p99 %.3f ms  max %.3f ms\n", g->n, g->throughput,
+           g->all.latency.p50.value, g->all.latency.p99.value, g->all.latency.max);
+    for (int i = 0; i < BENCH_OUTCOMES; i++)
+        if (g->outcomes[i])
+            printf("  %-16s %zu\n", bench_outcome_name((enum bench_outcome)i), g->outcomes[i]);
+    for (size_t i = 1; i < sum->run->n_errors; i++)
+        printf("    %.*s  %llu  %.*s\n", STR(sum->run->errors[i].type),
+               (unsigned long long)sum->run->errors[i].count, STR(sum->run->errors[i].message));
+    for (size_t i = 0; gates && i < gates->n; i++)
+        printf("  %.*s: %s\n", STR(gates->results[i].text),
+               gate_verdict_name(gates->results[i].verdict));
+    fflush(stdout);
+}
+
+static int write_files(struct bench_call *call, const struct bench_summary *sum,
+                       const struct gate_report *gates)
+{
+    const struct bench_options *o = call->options;
+    if (str_has(o->out) || str_has(o->csv) || str_has(o->markdown) || str_has(o->html))
+        return verb_fail(call->run, "reports in files are not supported yet");
+    return 0;
+}
+
+int bench_call_report(struct bench_call *call)
+{
+    struct arena *a = call->run->arena;
+    struct gates g;
+    struct gate_report report = {0};
+    progress_clear(&call->line);
+    if (call->result.interrupted && !call->result.n_samples) {
+        verb_fail(call->run, "interrupted before anything was measured");
+        return 130;
+    }
+    int code = read_gates(call, &g);
+    if (code)
+        return code;
+    struct bench_summary *sum = bench_summarize(a, &call->result);
+    gate_check(a, sum, g.list, g.n, &report);
+    if (g.baseline)
+        gate_compare(a, sum, g.baseline, call->options->baseline, g.max_regression, &report);
+    bool gated = g.n || g.baseline;
+    show(call, sum, gated ? &report : NULL);
+    code = write_files(call, sum, gated ? &report : NULL);
+    if (code)
+        return code;
+    if (call->result.interrupted)
+        return 130;
+    return report.failed ? BENCH_EXIT_GATE : 0;
+}
