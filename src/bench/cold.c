@@ -116,7 +116,11 @@ static int look_at(struct colds *c, size_t first, struct aws_error *err)
 
 static int one(struct colds *c, struct aws_error *err)
 {
-    struct bench_segment segment = {.phase = "cold", .n = 1, .connections = 1, .closed = true};
+    struct bench_segment segment = {.phase = "cold",
+                                    .n = 1,
+                                    .connections = 1,
+                                    .closed = true,
+                                    .turn = c->result->cold};
     size_t first = c->run->n_samples;
     int r = make_new(c, &segment, err);
     if (r == 0)

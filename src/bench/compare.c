@@ -17,6 +17,7 @@ struct compares {
     struct bench_run *run;
     struct bench_session *session;
     struct stats_random random;
+    int64_t sent[2];
     struct compare_result *result;
 };
 
@@ -131,7 +132,9 @@ static int send_one(struct compares *c, int side, int64_t n, bool discard, struc
                                     .n = n,
                                     .connections = 1,
                                     .closed = true,
-                                    .discard = discard};
+                                    .discard = discard,
+                                    .turn = discard ? 0 : c->sent[side]};
+    c->sent[side] += discard ? 0 : n;
     int r = bench_segment(c->session, &segment, err);
     return r < 0 ? r : stopped(c) ? -ECANCELED : 0;
 }

@@ -135,7 +135,8 @@ static int send_one(struct memories *m, size_t i, bool discard, struct aws_error
                                     .n = 1,
                                     .connections = 1,
                                     .closed = true,
-                                    .discard = discard};
+                                    .discard = discard,
+                                    .turn = size->sent};
     if (m->options->only_cold && m->endpoint.n) {
         struct lamina_dropped dropped;
         int r = lamina_drop(m->arena, m->endpoint, aws_client_region(m->aws), m->name,

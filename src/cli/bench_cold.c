@@ -1,0 +1,60 @@
+/* bench_cold - `lamina bench cold`. */
+#include "bench/cold.h"
+#include "cli/bench_sweeps.h"
+
+static enum cold_method method_of(struct str name)
+{
+    for (int m = COLD_AUTO; m <= COLD_VERSION; m++)
+        if (str_is(name, cold_method_name((enum cold_method)m)))
+            return (enum cold_method)m;
+    return COLD_AUTO;
+}
+
+static void tell(struct verb_run *run, const struct bench_call *call, const struct cold_result *r)
+{
+    static const char *const how[] = {
+        "",
+        "idle environments dropped before each (nothing of the function was changed)",
+        "another description of $LATEST before each (put back)",
+        "a published version for each (deleted)",
+    };
+    if (!call->options->quiet && !target_of(run)->json)
+        printf("new environments: %s\n", how[r->method]);
+    if (r->not_cold)
+        fprintf(stderr,
+                "lamina: bench: %lld answer%s came from an environment that was there already: "
+                "not counted\n",
+                (long long)r->not_cold, r->not_cold > 1 ? "s" : "");
+}
+
+int bench_cold_run(struct verb_run *run)
+{
+    const struct bench_sweep_options *o = bench_sweeps_of(run);
+    struct bench_call call;
+    struct aws_error err = {0};
+    struct cold_result result;
+    int code = bench_call_open(run, BENCH_COLD, &call);
+    if (code)
+        return code;
+    bench_recover(run, call.aws);
+    struct cold_options options = {
+        .method = method_of(o->method),
+        .n = call.plan.n,
+        .warm = o->warm,
+        .folder = bench_journal_folder(run),
+        .profile = target_of(run)->profile,
+    };
+    int r = bench_cold(run->arena, call.aws, &call.plan, &options, &call.result, &call.progress,
+                       &result, &err);
+    bench_sweep_tell(run, &result.report);
+    if (r < 0) {
+        code = bench_call_fail(&call, &err);
+    } else {
+        code = bench_call_report(&call);
+        tell(run, &call, &result);
+    }
+    if (!code && result.report.failed)
+        code = 1;
+    bench_call_close(&call);
+    return code;
+}

@@ -1,0 +1,37 @@
+/* bench_sweeps - options of `lamina bench cold|memory|compare|restore`, and what they share. */
+#pragma once
+#include "bench/change.h"
+#include "cli/bench_options.h"
+
+struct bench_sweep_options {
+    struct str method; /* cold */
+    int64_t warm;
+    struct str memory; /* sizes */
+    struct str strategy, balanced_weight;
+    bool only_cold, apply;
+    int64_t below_ms; /* --p99-below */
+    struct str stop_at;
+    int64_t block; /* compare */
+    bool same_answers;
+    struct str journal; /* folder */
+    bool forget;        /* restore */
+};
+extern const struct option_row bench_sweep_rows[];
+#define BENCH_SWEEP_SET                                                                            \
+    {                                                                                              \
+        bench_sweep_rows, sizeof(struct bench_sweep_options)                                       \
+    }
+
+const struct bench_sweep_options *bench_sweeps_of(const struct verb_run *run);
+struct str bench_journal_folder(const struct verb_run *run);
+
+int bench_cold_run(struct verb_run *run);
+int bench_memory_run(struct verb_run *run);
+int bench_compare_run(struct verb_run *run);
+int bench_restore_run(struct verb_run *run);
+
+/* What earlier runs have left changed at this endpoint is put back, and said on stderr: at the
+ * start of every action, so that nothing is measured on top of it. */
+void bench_recover(struct verb_run *run, struct aws_client *aws);
+/* The notes of a run's own end, on stderr. */
+void bench_sweep_tell(const struct verb_run *run, const struct change_report *report);
