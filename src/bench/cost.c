@@ -5,6 +5,12 @@
 
 #define GB (1024.0 * 1024 * 1024)
 
+/* NAN stays so, which fmax() would lose. */
+static double at_least(double v, double least)
+{
+    return v < least ? least : v;
+}
+
 void cost_measure(struct arena *a, const struct cost_line *lines, size_t n,
                   struct cost_measured *ret)
 {
@@ -25,8 +31,10 @@ void cost_measure(struct arena *a, const struct cost_line *lines, size_t n,
         ret->mixed_memory = ret->mixed_memory || lines[i].memory_mb != lines[n - 1].memory_mb;
     }
     ret->billed_ms = stats_mean(billed, n);
+    ret->billed_ms.low = at_least(ret->billed_ms.low, 1); /* nothing is billed less */
     if (memory_known) {
         ret->gb_seconds = stats_mean(used, n);
+        ret->gb_seconds.low = at_least(ret->gb_seconds.low, 0);
         ret->memory_mb = lines[n - 1].memory_mb;
     }
     stats_sort(billed, n);
@@ -69,15 +77,13 @@ static void set_figures(const struct cost_measured *m, const struct cost_case *c
     r->usage = usage_of(m, c, r, gb.value, ms.value);
     price_month(&r->prices, &r->usage, c->free_tier, &r->bill);
     r->total = (struct figure){.value = r->bill.total, .n = m->n};
-    r->total.low = total_of(m, c, r, fmax(gb.low, 0), fmax(ms.low, 0));
+    r->total.low = total_of(m, c, r, gb.low, ms.low);
     r->total.high = total_of(m, c, r, gb.high, ms.high);
-    if (isnan(gb.low)) /* fmax() forgets it */
-        r->total.low = NAN;
     struct cost_result one = *r;
     struct cost_case plain = {0};
     one.invocations = 1e6;
     r->per_million = (struct figure){.value = total_of(m, &plain, &one, gb.value, ms.value),
-                                     .low = total_of(m, &plain, &one, fmax(gb.low, 0), ms.low),
+                                     .low = total_of(m, &plain, &one, gb.low, ms.low),
                                      .high = total_of(m, &plain, &one, gb.high, ms.high),
                                      .n = m->n};
 }

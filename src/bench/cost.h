@@ -33,6 +33,7 @@ struct cost_measured {
     double log_bytes;             /* of an invocation, with CloudWatch's overhead; -1: not known */
     double window_ms;             /* in which all of them were; 0: not a count of real use */
     int64_t from_ms, to_ms;       /* the window; 0: none */
+    int64_t first_ms;             /* when the first line in it was written; 0: not known */
 };
 
 /* From lines, in the order of time. n 0: ret->n 0 and figures not known. */
