@@ -172,12 +172,7 @@ static int fill_template(struct deployment *d, struct package_request *q,
     unlink(path);
     if (e)
         return e;
-    struct str endpoint = aws_client_endpoint(d->aws, &cloudformation_model, d->a);
-    in->template_url =
-        aws_client_is_local(d->aws)
-            ? str_printf(d->a, "%.*s/%.*s/%.*s", STR(endpoint), STR(d->package.bucket), STR(key))
-            : str_printf(d->a, "https://s3.%.*s.amazonaws.com/%.*s/%.*s",
-                         STR(aws_client_region(d->aws)), STR(d->package.bucket), STR(key));
+    in->template_url = package_url(d->aws, d->a, d->package.bucket, key);
     return 0;
 }
 

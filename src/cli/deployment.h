@@ -75,6 +75,11 @@ void deployment_redact(struct arena *a, struct json *configuration, const struct
                        const struct json *parameters, const struct str *secrets, size_t n);
 bool deployment_is_redacted(const struct json *v);
 
+/* A copy of a function's entry in which names of the stack's resources (`from`: logical id to
+ * name) are those that they have in `to`: what was made again is called otherwise. Pure. */
+struct json *deployment_rename(struct arena *a, const struct json *entry, const struct json *from,
+                               const struct json *to);
+
 /* ---- differences ---- */
 
 struct deployment_change {

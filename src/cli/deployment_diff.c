@@ -122,6 +122,39 @@ void deployment_diff_function(struct arena *a, struct str where, const struct js
     diff_aliases(a, where, json_get(from, "aliases"), json_get(to, "aliases"), by_content, ret);
 }
 
+static struct str renamed(struct arena *a, struct str text, const struct json *from,
+                          const struct json *to)
+{
+    JSON_EACH(from, f) {
+        struct str now = json_str(json_find(to, f->key));
+        ssize_t at = f->text.n >= 4 ? str_find(text, f->text) : -1;
+        if (at < 0 || !now.n || str_eq(now, f->text))
+            continue;
+        return str_printf(a, "%.*s%.*s%.*s", (int)at, text.p, STR(now),
+                          STR(str_slice(text, (size_t)at + f->text.n, text.n)));
+    }
+    return text;
+}
+
+static void rename_in(struct arena *a, struct json *v, const struct json *from,
+                      const struct json *to)
+{
+    if (v->type == JSON_STRING)
+        v->text = renamed(a, v->text, from, to);
+    JSON_EACH(v, item)
+        rename_in(a, item, from, to);
+}
+
+struct json *deployment_rename(struct arena *a, const struct json *entry, const struct json *from,
+                               const struct json *to)
+{
+    struct json *copy = json_copy(a, entry);
+    struct json *configuration = json_get(copy, "configuration");
+    if (configuration)
+        rename_in(a, configuration, from, to);
+    return copy;
+}
+
 struct json *deployment_entry(const struct json *record, const struct json *like)
 {
     struct str logical = json_get_str(like, "logical_id"), name = json_get_str(like, "name");

@@ -378,10 +378,14 @@ int deployment_add_stack(struct deployment_record *r, struct str stack, struct a
     add_about(r, s);
     add_parameters(r, s, json_get(template, "Parameters"));
     e = stacks_resources(r->run, r->aws, s->stack_id, &items, &n, err);
+    struct json *names =
+        json_set(r->run->arena, r->json, S("resources"), json_new(r->run->arena, JSON_OBJECT));
     for (size_t i = 0; e == 0 && i < n; i++) {
         if (!str_has(items[i].physical_resource_id) ||
             str_is(items[i].resource_status, "DELETE_COMPLETE"))
             continue;
+        set(r->run->arena, names, str_c(r->run->arena, items[i].logical_resource_id),
+            items[i].physical_resource_id);
         if (str_is(items[i].resource_type, "AWS::Lambda::LayerVersion"))
             add_stack_layer(r, template, &items[i]);
         if (!str_is(items[i].resource_type, "AWS::Lambda::Function"))

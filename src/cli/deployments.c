@@ -8,7 +8,7 @@
 #include "cli/verbs_all.h"
 
 struct deployments_options {
-    struct str s3_bucket, s3_prefix;
+    struct str s3_bucket, s3_prefix, of;
     int64_t max;
 };
 
@@ -26,10 +26,17 @@ static const struct option_row list_rows[] = {
     {0},
 };
 
+static const struct option_row of_rows[] = {
+    {OPTION(struct deployments_options, of), .name = "of", .type = OPTION_TEXT,
+     .metavar = "STACK|FUNCTION", .help = "whose latest and previous are meant; any otherwise"},
+    {0},
+};
+
 static int open_query(struct verb_run *run, struct deployment_query *q)
 {
     const struct deployments_options *o = run->values[0];
-    *q = (struct deployment_query){.run = run, .prefix = o->s3_prefix};
+    const struct deployments_options *of = run->values[2];
+    *q = (struct deployment_query){.run = run, .prefix = o->s3_prefix, .name = of->of};
     int e = target_open(run, &q->aws);
     return e ? e : deployment_bucket(run, q->aws, o->s3_bucket, &q->bucket);
 }
@@ -276,14 +283,14 @@ static int run_record(struct verb_run *run)
 static const struct verb_action actions[] = {
     {.name = "list",
      .run = run_list,
-     .sets = 1 | 2 | 4,
+     .sets = 1 | 2 | 8,
      .max_operands = 1,
      .operands = "[STACK|FUNCTION]",
      .summary = "list what was deployed, the newest first",
      .details = "    lamina deployments list app"},
     {.name = "show",
      .run = run_show,
-     .sets = 1 | 4,
+     .sets = 1 | 4 | 8,
      .min_operands = 1,
      .max_operands = 1,
      .operands = "ID",
@@ -293,7 +300,7 @@ static const struct verb_action actions[] = {
                 "    lamina deployments show latest"},
     {.name = "diff",
      .run = run_diff,
-     .sets = 1 | 4,
+     .sets = 1 | 4 | 8,
      .min_operands = 2,
      .max_operands = 2,
      .operands = "ID ID",
@@ -301,7 +308,7 @@ static const struct verb_action actions[] = {
      .details = "    lamina deployments diff previous latest"},
     {.name = "record",
      .run = run_record,
-     .sets = 1 | 4,
+     .sets = 1 | 8,
      .min_operands = 1,
      .max_operands = 1,
      .operands = "STACK|FUNCTION",
@@ -318,6 +325,7 @@ const struct verb deployments_verb = {
     .actions = actions,
     .sets = {{rows, sizeof(struct deployments_options)},
              {list_rows, sizeof(struct deployments_options)},
+             {of_rows, sizeof(struct deployments_options)},
              TARGET_SET},
     .preset = target_preset,
     .operands = "list [STACK|FUNCTION] | show ID | diff ID ID | record STACK|FUNCTION",

@@ -129,6 +129,16 @@ int package_put(struct package_request *q, const char *path, const char *suffix,
     return 0;
 }
 
+struct str package_url(struct aws_client *aws, struct arena *a, struct str bucket, struct str key)
+{
+    if (aws_client_is_local(aws))
+        return str_printf(a, "%.*s/%.*s/%.*s",
+                          STR(aws_client_endpoint(aws, &cloudformation_model, a)), STR(bucket),
+                          STR(key));
+    return str_printf(a, "https://s3.%.*s.amazonaws.com/%.*s/%.*s", STR(aws_client_region(aws)),
+                      STR(bucket), STR(key));
+}
+
 /* A folder is packed, a zip or jar is taken as it is. */
 static int upload(struct package_request *q, const struct local_code *code,
                   struct package_result *ret, struct str *ret_key)

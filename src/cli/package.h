@@ -34,3 +34,5 @@ int package_put(struct package_request *request, const char *path, const char *s
 /* The bucket of the managed stack, made when missing. */
 int package_managed_bucket(struct verb_run *run, struct aws_client *aws, bool create,
                            struct str *ret);
+/* Where CloudFormation finds an object of the bucket. */
+struct str package_url(struct aws_client *aws, struct arena *a, struct str bucket, struct str key);

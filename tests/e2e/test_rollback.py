@@ -1,0 +1,269 @@
+"""Back to what a recorded deployment was: a stack by a change set, a function by itself."""
+
+import json
+
+import pytest
+from cloud import unique, zipped
+from releases import SECRET, Project
+
+
+@pytest.fixture
+def project(cloud, tmp_path):
+    return Project(cloud, tmp_path)
+
+
+def content(project, configuration):
+    """Without what is numbered anew: layers by the hash of their content."""
+    c = dict(configuration)
+    c["Layers"] = [
+        project.cloud.lambda_.get_layer_version_by_arn(Arn=l["Arn"])["Content"]["CodeSha256"]
+        for l in c.get("Layers", [])
+    ]
+    return c
+
+
+def test_a_stack_goes_back_and_forth(project):
+    project.deploy("one")
+    one = content(project, project.configuration())
+    project.deploy("two", memory=256, greeting="hi")
+    two = content(project, project.configuration())
+    assert project.answer("live")[:3] == ["two", "two", "hi"]
+
+    plan = project.json("rollback", project.name, "--plan")
+    assert plan["result"] == "planned" and plan["obstacles"] == []
+    assert {"template", "code", "layers", "alias live", "parameter Greeting"} <= {
+        s["what"] for s in plan["steps"]
+    }
+    assert content(project, project.configuration()) == two
+
+    report = project.json("rollback", project.name, "--yes", "--verify", '{"a": 1}')
+    assert report["result"] == "complete" and report["validation"]["passed"] is True
+    assert [i["qualifier"] for i in report["validation"]["invoked"]] == ["live"]
+    assert content(project, project.configuration()) == one
+    answer = project.answer("live")
+    assert answer[:3] == ["one", "one", "hello"] and SECRET in answer[3]
+    assert json.loads((project.folder / "rollback-report.json").read_text()) == report
+    assert "| done |" in (project.folder / "rollback-report.md").read_text()
+    # CloudFormation agrees: its own template deployed again changes nothing.
+    project.write("one")
+    done = project.run(
+        "deploy", "--stack-name", project.name, "--capabilities", "CAPABILITY_IAM",
+        "--parameter-overrides", "Greeting=hello", ok=False,
+    )  # fmt: skip
+    assert "nothing to change" in done.stderr, done.stderr
+
+    newest = project.records()[0]
+    assert newest["action"] == "rollback" and newest["result"] == "complete"
+    assert newest["restores"] == project.records()[2]["deployment_id"]
+    assert newest["validation"]["passed"] is True
+    project.run("rollback", project.name, "--yes")
+    assert content(project, project.configuration()) == two
+    assert project.answer("live")[:3] == ["two", "two", "hi"]
+
+
+def test_what_was_changed_past_the_stack_is_put_back(project):
+    project.deploy("one")
+    before = project.configuration()
+    client = project.cloud.lambda_
+    client.update_function_code(
+        FunctionName=project.name,
+        ZipFile=zipped({"app.py": "def handler(e, c): return 'hand'"}),
+    )
+    client.update_function_configuration(
+        FunctionName=project.name, MemorySize=512, Layers=[], Description="by hand"
+    )
+    version = client.publish_version(FunctionName=project.name)["Version"]
+    client.update_alias(FunctionName=project.name, Name="live", FunctionVersion=version)
+    assert project.answer("live") == "hand"
+    report = project.json("rollback", project.name, "--to", "latest", "--yes", "--verify", "1")
+    assert report["validation"]["passed"] is True
+    assert project.configuration() == before
+    assert project.answer("live")[0] == "one"
+
+
+def test_an_artifact_that_is_gone_is_told_before_anything_is_changed(project):
+    project.deploy("one")
+    old = project.records()[0]
+    project.deploy("two")
+    before = project.configuration()
+    code = old["functions"][0]["code"]
+    project.cloud.s3.delete_object(Bucket=code["bucket"], Key=code["key"])
+    done = project.run("rollback", project.name, "--yes", ok=False)
+    assert done.returncode == 1
+    assert code["key"] in done.stderr and "nothing was changed" in done.stderr
+    assert project.configuration() == before
+    template = old["template"]
+    project.cloud.s3.put_object(Bucket=template["bucket"], Key=template["key"], Body=b"{}")
+    done = project.run("rollback", project.name, "--yes", ok=False)
+    assert "is not the one that was deployed" in done.stdout
+    assert len(project.records()) == 2
+
+
+def test_a_rollback_whose_function_fails_afterwards_is_a_failure(project):
+    project.deploy("one")
+    project.deploy("two")
+    (project.folder / "tests.yaml").write_text(
+        "cases:\n  - name: says three\n    function: Main\n    payload: 1\n"
+        "    expect: {paths: {'$[0]': three}}\n"
+        "  - name: says one\n    function: Main\n    payload: 1\n"
+        "    expect: {paths: {'$[0]': one}}\n"
+    )
+    done = project.run("rollback", project.name, "--yes", ok=False)
+    assert done.returncode == 1 and "not as it should be" in done.stderr
+    assert "FAIL" in done.stdout and "ok " in done.stdout
+    record = project.records()[0]
+    assert record["result"] == "complete" and record["validation"]["passed"] is False
+    assert project.answer()[0] == "one"
+
+
+def test_nobody_says_yes_and_nothing_is_changed(project):
+    project.deploy("one")
+    project.deploy("two")
+    done = project.run("rollback", project.name, ok=False, text="n\n")
+    assert done.returncode == 1 and "nothing was changed" in done.stderr
+    assert project.answer()[0] == "two" and len(project.records()) == 2
+
+
+def test_a_deleted_stack_is_made_again_when_it_is_told_its_secrets(project):
+    project.deploy("one")
+    stack = project.name
+    project.cloud.cfn.delete_stack(StackName=stack)
+    project.cloud.cfn.get_waiter("stack_delete_complete").wait(
+        StackName=stack, WaiterConfig={"Delay": 0.05, "MaxAttempts": 600}
+    )
+    done = project.run("rollback", stack, "--to", "latest", "--yes", ok=False)
+    assert "NoEcho parameter Secret" in done.stderr and "nothing was changed" in done.stderr
+    project.run(
+        "rollback", stack, "--to", "latest", "--yes", "--parameter-overrides", "Secret=again-again"
+    )
+    answer = project.answer("live")
+    assert answer[0] == "one" and "again-again" in answer[3]
+
+
+# ---- a function outside of stacks ----
+
+ONE = "import os\ndef handler(event, context): return ['one', os.environ.get('COLOR')]"
+TWO = "def handler(event, context): return ['two']"
+
+
+@pytest.fixture
+def function(project, cloud):
+    project.deploy("zero")  # makes the bucket
+    project.name = cloud.function(
+        ONE,
+        MemorySize=256,
+        Description="the first",
+        Environment={"Variables": {"COLOR": "red", "EMPTY": ""}},
+    )
+    version = cloud.lambda_.publish_version(FunctionName=project.name)["Version"]
+    cloud.lambda_.create_alias(FunctionName=project.name, Name="prod", FunctionVersion=version)
+    project.run("deployments", "record", project.name)
+    return project
+
+
+def change(function):
+    client, name = function.cloud.lambda_, function.name
+    client.update_function_code(FunctionName=name, ZipFile=zipped({"app.py": TWO}))
+    client.update_function_configuration(
+        FunctionName=name, MemorySize=512, Timeout=9, Description="", Environment={"Variables": {}}
+    )
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=3)
+    second = client.publish_version(FunctionName=name)["Version"]
+    client.update_alias(
+        FunctionName=name,
+        Name="prod",
+        FunctionVersion=second,
+        RoutingConfig={"AdditionalVersionWeights": {"1": 0.25}},
+    )
+
+
+def test_a_function_is_put_back_to_the_byte(function):
+    before = function.configuration()
+    change(function)
+    changed = function.configuration()
+    report = function.json("rollback", function.name, "--to", "latest", "--yes", "--verify", "{}")
+    assert report["validation"]["passed"] is True
+    assert function.configuration() == before
+    assert function.answer() == ["one", "red"]
+    alias = function.cloud.lambda_.get_alias(FunctionName=function.name, Name="prod")
+    assert alias["FunctionVersion"] == "1" and not alias.get("RoutingConfig")
+    out = function.cloud.lambda_.get_function_concurrency(FunctionName=function.name)
+    assert "ReservedConcurrentExecutions" not in out
+    # What was there was in no record: it is kept, and can be returned to.
+    kept = [r for r in function.records() if r["result"] == "captured"]
+    assert len(kept) == 1
+    function.run("rollback", function.name, "--to", kept[0]["deployment_id"], "--yes")
+    assert function.configuration() == changed
+    alias = function.cloud.lambda_.get_alias(FunctionName=function.name, Name="prod")
+    assert alias["RoutingConfig"]["AdditionalVersionWeights"] == {"1": 0.25}
+
+
+def test_the_code_of_a_published_version_will_do(function):
+    change(function)
+    code = function.records()[0]["functions"][0]["code"]
+    function.cloud.s3.delete_object(Bucket=code["bucket"], Key=code["key"])
+    report = function.json("rollback", function.name, "--to", "latest", "--yes")
+    assert [s["how"] for s in report["steps"] if s["what"] == "code"] == ["version 1"]
+    assert function.answer() == ["one", "red"]
+
+
+def test_a_failure_half_way_tells_what_is_done_and_the_rest_is_done_later(function):
+    before = function.configuration()
+    change(function)
+    name = function.name
+    # The alias goes last: who may not move it gets all but that.
+    role = function.cloud.role(
+        [
+            {"Effect": "Allow", "Action": "*", "Resource": "*"},
+            {"Effect": "Deny", "Action": "lambda:UpdateAlias", "Resource": "*"},
+        ],
+        trust=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": {
+                    "Effect": "Allow",
+                    "Principal": {"AWS": "*"},
+                    "Action": "sts:AssumeRole",
+                },
+            }
+        ),
+    )
+    keys = function.cloud.sts.assume_role(RoleArn=role, RoleSessionName="half")["Credentials"]
+    done = function.run(
+        "rollback",
+        name,
+        "--to",
+        "latest",
+        "--yes",
+        ok=False,
+        AWS_ACCESS_KEY_ID=keys["AccessKeyId"],
+        AWS_SECRET_ACCESS_KEY=keys["SecretAccessKey"],
+        AWS_SESSION_TOKEN=keys["SessionToken"],
+    )
+    assert done.returncode == 1 and "the same command does the rest" in done.stderr
+    states = {line.split()[2]: line.split()[0] for line in done.stdout.splitlines() if name in line}
+    assert states["code"] == "done" and states["alias"] == "failed"
+    assert function.records()[0]["result"] == "failed"
+    report = function.json("rollback", name, "--to", "latest", "--yes")
+    assert report["validation"]["passed"] is True
+    assert [s["what"] for s in report["steps"]] == ["alias prod"]
+    assert function.configuration() == before
+
+
+def test_a_function_of_a_stack_goes_back_with_it(project):
+    project.deploy("one")
+    stack = project.name
+    arn = project.configuration()["FunctionArn"]
+    done = project.run("rollback", arn, "--yes", ok=False)
+    assert done.returncode == 1 and "lamina rollback " + stack in done.stderr
+
+
+def test_what_cannot_be_returned_to_is_refused(project):
+    project.deploy("one")
+    done = project.run("rollback", project.name, "--yes", ok=False)
+    assert "only one complete deployment" in done.stderr
+    for wrong in ("nothing", "%s%n"):
+        assert project.run("rollback", project.name, "--to", wrong, ok=False).returncode == 1
+    done = project.run("rollback", unique("none"), "--yes", ok=False)
+    assert done.returncode == 1 and "no complete deployment" in done.stderr
+    assert project.run("rollback", ok=False).returncode == 2
