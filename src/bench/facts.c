@@ -124,6 +124,13 @@ void facts_lamina(struct bench_session *s)
         s->cold_starts = counted.cold_starts;
 }
 
+void facts_count(struct bench_session *s)
+{
+    struct counted counted;
+    if (s->lamina.n && s->cold_starts >= 0 && read_counts(s, &counted))
+        s->cold_starts = counted.cold_starts;
+}
+
 void facts_after(struct bench_session *s)
 {
     struct counted counted;

@@ -60,6 +60,11 @@ void phases_read(struct arena *a, const struct answer *answer, struct bench_samp
 {
     *ret = (struct phases){0};
     read_log(a, answer->log_result, sample, ret);
+    int32_t log_handler = sample->handler_us;
     read_header(answer->phases, sample, ret);
+    if (log_handler >= 0) { /* Duration: it has the time after the answer in it */
+        sample->handler_us = log_handler;
+        sample->after_us = -1;
+    }
     sample->cold = ret->cold;
 }

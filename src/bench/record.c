@@ -53,6 +53,9 @@ void record_answer(struct pass *p, struct connection *c)
     struct verdict v;
     times(p, c, s);
     s->status = (uint16_t)c->answer.status;
+    s->response_us = s->done_ns - s->first_ns < 2000000000 * 1000ll
+                         ? (int32_t)((s->done_ns - s->first_ns) / 1000)
+                         : -1;
     phases_read(&p->g->scratch, &c->answer, s, &phases);
     outcome_judge(&p->g->scratch, &c->answer, str_has(p->g->plan->url), phases.status, &v);
     s->outcome = (uint8_t)v.outcome;

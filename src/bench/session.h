@@ -25,6 +25,8 @@ struct bench_session {
 int facts_read(struct bench_session *s, struct aws_error *err);
 /* Whether the endpoint is a Lamina, its process, and what it has counted so far. */
 void facts_lamina(struct bench_session *s);
+/* Counting begins again: what was before was no part of the run. */
+void facts_count(struct bench_session *s);
 /* What it has counted since. */
 void facts_after(struct bench_session *s);
 

@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/table.h"
 #include "bench/gate.h"
+#include "bench/output.h"
 #include "cli/bench_options.h"
 
 #define BASELINE_MAX (256 * 1024 * 1024)
@@ -71,20 +72,17 @@ int bench_report_check(struct bench_call *call)
 static void show(struct bench_call *call, const struct bench_summary *sum,
                  const struct gate_report *gates)
 {
-    const struct bench_group *g = &sum->all;
-    if (call->options->quiet)
+    auto_buf struct buf b;
+    const struct bench_options *o = call->options;
+    bool stdout_taken = str_is(o->csv, "-") || str_is(o->markdown, "-") || str_is(o->html, "-");
+    if (o->quiet || stdout_taken)
         return;
-    printf("%zu requests, %.1f/s  p50 %.3f ms  p99 %.3f ms  max %.3f ms\n", g->n, g->throughput,
-           g->all.latency.p50.value, g->all.latency.p99.value, g->all.latency.max);
-    for (int i = 0; i < BENCH_OUTCOMES; i++)
-        if (g->outcomes[i])
-            printf("  %-16s %zu\n", bench_outcome_name((enum bench_outcome)i), g->outcomes[i]);
-    for (size_t i = 1; i < sum->run->n_errors; i++)
-        printf("    %.*s  %llu  %.*s\n", STR(sum->run->errors[i].type),
-               (unsigned long long)sum->run->errors[i].count, STR(sum->run->errors[i].message));
-    for (size_t i = 0; gates && i < gates->n; i++)
-        printf("  %.*s: %s\n", STR(gates->results[i].text),
-               gate_verdict_name(gates->results[i].verdict));
+    buf_init(&b, 64 << 20);
+    if (target_of(call->run)->json)
+        bench_write_json(&b, sum, gates, false);
+    else
+        bench_write_terminal(&b, sum, gates, term_width(stdout), term_colour(stdout));
+    fwrite(b.p, 1, b.n, stdout);
     fflush(stdout);
 }
 

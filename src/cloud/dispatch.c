@@ -52,11 +52,13 @@ void dispatch_send(struct frame *f, struct wire_response *resp)
         return;
     }
     size_t n = resp->n_headers;
-    struct http_header *headers = ARENA_ARRAY(f->call.arena, struct http_header, n + 1);
+    struct http_header *headers = ARENA_ARRAY(f->call.arena, struct http_header, n + 2);
     for (size_t i = 0; i < n; i++)
         headers[i] = (struct http_header){resp->headers[i].name, resp->headers[i].value};
     if (f->call.trace_id.n)
         headers[n++] = (struct http_header){S("X-Amzn-Trace-Id"), f->call.trace_id};
+    if (f->call.phases.n)
+        headers[n++] = (struct http_header){S("X-Lamina-Phases"), f->call.phases};
     http_reply(f->request, resp->status, headers, n, resp->body);
 }
 

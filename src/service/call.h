@@ -97,6 +97,7 @@ struct call {
     void *done_user;
     struct call *parent;
     struct str trace_id; /* X-Amzn-Trace-Id of the answer, when a handler has set it */
+    struct str phases;   /* X-Lamina-Phases of the answer, likewise; not of a streamed one */
 };
 
 /* error: a value of the service's generated enum (LAMBDA_RESOURCE_NOT_FOUND). Returns CALL_FAILED.

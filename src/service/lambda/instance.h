@@ -97,6 +97,7 @@ struct invocation {
     struct response_stream *stream;   /* response_stream.c's, while the answer comes */
     bool async;                       /* of a queue: the rate of requests is not limited */
     bool wants_log;                   /* done() comes after REPORT, for `log` to have it */
+    bool wants_phases;                /* `phases` is wanted */
     invocation_done_fn *done;
     void *user;
     struct invocation_times times;
@@ -106,6 +107,7 @@ struct invocation {
     struct str answer; /* the function's bytes, or the platform's error object, or a sentence */
     bool failed;       /* X-Amz-Function-Error */
     struct str log;    /* the last 4 KB */
+    struct str phases; /* times_phases(); absent when it met no environment */
 };
 
 /* What an environment works on. It begins before its invocation is told anything, and may last

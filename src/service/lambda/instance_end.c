@@ -127,6 +127,8 @@ static struct invocation *release(struct instance *in)
     inv->times = in->work.times;
     if (inv->wants_log)
         inv->log = tail_of(in, inv->arena);
+    if (inv->wants_phases)
+        inv->phases = times_phases(in, inv->arena);
     pool_invocation_over(in);
     return inv;
 }

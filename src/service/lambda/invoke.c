@@ -97,6 +97,7 @@ static void invoked(struct invocation *inv)
     if (r == 0) {
         out->status_code = opt_int(200);
         out->payload = inv->answer;
+        call->phases = inv->phases;
         out->executed_version = str_copy(call->arena, inv->target->version);
         if (inv->failed)
             out->function_error = S("Unhandled");
@@ -131,6 +132,7 @@ int invoke_prepare(struct call *call, const struct invoke_request *q, struct inv
     inv->trace_id = call->trace_id = invoke_trace_id(call);
     inv->payload = q->payload.n ? q->payload : S("{}");
     inv->wants_log = str_is(q->log_type, "Tail");
+    inv->wants_phases = call->http && str_has(http_header_get(call->http, "X-Lamina-Phases"));
     inv->times.received = call->received_ns;
     inv->user = call;
     return 0;

@@ -79,3 +79,26 @@ bool times_serve(const struct times *t, struct http_request *req)
     buf_done(&b);
     return true;
 }
+
+static void add_phase(struct buf *b, const char *name, int64_t from_ns, int64_t to_ns)
+{
+    if (from_ns && to_ns)
+        buf_printf(b, ";%s=%lld", name, (long long)(to_ns > from_ns ? to_ns - from_ns : 0) / 1000);
+}
+
+struct str times_phases(const struct instance *in, struct arena *a)
+{
+    const struct work *w = &in->work;
+    const struct invocation_times *t = &w->times;
+    auto_buf struct buf b;
+    buf_init(&b, 1024);
+    buf_printf(&b, "environment=%.*s;cold=%d", STR(in->stream), t->sandbox_asked != 0);
+    if (w->status == REPORT_TIMEOUT)
+        buf_text(&b, ";status=timeout");
+    add_phase(&b, "queue", t->received, t->sandbox_asked ? t->sandbox_asked : t->delivered);
+    add_phase(&b, "sandbox", t->sandbox_asked, t->sandbox_ready);
+    add_phase(&b, "init", t->sandbox_ready, t->init_done);
+    add_phase(&b, "handler", t->delivered, t->answered);
+    add_phase(&b, "after", t->answered, t->done);
+    return buf_copy(&b, a);
+}

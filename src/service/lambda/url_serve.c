@@ -118,6 +118,7 @@ static const struct response_sink sink = {on_begin, on_data};
 static int answer_result(struct served *s)
 {
     struct http_answer a;
+    s->call->phases = s->inv.phases;
     bool bad = s->inv.outcome != OUTCOME_ANSWER || s->inv.failed || s->prelude;
     if (!bad && s->inv.sink) /* it does not stream: its bytes as they are */
         return answer_json(s, 200, NULL, s->inv.answer);
@@ -254,6 +255,7 @@ static int begin(struct served *s, struct str arn, struct str path)
     inv->arena = call->arena;
     inv->times.received = call->received_ns;
     inv->request_id = call->request_id;
+    inv->wants_phases = str_has(wire_header(s->req, "X-Lamina-Phases"));
     if (str_is(s->url.config->invoke_mode, "RESPONSE_STREAM"))
         inv->sink = &sink;
     inv->done = on_done;
