@@ -1,6 +1,7 @@
 /* coverage_report - `lamina coverage report|json|xml|lcov|markdown`. */
 #include "cli/coverage_report.h"
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include "base/fs.h"
 #include "base/table.h"
@@ -186,7 +187,22 @@ static int write_one(struct verb_run *run, const struct coverage_report *r,
     return fflush(stdout) ? verb_fail(run, "the report cannot be written: %s", strerror(errno)) : 0;
 }
 
-static int write_extras(struct verb_run *run, const struct coverage_report *r)
+/* The pages take as long as all other formats together: they are made beside them. */
+struct pages {
+    struct verb_run run;
+    struct arena arena;
+    const struct coverage_report *report;
+    int exit;
+};
+
+static void *write_pages(void *arg)
+{
+    struct pages *p = arg;
+    p->exit = coverage_html_write(&p->run, p->report, coverage_report_of(&p->run)->html);
+    return NULL;
+}
+
+static int write_texts(struct verb_run *run, const struct coverage_report *r)
 {
     const struct coverage_report_options *o = coverage_report_of(run);
     const struct {
@@ -201,7 +217,25 @@ static int write_extras(struct verb_run *run, const struct coverage_report *r)
         if (e)
             return e;
     }
-    return o->html.n ? coverage_html_write(run, r, o->html) : 0;
+    return 0;
+}
+
+static int write_extras(struct verb_run *run, const struct coverage_report *r)
+{
+    if (!coverage_report_of(run)->html.n)
+        return write_texts(run, r);
+    struct pages pages = {.run = *run, .report = r};
+    pthread_t thread;
+    arena_init(&pages.arena);
+    pages.run.arena = &pages.arena;
+    bool beside = pthread_create(&thread, NULL, write_pages, &pages) == 0;
+    if (!beside)
+        write_pages(&pages);
+    int e = write_texts(run, r);
+    if (beside)
+        pthread_join(thread, NULL);
+    arena_done(&pages.arena);
+    return e ? e : pages.exit;
 }
 
 static int check_total(struct verb_run *run, const struct coverage_report *r, double under)

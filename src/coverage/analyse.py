@@ -46,6 +46,17 @@ WHITE = {
 }
 
 
+# What makes or ends logical lines of several lines: comments, strings, brackets, ends of lines.
+LAYOUT = re.compile(
+    r"""\#[^\n]*
+    | (?P<string> \"{3} [^"\\]* (?: (?: \\. | "(?!"") ) [^"\\]* )* \"{3}
+                | '{3} [^'\\]* (?: (?: \\. | '(?!'') ) [^'\\]* )* '{3}
+                | " [^"\\]* (?: \\. [^"\\]* )* " | ' [^'\\]* (?: \\. [^'\\]* )* ' )
+    | (?P<open> [(\[{] ) | (?P<close> [)\]}] ) | (?P<joined> \\\n ) | (?P<end> \n )""",
+    re.DOTALL | re.VERBOSE,
+)
+
+
 class CannotParse(Exception):
     """What the source says that this Python does not understand, and in which line."""
 
@@ -99,22 +110,21 @@ class Source:
         try:
             self.tree = ast.parse(self.text)
             code = compile(self.text, "source", "exec", dont_inherit=True)
-            tokens = list(tokenize.generate_tokens(io.StringIO(self.text).readline))
         except SyntaxError as e:
             raise CannotParse(e.msg, e.lineno) from None
-        except tokenize.TokenError as e:
-            raise CannotParse(e.args[0], e.args[1][0]) from None
         except (ValueError, RecursionError, MemoryError, OverflowError) as e:
             raise CannotParse(str(e) or type(e).__name__) from None
-        empty = all(t.type in WHITE for t in tokens)
-        self.raw = set() if empty else code_lines(code)
+        self.raw = code_lines(code) if self.tree.body else set()
         # What leaves a module leaves it for this line.
         self.begin = 1 if sys.version_info >= (3, 10) else code.co_firstlineno
-        self.find_spans(tokens)
+        for begin, end in self.layout() if sys.version_info < (3, 12) else self.token_spans():
+            self.spans.append((begin, end))
+            for line in range(begin, end + 1):
+                self.first[line] = begin
         self.matched = self.matching(exclude)
         self.no_branch = self.matching(partial)
         self.definitions = list(definitions(self.tree))
-        self.excluded = self.firsts(self.exclude_suites(tokens, set(self.matched)))
+        self.excluded = self.firsts(self.exclude_suites(set(self.matched)))
         self.exclude_definitions(self.excluded)
         self.docstrings = self.find_docstrings()
         ignored = self.excluded | self.docstrings
@@ -128,18 +138,44 @@ class Source:
         get = self.first.get
         return {get(line, line) for line in lines}
 
-    def find_spans(self, tokens):
+    def tokens(self):
+        return tokenize.generate_tokens(io.StringIO(self.text).readline)
+
+    def token_spans(self):
+        """(first, last) of each logical line of several lines."""
         begin = 0
-        for t in tokens:
+        for t in self.tokens():
             if t.type == token.NEWLINE:
                 if begin and t.end[0] != begin:
-                    last = t.start[0]
-                    self.spans.append((begin, last))
-                    for line in range(begin, last + 1):
-                        self.first[line] = begin
+                    yield begin, t.start[0]
                 begin = 0
             elif not begin and t.type not in WHITE:
                 begin = t.start[0]
+
+    def layout(self):
+        """As token_spans(), without tokens, which Python made slowly before 3.12. Strings that have
+        strings inside came with that one as well."""
+        line, start, begin, nesting = 1, 0, 0, 0
+        for m in LAYOUT.finditer(self.text):
+            kind = m.lastgroup
+            if kind == "end":
+                if not nesting:
+                    if begin and begin != line:
+                        yield begin, line
+                    begin = 0
+                line += 1
+                start = m.end()
+            elif kind == "joined":
+                if not begin and self.text[start : m.start()].strip():
+                    begin = line
+                line += 1
+                start = m.end()
+            elif kind:
+                begin = begin or line
+                if kind == "string":
+                    line += m.group().count("\n")
+                else:
+                    nesting += 1 if kind == "open" else -1
 
     def matching(self, pattern):
         """First lines of all lines that a match of the pattern touches."""
@@ -155,13 +191,13 @@ class Source:
             found.update(range(begin, end + 1))
         return self.firsts(found)
 
-    def exclude_suites(self, tokens, excluded):
+    def exclude_suites(self, excluded):
         """Adds the suites that hang on a clause which is excluded."""
         if not excluded:
             return excluded
         begin = indent = nesting = 0
         limit = None  # indent of the clause whose suite is being excluded
-        for t in tokens:
+        for t in self.tokens():
             kind = t.type
             if kind == token.INDENT:
                 indent += 1
@@ -658,7 +694,10 @@ def read_requests(stream):
 
 def main():
     sys.setrecursionlimit(10000)
+    import gc
     import warnings
+
+    gc.set_threshold(100000)  # trees go by themselves, when nobody has them any more
 
     warnings.simplefilter("ignore")  # of the sources, such as "\d"
     patterns, requests = read_requests(sys.stdin.buffer)

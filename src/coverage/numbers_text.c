@@ -47,7 +47,8 @@ struct str numbers_display(struct arena *a, double percent, int precision)
 struct str numbers_repr(struct arena *a, double v)
 {
     struct str s = {0};
-    for (int digits = 1; digits <= 17; digits++) {
+    /* 15 always say a number that has no more; %g leaves out zeros at the end. */
+    for (int digits = 15; digits <= 17; digits++) {
         s = str_printf(a, "%.*g", digits, v);
         if (strtod(s.p, NULL) == v)
             break;
