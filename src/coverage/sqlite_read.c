@@ -128,7 +128,8 @@ static void batch_flush(struct reading *r, struct batch *b)
 
 static bool batch_add(struct batch *b, int64_t from, int64_t to)
 {
-    if (llabs(from) > OBJECT_LINE_MAX || llabs(to) > OBJECT_LINE_MAX)
+    const int64_t max = OBJECT_LINE_MAX;
+    if (from < -max || from > max || to < -max || to > max)
         return false;
     if (b->n == b->cap) {
         b->cap = b->cap ? b->cap * 2 : 256;
