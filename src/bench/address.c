@@ -82,8 +82,29 @@ static bool is_loopback(const struct sockaddr *at)
            IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)at)->sin6_addr);
 }
 
+static void add_loopback(struct address *address)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)address->port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
+                              .sin6_port = htons((uint16_t)address->port),
+                              .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    memcpy(&address->list[0].at, &v4, sizeof(v4));
+    memcpy(&address->list[1].at, &v6, sizeof(v6));
+    address->list[0].size = sizeof(v4);
+    address->list[1].size = sizeof(v6);
+    address->n = 2;
+    address->loopback = true;
+}
+
 int address_resolve(struct arena *a, struct address *address, struct str *why)
 {
+    struct str host = str_lower(a, address->host);
+    if (str_is(host, "localhost") || str_ends(host, S(".localhost"))) {
+        add_loopback(address); /* RFC 6761: whatever the resolver knows of it */
+        return 0;
+    }
     struct addrinfo want = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *found = NULL;
     char port[16];
     snprintf(port, sizeof(port), "%d", address->port);

@@ -60,8 +60,11 @@ void phases_read(struct arena *a, const struct answer *answer, struct bench_samp
 {
     *ret = (struct phases){0};
     read_log(a, answer->log_result, sample, ret);
-    int32_t log_handler = sample->handler_us;
+    int32_t log_handler = sample->handler_us, log_init = sample->init_us;
     read_header(answer->phases, sample, ret);
+    /* A runtime that was started again inside of the invocation: its Duration has all of that. */
+    if (sample->init_us >= 0 && log_init < 0 && sample->handler_us >= 0)
+        log_handler = -1;
     if (log_handler >= 0) { /* Duration: it has the time after the answer in it */
         sample->handler_us = log_handler;
         sample->after_us = -1;

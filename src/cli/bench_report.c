@@ -75,9 +75,9 @@ static void show(struct bench_call *call, const struct bench_summary *sum,
     auto_buf struct buf b;
     const struct bench_options *o = call->options;
     bool stdout_taken = str_is(o->csv, "-") || str_is(o->markdown, "-") || str_is(o->html, "-");
+    buf_init(&b, 64 << 20);
     if (o->quiet || stdout_taken)
         return;
-    buf_init(&b, 64 << 20);
     if (target_of(call->run)->json)
         bench_write_json(&b, sum, gates, false);
     else
@@ -90,9 +90,11 @@ static int write_files(struct bench_call *call, const struct bench_summary *sum,
                        const struct gate_report *gates)
 {
     const struct bench_options *o = call->options;
-    if (str_has(o->out) || str_has(o->csv) || str_has(o->markdown) || str_has(o->html))
-        return verb_fail(call->run, "reports in files are not supported yet");
-    return 0;
+    struct str path;
+    struct bench_output out = {
+        .dir = o->out, .csv = o->csv, .markdown = o->markdown, .html = o->html, .samples = true};
+    int r = bench_write(call->run->arena, sum, gates, &out, &path);
+    return r < 0 ? verb_fail(call->run, "%.*s: %s", STR(path), strerror(-r)) : 0;
 }
 
 int bench_call_report(struct bench_call *call)
