@@ -1,6 +1,7 @@
 /* change - see change.h. */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -292,8 +293,17 @@ int change_put_back(struct change *c, struct change_report *report, struct aws_e
 
 int change_close(struct change *c, struct change_report *report, struct aws_error *err)
 {
+    sigset_t impatience, before;
     if (!c || !c->journal)
         return 0;
+    /* A second Ctrl-C would end the program here, and leave the rest to the next run. */
+    sigemptyset(&impatience);
+    sigaddset(&impatience, SIGINT);
+    sigaddset(&impatience, SIGTERM);
+    sigaddset(&impatience, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &impatience, &before);
     struct undoing u = undoing_of(c, report);
-    return change_undo(u.arena, u.aws, u.journal, report, err);
+    int r = change_undo(u.arena, u.aws, TAKE(c->journal), report, err);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return r;
 }

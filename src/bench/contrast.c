@@ -83,3 +83,36 @@ const char *contrast_said(const struct contrast_row *row)
                                         "B is faster than A", "B is slower than A"};
     return words[row->verdict];
 }
+
+/* ---- as JSON ---- */
+
+static struct json *figure_json(struct arena *a, const struct figure *f)
+{
+    const struct {
+        const char *name;
+        double v;
+    } parts[] = {{"value", f->value}, {"low", f->low}, {"high", f->high}};
+    struct json *o = json_new(a, JSON_OBJECT);
+    for (size_t i = 0; i < 3; i++) {
+        struct json *n = json_new(a, isnan(parts[i].v) ? JSON_NULL : JSON_NUMBER);
+        n->text = str_printf(a, "%.9g", parts[i].v);
+        json_set(a, o, str_from(parts[i].name), n);
+    }
+    return o;
+}
+
+struct json *contrast_json(struct arena *a, const struct contrast_row *rows, size_t n)
+{
+    struct json *list = json_new(a, JSON_ARRAY);
+    for (size_t i = 0; i < n; i++) {
+        struct json *o = json_add(list, json_new(a, JSON_OBJECT));
+        json_set(a, o, S("figure"), json_new_str(a, str_from(rows[i].name)));
+        json_set(a, o, S("unit"), json_new_str(a, str_from(rows[i].unit)));
+        json_set(a, o, S("a"), figure_json(a, &rows[i].sides[0]));
+        json_set(a, o, S("b"), figure_json(a, &rows[i].sides[1]));
+        json_set(a, o, rows[i].rate ? S("difference") : S("ratio"), figure_json(a, &rows[i].ratio));
+        json_set(a, o, S("verdict"),
+                 json_new_str(a, str_from(contrast_verdict_name(rows[i].verdict))));
+    }
+    return list;
+}

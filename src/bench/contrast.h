@@ -3,6 +3,7 @@
  * A difference is shown when the interval of the ratio (of rates: of the difference) does not reach
  * 1 (0). Pure. */
 #pragma once
+#include "base/json.h"
 #include "bench/summary.h"
 
 enum contrast_verdict {
@@ -27,5 +28,7 @@ struct contrast_row {
  * knows anything are left out. rows[0] is the one to tell by: the median of the latency. */
 size_t contrast_rows(const struct bench_group *a, const struct bench_group *b,
                      struct contrast_row rows[CONTRAST_ROWS]);
+/* For run->details. */
+struct json *contrast_json(struct arena *a, const struct contrast_row *rows, size_t n);
 /* "B is faster than A", "no difference shown", ... of rows[0]. */
 const char *contrast_said(const struct contrast_row *row);

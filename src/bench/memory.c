@@ -177,15 +177,19 @@ static int round_of(struct memories *m, bool discard, bool *ret_any, struct aws_
     return r;
 }
 
+static int64_t warmup_of(const struct memories *m)
+{
+    return m->options->only_cold ? 0 : m->plan->warmup > 0 ? m->plan->warmup : 1;
+}
+
 static int rounds(struct memories *m, struct aws_error *err)
 {
     bool any = true, new_ones = m->options->only_cold && !m->endpoint.n;
     int r = new_ones ? 0 : make_versions(m, err);
-    for (int64_t i = 0; i < m->plan->warmup && r == 0 && !m->options->only_cold; i++)
+    /* The first of each size is cold, and no part of what the size takes otherwise. */
+    for (int64_t i = 0; i < warmup_of(m) && r == 0; i++)
         r = round_of(m, true, &any, err);
-    /* The first of each size is cold: it is kept, apart, and not counted as one of the n. */
-    int64_t all = m->n + (m->options->only_cold || m->plan->warmup > 0 ? 0 : 1);
-    for (int64_t i = 0; i < all && r == 0 && any; i++) {
+    for (int64_t i = 0; i < m->n && r == 0 && any; i++) {
         r = new_ones ? make_versions(m, err) : 0;
         if (r == 0)
             r = round_of(m, false, &any, err);
@@ -271,6 +275,7 @@ int bench_memory(struct arena *a, struct aws_client *aws, const struct bench_pla
     own.mode = BENCH_MEMORY;
     own.n = m.n * (int64_t)options->n_sizes;
     own.no_log = false;
+    own.warmup = warmup_of(&m);
     int r = bench_open(a, aws, &own, run, progress, &m.session, err);
     if (r < 0)
         return r;

@@ -142,3 +142,67 @@ void memory_table_make(struct arena *a, const struct bench_summary *sum,
     ret->advice.why = reason(a, ret, result, points);
     advise_below(a, ret, points, below_ms);
 }
+
+/* ---- as JSON ---- */
+
+static void set_number(struct arena *a, struct json *o, const char *name, double v)
+{
+    if (isnan(v))
+        return;
+    struct json *n = json_new(a, JSON_NUMBER);
+    n->text = str_printf(a, "%.9g", v);
+    json_set(a, o, str_from(name), n);
+}
+
+static void set_text(struct arena *a, struct json *o, const char *name, struct str v)
+{
+    if (v.n)
+        json_set(a, o, str_from(name), json_new_str(a, v));
+}
+
+static struct json *row_json(struct arena *a, const struct memory_row *row)
+{
+    struct json *o = json_new(a, JSON_OBJECT);
+    set_number(a, o, "memory_mb", row->size->mb);
+    set_number(a, o, "vcpu", row->size->vcpu);
+    json_set(a, o, S("beyond_machine"), json_new_bool(a, row->size->beyond));
+    set_number(a, o, "requests", (double)row->size->sent);
+    set_number(a, o, "failures", (double)row->size->failed);
+    if (row->duration.n) {
+        set_number(a, o, "p50_ms", row->duration.p50.value);
+        set_number(a, o, "p90_ms", row->duration.p90.value);
+        set_number(a, o, "p99_ms", row->duration.p99.value);
+        set_number(a, o, "mean_ms", row->duration.mean.value);
+    }
+    set_number(a, o, "billed_ms", row->billed.value);
+    set_number(a, o, "usd_per_million", row->cost.value);
+    set_number(a, o, "usd_delta", row->delta);
+    if (row->memory_used >= 0)
+        set_number(a, o, "max_memory_mb", row->memory_used);
+    json_set(a, o, S("pareto"), json_new_bool(a, row->front));
+    json_set(a, o, S("known_early"), json_new_bool(a, row->size->narrow));
+    set_text(a, o, "note", row->series->note);
+    return o;
+}
+
+struct json *memory_table_json(struct arena *a, const struct memory_table *t,
+                               const struct memory_result *result)
+{
+    static const char *const strategies[] = {"cost", "speed", "balanced"};
+    const struct memory_advice *advice = &t->advice;
+    struct json *o = json_new(a, JSON_OBJECT), *rows = json_new(a, JSON_ARRAY);
+    set_number(a, o, "memory_before_mb", result->was_mb);
+    set_text(a, o, "strategy", str_from(strategies[advice->strategy]));
+    if (advice->strategy == PARETO_BALANCED)
+        set_number(a, o, "balanced_weight", advice->weight);
+    if (row_at(t, advice->best))
+        set_number(a, o, "recommended_mb", t->rows[advice->best].size->mb);
+    set_text(a, o, "why", advice->why);
+    if (row_at(t, advice->below))
+        set_number(a, o, "cheapest_below_mb", t->rows[advice->below].size->mb);
+    set_text(a, o, "cheapest_below_why", advice->below_why);
+    for (size_t i = 0; i < t->n_rows; i++)
+        json_add(rows, row_json(a, &t->rows[i]));
+    json_set(a, o, S("sizes"), rows);
+    return o;
+}

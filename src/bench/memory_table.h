@@ -1,5 +1,6 @@
 /* memory_table - what the sizes of a memory run cost and take, and which is recommended. Pure. */
 #pragma once
+#include "base/json.h"
 #include "bench/memory.h"
 #include "bench/pareto.h"
 #include "bench/summary.h"
@@ -37,3 +38,6 @@ void memory_table_make(struct arena *a, const struct bench_summary *sum,
                        const struct memory_result *result, bool only_cold,
                        enum pareto_strategy strategy, double weight, double below_ms,
                        struct memory_table *ret);
+/* For run->details. */
+struct json *memory_table_json(struct arena *a, const struct memory_table *t,
+                               const struct memory_result *result);

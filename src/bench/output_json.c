@@ -388,6 +388,12 @@ void bench_write_json(struct buf *b, const struct bench_summary *sum,
         put_text(&w, NULL, sum->warnings[i]);
     end(&w, ']');
     put_gates(&w, gates);
+    if (run->details) {
+        key(&w, NULL);
+        json_write_str(b, run->mode);
+        buf_byte(b, ':');
+        json_write(b, run->details, -1);
+    }
     if (samples)
         put_samples(&w, run);
     end(&w, '}');

@@ -11,6 +11,8 @@
 #include "base/arena.h"
 #include "base/str.h"
 
+struct json;
+
 enum bench_outcome {
     BENCH_OK,
     BENCH_FUNCTION_ERROR, /* the function said so, whatever the HTTP status */
@@ -158,6 +160,9 @@ struct bench_run {
     int64_t server_cpu_ns;        /* of the embedded cloud's own process; -1: not known */
     int64_t bytes_sent, bytes_received;
     struct bench_machine machine;
+    /* What only this mode knows (cold, memory, compare): goes into the JSON report as it is, under
+     * the mode's name. NULL: nothing. */
+    const struct json *details;
 };
 
 void bench_run_init(struct bench_run *run);

@@ -27,6 +27,15 @@ static void tell(struct verb_run *run, const struct bench_call *call, const stru
                 (long long)r->not_cold, r->not_cold > 1 ? "s" : "");
 }
 
+static struct json *details(struct arena *a, const struct cold_result *r)
+{
+    struct json *o = json_new(a, JSON_OBJECT);
+    json_set(a, o, S("method"), json_new_str(a, str_from(cold_method_name(r->method))));
+    json_set(a, o, S("counted"), json_new_int(a, r->cold));
+    json_set(a, o, S("not_cold"), json_new_int(a, r->not_cold));
+    return o;
+}
+
 int bench_cold_run(struct verb_run *run)
 {
     const struct bench_sweep_options *o = bench_sweeps_of(run);
@@ -50,6 +59,7 @@ int bench_cold_run(struct verb_run *run)
     if (r < 0) {
         code = bench_call_fail(&call, &err);
     } else {
+        call.result.details = details(run->arena, &result);
         code = bench_call_report(&call);
         tell(run, &call, &result);
     }

@@ -114,25 +114,53 @@ static void show_answers(struct arena *a, const struct compare_result *result)
     }
 }
 
-static void show(struct verb_run *run, const struct bench_call *call,
+/* Its rows. */
+struct contrast {
+    struct contrast_row rows[CONTRAST_ROWS];
+    size_t n;
+};
+
+static void make_rows(struct verb_run *run, const struct bench_call *call, struct contrast *ret)
+{
+    const struct bench_summary *sum = bench_summarize(run->arena, &call->result);
+    ret->n = sum->n_groups > 1 ? contrast_rows(&sum->groups[0], &sum->groups[1], ret->rows) : 0;
+}
+
+static struct json *details(struct arena *a, const struct contrast *c,
+                            const struct compare_result *result)
+{
+    struct json *o = json_new(a, JSON_OBJECT), *list = json_new(a, JSON_ARRAY);
+    json_set(a, o, S("rows"), contrast_json(a, c->rows, c->n));
+    if (c->n)
+        json_set(a, o, S("verdict"), json_new_str(a, str_from(contrast_said(&c->rows[0]))));
+    for (size_t i = 0; i < result->n_answers; i++) {
+        const struct compare_answer *one = &result->answers[i];
+        struct json *v = json_add(list, json_new(a, JSON_OBJECT));
+        json_set(a, v, S("payload"), json_new_str(a, one->payload));
+        json_set(a, v, S("same"), json_new_bool(a, one->same));
+    }
+    if (result->n_answers)
+        json_set(a, o, S("answers"), list);
+    return o;
+}
+
+static void show(struct verb_run *run, const struct bench_call *call, const struct contrast *c,
                  const struct compare_result *result)
 {
-    struct contrast_row rows[CONTRAST_ROWS];
-    const struct bench_summary *sum = bench_summarize(run->arena, &call->result);
-    if (sum->n_groups < 2)
-        return;
-    size_t n = contrast_rows(&sum->groups[0], &sum->groups[1], rows);
-    printf("\n");
-    for (int i = 0; i < 2; i++)
+    const struct contrast_row *rows = c->rows;
+    if (c->n)
+        printf("\n");
+    for (int i = 0; c->n && i < 2; i++)
         printf("%.*s: version %.*s, %d MB, %.*s\n", STR(call->result.series[i].name),
                STR(result->functions[i].version), result->functions[i].memory_mb,
                STR(result->functions[i].architecture));
-    show_rows(run->arena, rows, n);
-    if (n && figure_known(&rows[0].ratio))
+    if (c->n)
+        show_rows(run->arena, rows, c->n);
+    if (c->n && figure_known(&rows[0].ratio) && rows[0].verdict != CONTRAST_UNKNOWN)
         printf("verdict: %s (median latency, B/A %.3f, %.3f .. %.3f)\n", contrast_said(&rows[0]),
                rows[0].ratio.value, rows[0].ratio.low, rows[0].ratio.high);
     else
-        printf("verdict: nothing can be compared: a side has no success\n");
+        printf("verdict: too few successes of a side to tell\n");
     show_answers(run->arena, result);
 }
 
@@ -159,9 +187,12 @@ static int measure(struct verb_run *run, struct bench_call *call)
                           &call->progress, &result, &err);
     if (r < 0)
         return bench_call_fail(call, &err);
+    struct contrast contrast;
+    make_rows(run, call, &contrast);
+    call->result.details = details(run->arena, &contrast, &result);
     int code = bench_call_report(call);
     if (!call->options->quiet && !target_of(run)->json)
-        show(run, call, &result);
+        show(run, call, &contrast, &result);
     if (!code && result.n_different)
         code = verb_fail(run, "A and B do not answer alike");
     return code;

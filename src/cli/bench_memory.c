@@ -176,6 +176,7 @@ static int report(struct verb_run *run, struct bench_call *call, const struct wi
     const struct bench_summary *sum = bench_summarize(run->arena, &call->result);
     memory_table_make(run->arena, sum, result, w->options.only_cold, w->strategy, w->weight,
                       w->below_ms, &m);
+    call->result.details = memory_table_json(run->arena, &m, result);
     int code = bench_call_report(call);
     if (!call->options->quiet && !target_of(run)->json)
         show(run, sum, &m);

@@ -71,6 +71,9 @@ class Proxy:
             if name.lower() not in ("connection", "transfer-encoding", "content-length"):
                 h.send_header(name, value)
         h.send_header("Content-Length", str(len(answer)))
-        h.end_headers()
-        h.wfile.write(answer)
         upstream.close()
+        try:
+            h.end_headers()
+            h.wfile.write(answer)
+        except OSError:  # the program has been ended
+            h.close_connection = True

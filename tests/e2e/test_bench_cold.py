@@ -1,6 +1,7 @@
 """`lamina bench cold`, and what it asks of the embedded cloud: that environments without work go."""
 
 import json
+import signal
 import threading
 import time
 import urllib.error
@@ -8,7 +9,8 @@ import urllib.request
 
 import pytest
 
-from cloud import RUNTIME, zipped
+from bench_proxy import Proxy
+from test_bench_memory import bench, journals, state, stopped_at, what_it_is  # noqa: F401
 
 SOURCE = """
 import os, time
@@ -105,3 +107,109 @@ def test_dropping_is_for_programs_of_this_machine(cloud):
     inside = cloud.function(INSIDE)
     assert cloud.invoke(inside, "/_lamina/lambda/drop?" + query).payload == 403
     assert cloud.invoke(fn).payload == first
+
+
+# ---- lamina bench cold ----
+
+# Its init takes what it takes: a quarter of a second at least, and the handler nothing.
+SLOW_INIT = """
+import time
+time.sleep(0.25)
+def handler(event, context):
+    if (event or {}).get("fail"):
+        raise ValueError("no")
+"""
+
+
+def slow(cloud):
+    return cloud.function(SLOW_INIT, MemorySize=512, Description="ours")
+
+
+def starts(cloud, fn):
+    """Cold starts and invocations, of all versions."""
+    versions = json.loads(cloud.lamina("inspect", fn, "--json").stdout)["versions"]
+    return sum(v["coldStarts"] for v in versions), sum(v["invocations"] for v in versions)
+
+
+@pytest.mark.parametrize("method", ["drop", "description", "version"])
+def test_every_sample_is_cold(cloud, state, method):  # noqa: F811
+    fn = slow(cloud)
+    before = what_it_is(cloud, fn)
+    r = bench(cloud, "cold", fn, "-n", 4, "--method", method, state=state)
+    assert starts(cloud, fn) == (4, 4)
+    assert what_it_is(cloud, fn) == before and journals(state) == []
+    assert "not counted" not in r.stderr
+    if method == "drop":
+        assert "nothing of the function was changed" in r.stdout
+        config = cloud.lambda_.get_function_configuration(FunctionName=fn)
+        assert config["Version"] == "$LATEST" and "lamina" not in config["Description"]
+
+
+def test_a_lamina_is_asked_to_drop(cloud, state):  # noqa: F811
+    """The function is not touched, not even its RevisionId; versions can be measured as well."""
+    fn = slow(cloud)
+    version = cloud.lambda_.publish_version(FunctionName=fn)["Version"]
+    before = cloud.lambda_.get_function_configuration(FunctionName=fn)["RevisionId"]
+    with Proxy(cloud) as proxy:
+        bench(cloud, "cold", fn, "-n", 2, "--warm", 3, state=state, url=proxy.url)
+        assert starts(cloud, fn) == (2, 8)
+        bench(cloud, "cold", fn, "-n", 2, "--qualifier", version, state=state, url=proxy.url)
+        assert starts(cloud, fn) == (4, 10) and proxy.changes == []
+    assert cloud.lambda_.get_function_configuration(FunctionName=fn)["RevisionId"] == before
+
+
+def test_failures_are_failures(cloud, state):  # noqa: F811
+    fn = slow(cloud)
+    r = bench(cloud, "cold", fn, "-n", 3, "-p", '{"fail": true}', state=state)
+    assert starts(cloud, fn) == (3, 3) and "ValueError" in r.stdout
+
+
+def test_what_was_not_cold_is_not_counted(cloud, state):  # noqa: F811
+    """Two provisioned environments answer: none is cold."""
+    fn = slow(cloud)
+    version = cloud.lambda_.publish_version(FunctionName=fn)["Version"]
+    cloud.lambda_.put_provisioned_concurrency_config(
+        FunctionName=fn, Qualifier=version, ProvisionedConcurrentExecutions=2
+    )
+    for _ in range(1000):
+        s = cloud.lambda_.get_provisioned_concurrency_config(FunctionName=fn, Qualifier=version)
+        if s["Status"] == "READY":
+            break
+        time.sleep(0.02)
+    r = bench(cloud, "cold", fn, "-n", 3, "--qualifier", version, state=state, check=False)
+    assert r.returncode == 1 and "provisioned environments answer" in r.stderr
+
+
+def test_a_published_version_cannot_be_changed(cloud, state):  # noqa: F811
+    fn = slow(cloud)
+    version = cloud.lambda_.publish_version(FunctionName=fn)["Version"]
+    for method in ("description", "version"):
+        r = bench(cloud, "cold", fn, "--qualifier", version, "--method", method, state=state,
+                  check=False)
+        assert r.returncode == 1 and "published version" in r.stderr
+    assert journals(state) == []
+
+
+@pytest.mark.parametrize("method", ["description", "version"])
+def test_killed_or_interrupted_it_is_put_back(cloud, state, method):  # noqa: F811
+    fn = slow(cloud)
+    before = what_it_is(cloud, fn)
+    with Proxy(cloud) as proxy:
+        args = ("cold", fn, "-n", 3, "--method", method)
+        for n in (1, 3):
+            code, _, _ = stopped_at(proxy, state, n, "after", signal.SIGKILL, *args)
+            assert code == -signal.SIGKILL and what_it_is(cloud, fn) != before
+            bench(cloud, "restore", state=state, url=proxy.url)
+            assert what_it_is(cloud, fn) == before and journals(state) == []
+        code, _, err = stopped_at(proxy, state, 2, "after", signal.SIGINT, *args)
+        assert code == 130 and what_it_is(cloud, fn) == before and journals(state) == [], err
+
+
+def test_init_and_handler_are_told_apart(cloud, state, tmp_path):  # noqa: F811
+    fn = slow(cloud)
+    r = bench(cloud, "cold", fn, "-n", 4, "--json", state=state)
+    report = json.loads(r.stdout)
+    cold = report["all"]["cold"]
+    assert report["cold"] == {"method": "drop", "counted": 4, "not_cold": 0}
+    init, handler = (cold[part]["p50"]["value"] for part in ("init", "handler"))
+    assert 250 <= init <= cold["latency"]["p50"]["value"] and handler < 100
