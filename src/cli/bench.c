@@ -157,7 +157,16 @@ static const struct verb_action actions[] = {
      .min_operands = 1,
      .max_operands = 1,
      .summary = "a new environment for each request",
-     .details = "    lamina bench cold MainFunction -n 20"},
+     .details =
+         "An answer whose REPORT line has no Init Duration was not cold: it is not counted, and\n"
+         "said. --method says how a new environment is had: `drop` asks the embedded cloud to "
+         "give\n"
+         "up idle ones, which changes nothing of the function, also of a version; `description`\n"
+         "gives $LATEST another description each time and puts it back; `version` publishes one "
+         "for\n"
+         "each sample and deletes it. `auto` drops where it can, and else changes the "
+         "description.\n\n"
+         "    lamina bench cold MainFunction -n 20 --warm 5"},
     {.name = "memory",
      .run = bench_memory_run,
      .sets = BENCH_COMMON | BENCH_SWEEPS | BENCH_TARGET,
@@ -165,7 +174,17 @@ static const struct verb_action actions[] = {
      .min_operands = 1,
      .max_operands = 1,
      .summary = "one memory size against the other: time and cost",
-     .details = "    lamina bench memory MainFunction --memory 512,1024,1536"},
+     .details =
+         "-n requests a size (50), the first one of each, which is cold, not counted. Each size "
+         "is\n"
+         "a published version, so that they take turns, in an order that is drawn for each round;\n"
+         "$LATEST is what it was before the first request leaves, and the versions are deleted at\n"
+         "the end. A size is measured no further when its median is known (--stop-at). Running "
+         "out\n"
+         "of memory and of time are rows. Sizes of more processors than this machine has are\n"
+         "marked. What is changed is in a journal first: after a kill, the next `lamina bench`\n"
+         "or `lamina bench restore` puts it back. What somebody else has changed is left alone.\n\n"
+         "    lamina bench memory MainFunction --memory 512-2048:256 --strategy balanced --apply"},
     {.name = "compare",
      .run = bench_compare_run,
      .sets = BENCH_COMMON | BENCH_SWEEPS | BENCH_TARGET,
@@ -173,12 +192,21 @@ static const struct verb_action actions[] = {
      .min_operands = 1,
      .max_operands = 2,
      .summary = "A against B, or against a --baseline",
-     .details = "    lamina bench compare MainFunction:1 MainFunction:2"},
+     .details =
+         "-n requests a side (100), in blocks whose order is drawn. For each figure: the ratio "
+         "B/A,\n"
+         "its interval of 95 %, and what that shows. --same-answers asks both for each payload\n"
+         "first, and fails when they differ.\n\n"
+         "    lamina bench compare MainFunction:1 MainFunction:live --payloads events/ \\\n"
+         "        --same-answers\n"
+         "    lamina bench compare MainFunction --baseline report.json --max-regression 5%"},
     {.name = "restore",
      .run = bench_restore_run,
      .sets = BENCH_SWEEPS | BENCH_TARGET,
      .max_operands = 0,
-     .summary = "put back what an interrupted run has left changed"},
+     .summary = "put back what a run that was killed has left changed",
+     .details = "Every other action does so, too, when it starts, for the endpoint it speaks to.\n"
+                "--forget removes journals that cannot be undone: of a cloud that is gone, say."},
     {0},
 };
 

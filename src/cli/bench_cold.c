@@ -42,7 +42,9 @@ int bench_cold_run(struct verb_run *run)
     struct bench_call call;
     struct aws_error err = {0};
     struct cold_result result;
-    int code = bench_call_open(run, BENCH_COLD, &call);
+    int code = bench_sweep_check(run);
+    if (!code)
+        code = bench_call_open(run, BENCH_COLD, &call);
     if (code)
         return code;
     bench_recover(run, call.aws);

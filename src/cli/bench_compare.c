@@ -203,10 +203,13 @@ int bench_compare_run(struct verb_run *run)
     struct bench_call call;
     const struct bench_options *o = run->values[0];
     bool two = run->parsed.n_operands > 2;
+    int code = bench_sweep_check(run);
+    if (code)
+        return code;
     if (two == (o->baseline.n > 0))
         return verb_usage(run, two ? "A and B are compared, or a function with --baseline FILE"
                                    : "what shall it be compared with: B, or --baseline FILE?");
-    int code = bench_call_open(run, BENCH_COMPARE, &call);
+    code = bench_call_open(run, BENCH_COMPARE, &call);
     if (code)
         return code;
     bench_recover(run, call.aws);

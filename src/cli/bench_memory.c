@@ -193,10 +193,11 @@ int bench_memory_run(struct verb_run *run)
     struct aws_error err = {0};
     struct memory_result result;
     struct wishes wishes;
-    int code = read_wishes(run, &wishes);
-    if (code)
-        return code;
-    code = bench_call_open(run, BENCH_MEMORY, &call);
+    int code = bench_sweep_check(run);
+    if (!code)
+        code = read_wishes(run, &wishes);
+    if (!code)
+        code = bench_call_open(run, BENCH_MEMORY, &call);
     if (code)
         return code;
     bench_recover(run, call.aws);

@@ -51,6 +51,30 @@ const struct bench_sweep_options *bench_sweeps_of(const struct verb_run *run)
     return NULL;
 }
 
+/* "memory: ..." is of `memory` alone. */
+static bool is_foreign(const struct verb_run *run, const struct option_row *row)
+{
+    struct str owner, rest;
+    return str_cut(str_from(row->help), ':', &owner, &rest) && str_find_byte(owner, ' ') < 0 &&
+           !str_is(owner, run->action->name);
+}
+
+int bench_sweep_check(struct verb_run *run)
+{
+    bool restore = !strcmp(run->action->name, "restore");
+    for (const struct option_row *row = bench_sweep_rows; row->name; row++)
+        if (is_foreign(run, row) && options_given(&run->parsed, run->sets, run->n_sets, row->name))
+            return verb_usage(run, "--%s is no option of bench %s", row->name, run->action->name);
+    if (restore)
+        return 0;
+    const struct bench_options *o = run->values[0];
+    if (o->duration_ms)
+        return verb_usage(run, "bench %s counts requests: no --duration", run->action->name);
+    if (!o->log && strcmp(run->action->name, "compare"))
+        return verb_usage(run, "bench %s reads REPORT lines: no --no-log", run->action->name);
+    return 0;
+}
+
 struct str bench_journal_folder(const struct verb_run *run)
 {
     const struct bench_sweep_options *o = bench_sweeps_of(run);
@@ -179,7 +203,9 @@ int bench_restore_run(struct verb_run *run)
 {
     const struct bench_sweep_options *o = bench_sweeps_of(run);
     struct recovery r = {.forget = o->forget};
-    int code = target_open(run, &r.aws);
+    int code = bench_sweep_check(run);
+    if (!code)
+        code = target_open(run, &r.aws);
     if (code)
         return code;
     code = recover(run, &r);

@@ -23,6 +23,8 @@ extern const struct option_row bench_sweep_rows[];
     }
 
 const struct bench_sweep_options *bench_sweeps_of(const struct verb_run *run);
+/* Options of another action, and those that mean nothing to these. 0 or 2 after a message. */
+int bench_sweep_check(struct verb_run *run);
 struct str bench_journal_folder(const struct verb_run *run);
 
 int bench_cold_run(struct verb_run *run);
