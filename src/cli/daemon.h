@@ -45,6 +45,9 @@ int daemon_note_read(struct arena *a, struct str dir, struct daemon_note *ret);
 
 /* GET of a path below /_lamina/ of a cloud on this machine. -errno as daemon_health(). */
 int daemon_get(struct arena *a, struct str endpoint, struct str path, struct str *ret_body);
+/* POST without a body; the answer whatever its status. */
+int daemon_post(struct arena *a, struct str endpoint, struct str path, int *ret_status,
+                struct str *ret_body);
 /* GET /_lamina/health of a cloud on this machine. -errno: nobody answers (-ECONNREFUSED,
  * -ETIMEDOUT); -EPROTO: something else does. */
 int daemon_health(struct arena *a, struct str endpoint, struct str *ret_json);

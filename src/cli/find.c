@@ -11,7 +11,7 @@
 #include "base/fs.h"
 #include "cli/daemon.h"
 
-#define ANSWER_MAX (16 << 20)
+#define ANSWER_MAX (64 << 20)
 #define PATIENCE_S 5
 
 struct str daemon_data_dir(struct arena *a)
@@ -102,7 +102,8 @@ static int connect_to(const char *host, const char *port)
     return r;
 }
 
-int daemon_get(struct arena *a, struct str endpoint, struct str path, struct str *ret_body)
+static int ask(struct arena *a, const char *method, struct str endpoint, struct str path,
+               int *ret_status, struct str *ret_body)
 {
     char *host, *port;
     struct str authority;
@@ -112,9 +113,10 @@ int daemon_get(struct arena *a, struct str endpoint, struct str path, struct str
     auto_close int fd = connect_to(host, port);
     if (fd < 0)
         return fd;
-    struct str request =
-        str_printf(a, "GET %.*s HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\n\r\n", STR(path),
-                   STR(authority));
+    struct str request = str_printf(a,
+                                    "%s %.*s HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\n"
+                                    "Content-Length: 0\r\n\r\n",
+                                    method, STR(path), STR(authority));
     r = fs_write_all(fd, request.p, request.n);
     if (r < 0)
         return r;
@@ -128,10 +130,25 @@ int daemon_get(struct arena *a, struct str endpoint, struct str path, struct str
         return errno == EAGAIN ? -ETIMEDOUT : -errno;
     struct str answer = buf_copy(&b, a);
     ssize_t end = str_find(answer, S("\r\n\r\n"));
-    if (!str_starts(answer, S("HTTP/1.1 200")) || end < 0)
+    int64_t status;
+    if (!str_starts(answer, S("HTTP/1.1 ")) || end < 0 ||
+        str_to_int64(str_slice(answer, 9, 12), &status) < 0)
         return -EPROTO;
+    *ret_status = (int)status;
     *ret_body = str_slice(answer, (size_t)end + 4, answer.n);
     return 0;
+}
+
+int daemon_get(struct arena *a, struct str endpoint, struct str path, struct str *ret_body)
+{
+    int status, r = ask(a, "GET", endpoint, path, &status, ret_body);
+    return r == 0 && status != 200 ? -EPROTO : r;
+}
+
+int daemon_post(struct arena *a, struct str endpoint, struct str path, int *ret_status,
+                struct str *ret_body)
+{
+    return ask(a, "POST", endpoint, path, ret_status, ret_body);
 }
 
 int daemon_health(struct arena *a, struct str endpoint, struct str *ret_json)
