@@ -120,6 +120,11 @@ const struct lambda_function_configuration *change_before(const struct change *c
     return c->before;
 }
 
+struct str change_function(const struct change *c)
+{
+    return c->function;
+}
+
 /* ---- notes ---- */
 
 static struct json *record(struct change *c, const char *what, int step)

@@ -81,9 +81,11 @@ static int make_new(struct colds *c, struct bench_segment *segment, struct aws_e
     default:
         if (c->next_version == c->n_versions)
             r = more_versions(c, c->wanted - c->result->cold, err);
-        if (r == 0)
-            segment->qualifier = c->versions[c->next_version++];
-        return r;
+        if (r < 0)
+            return r;
+        segment->function = change_function(c->change);
+        segment->qualifier = c->versions[c->next_version++];
+        return 0;
     }
 }
 
@@ -116,11 +118,8 @@ static int look_at(struct colds *c, size_t first, struct aws_error *err)
 
 static int one(struct colds *c, struct aws_error *err)
 {
-    struct bench_segment segment = {.phase = "cold",
-                                    .n = 1,
-                                    .connections = 1,
-                                    .closed = true,
-                                    .turn = c->result->cold};
+    struct bench_segment segment = {
+        .phase = "cold", .n = 1, .connections = 1, .closed = true, .turn = c->result->cold};
     size_t first = c->run->n_samples;
     int r = make_new(c, &segment, err);
     if (r == 0)

@@ -130,6 +130,7 @@ static int send_one(struct memories *m, size_t i, bool discard, struct aws_error
 {
     struct memory_size *size = &m->result->sizes[i];
     struct bench_segment segment = {.phase = discard ? "warm-up" : "measuring",
+                                    .function = change_function(m->change),
                                     .qualifier = size->version,
                                     .series = (uint16_t)i,
                                     .n = 1,

@@ -8,6 +8,7 @@
 #include "cli/stacks.h"
 
 #define ANSWER_SHOWN 160
+#define WARMUP 5 /* as bench warm */
 
 /* NAME:QUALIFIER, or an ARN with one. */
 static void side_parse(struct verb_run *run, struct aws_client *aws, int i,
@@ -170,6 +171,9 @@ static void show(struct verb_run *run, const struct bench_call *call, const stru
 static int against_baseline(struct bench_call *call)
 {
     call->plan.mode = BENCH_WARM;
+    call->plan.connections = 1;
+    if (!call->plan.warmup)
+        call->plan.warmup = WARMUP;
     int code = bench_call_execute(call);
     return code ? code : bench_call_report(call);
 }

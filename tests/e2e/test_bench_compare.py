@@ -117,3 +117,29 @@ def test_wrong_words(cloud, versions, tmp_path):
     ]:
         r = bench(cloud, *args, tmp_path=tmp_path, check=False)
         assert r.returncode == code and said in r.stderr, (args, r.stderr)
+
+
+def test_against_a_file(cloud, versions, tmp_path):
+    fn, old = versions["fn"], versions["old"]
+    report = tmp_path / "report.json"
+    for version, slower, code in [(versions["new"], old, 3), (old, versions["new"], 0)]:
+        r = cloud.lamina("bench", "warm", fn, "--qualifier", version, "-n", 25, "--json")
+        report.write_text(r.stdout)
+        r = bench(cloud, fn, "--qualifier", slower, "--baseline", report, "-n", 25, tmp_path=tmp_path,
+                  check=False)
+        assert r.returncode == code, r.stdout + r.stderr
+        assert ("regressed" in r.stdout) == (code == 3) and ("improved" in r.stdout) == (code == 0)
+    report.write_text("{}")
+    r = bench(cloud, fn, "--baseline", report, tmp_path=tmp_path, check=False)
+    assert r.returncode == 1 and "report.json" in r.stderr
+
+
+def test_report_has_it(cloud, versions, tmp_path):
+    fn = versions["fn"]
+    r = bench(cloud, "%s:%s" % (fn, versions["old"]), fn + ":new", "-n", 8, "--json", "--same-answers",
+              tmp_path=tmp_path)
+    said = json.loads(r.stdout)["compare"]
+    rows = {row["figure"]: row for row in said["rows"]}
+    assert said["verdict"] == "B is faster than A" and said["answers"][0]["same"] is True
+    row = rows["duration p50"]
+    assert row["verdict"] == "less" and row["ratio"]["low"] <= row["ratio"]["value"] <= row["ratio"]["high"] < 1

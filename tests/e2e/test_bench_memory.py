@@ -135,7 +135,7 @@ def test_sizes_beyond_the_machine_are_marked(cloud, state):
 def test_apply_is_done_when_asked_for(cloud, state):
     fn = function(cloud)
     (c, versions) = what_it_is(cloud, fn)
-    bench(cloud, "memory", fn, "-n", 2, "--memory", "128,1024", "-p", '{"sleep": 0.01}', "--apply",
+    bench(cloud, "memory", fn + ":$LATEST", "-n", 2, "--memory", "128,1024", "-p", '{"sleep": 0.01}', "--apply",
           state=state)
     assert what_it_is(cloud, fn) == (dict(c, MemorySize=128), versions)
 
