@@ -263,7 +263,10 @@ int pass_run(struct pass *p)
         if (c)
             issue(p, c, clock_mono_ns());
     }
+    bool precise = p->open && generator_precise(true);
     loop(p);
+    if (precise)
+        generator_precise(false);
     if (p->open)
         count_dropped(p);
     abandon(p);

@@ -66,6 +66,9 @@ struct pass {
 int pass_run(struct pass *p);
 
 /* generator_io.c */
+/* Before all other tasks, where that is allowed and there is a processor left for them: requests of
+ * an open loop leave when they are due on a busy machine too. False: it is not. */
+bool generator_precise(bool on);
 int64_t generator_late_p99_us(const struct generator *g);
 /* Waits for events until then at most, as precisely as the kernel can. */
 int generator_wait(struct generator *g, int64_t until_ns, void *events, int max);

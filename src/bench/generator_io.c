@@ -1,5 +1,6 @@
 /* generator_io - connections of a generator, its clock, and its waiting. */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -167,6 +168,15 @@ int generator_wait(struct generator *g, int64_t until_ns, void *events, int max)
     }
     n = epoll_wait(g->place.epoll, events, max, (int)(left / 1000000));
     return n < 0 ? 0 : n;
+}
+
+bool generator_precise(bool on)
+{
+    struct sched_param first = {.sched_priority = 1}, usual = {0};
+    if (!on)
+        return sched_setscheduler(0, SCHED_OTHER, &usual) == 0;
+    return sysconf(_SC_NPROCESSORS_ONLN) > 1 && sched_getscheduler(0) == SCHED_OTHER &&
+           sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first) == 0;
 }
 
 int64_t generator_late_p99_us(const struct generator *g)
