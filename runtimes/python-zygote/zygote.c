@@ -139,9 +139,10 @@ static __attribute__((noinline)) int fork_child(const struct fork_request *reque
 
 extern char **environ;
 
-/* What /proc/PID/environ shows. Without the kernel's help it stays what the zygote's was: the
- * variables of the kind, the same for every function. */
-static void show_environ(char *start, char *end)
+static struct prctl_mm_map own_map; /* start_code 0: not known */
+
+/* Where the parts of this process lie. Asked while nobody waits. */
+static void look_at_self(void)
 {
     char text[1024];
     int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
@@ -158,21 +159,29 @@ static void show_environ(char *start, char *end)
         if (p && i > 3)
             field[i] = strtoul(p + 1, NULL, 10);
     }
-    struct prctl_mm_map map = {
+    own_map = (struct prctl_mm_map){
         .start_code = field[26],
         .end_code = field[27],
         .start_stack = field[28],
         .start_data = field[45],
         .end_data = field[46],
         .start_brk = field[47],
-        .brk = (uint64_t)(uintptr_t)sbrk(0),
         .arg_start = field[48],
         .arg_end = field[49],
-        .env_start = (uint64_t)(uintptr_t)start,
-        .env_end = (uint64_t)(uintptr_t)end,
         .exe_fd = (uint32_t)-1,
     };
-    prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof(map), 0);
+}
+
+/* What /proc/PID/environ shows. Without the kernel's help it stays what the zygote's was: the
+ * variables of the kind, the same for every function. */
+static void show_environ(char *start, char *end)
+{
+    if (!own_map.start_code)
+        return;
+    own_map.brk = (uint64_t)(uintptr_t)sbrk(0);
+    own_map.env_start = (uint64_t)(uintptr_t)start;
+    own_map.env_end = (uint64_t)(uintptr_t)end;
+    prctl(PR_SET_MM, PR_SET_MM_MAP, &own_map, sizeof(own_map), 0);
 }
 
 static char *read_message(size_t *ret_size)
@@ -275,8 +284,10 @@ static PyObject *serve(PyObject *self, PyObject *function)
         errno = EBADMSG;
         int r = n == sizeof(request) && n_fds >= FORK_FD_GROUPS ? fork_child(&request, fds, n_fds)
                                                                 : fail("read a request");
-        if (r > 0)
+        if (r > 0) {
+            look_at_self();
             return rehearse(function) < 0 ? NULL : use_message();
+        }
         for (size_t i = 0; i < n_fds; i++)
             close(fds[i]);
         tell();

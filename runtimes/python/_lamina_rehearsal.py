@@ -8,12 +8,13 @@ The zygote goes it more often: the interpreter rewrites code that runs again and
 children share what was rewritten before.
 """
 
+import os
 import sys
 from _frozen_importlib_external import PathFinder, SourceFileLoader, spec_from_file_location
 from _socket import socketpair
 
 import _lamina_runtime as runtime
-import _sitebuiltins  # noqa: F401 (which the runtime loads)
+import _sitebuiltins
 from _lamina_client import Client
 
 TIMES = 20  # until python 3.11 to 3.14 have rewritten what they are going to
@@ -67,6 +68,11 @@ def rehearse():
     known = set(sys.path_importer_cache)
     try:
         runtime._set_path()
+        runtime.FrameSink(1).file.close()
+        if "logging" not in sys.modules:
+            runtime._set_logging()
+        _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
+        os.environ.pop(NAME, None)
         sys.meta_path.insert(0, Finder())
         handler = runtime.load_handler(NAME + ".handler")
     finally:

@@ -24,6 +24,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 request_id = None
 tenant_id = None
 
+# By a rehearsal in this process (_lamina_rehearsal), whose descriptors 1 and 2 stay what they are.
+streams_are_set = False
+# What _find_path() has answered, and to what: a rehearsal asks the same.
+_known_path = None
+
 
 class Fault(Exception):
     """A failure with an error type of the runtime, not of the function's code."""
@@ -286,31 +291,58 @@ class _LibraryFirst:
 def _set_path():
     """sys.path as on AWS: the function, its layers, the library; ourselves last, or, before 3.11,
     after the layers."""
-    version = "python%d.%d" % sys.version_info[:2]
+    global _known_path
     task = os.environ.get("LAMBDA_TASK_ROOT", "/var/task")
-    layers = ["/opt/python/lib/" + version + "/site-packages", "/opt/python"]
-    rest = [p for p in sys.path if p and p != HERE]
+    own = []
     if sys.flags.ignore_environment:
         # A function may have set PYTHONPATH.
         own = [p for p in os.environ.get("PYTHONPATH", "").split(":") if p and p != HERE]
-        rest = own + rest
-    if sys.flags.no_site:
-        rest += _site_folders(version)
-    if sys.version_info >= (3, 11):
-        sys.path[:] = [task] + layers + rest + [HERE]
-    else:
-        sys.path[:] = [task] + layers + [HERE] + rest
-    sys.meta_path.insert(0, _LibraryFirst([p for p in rest if p.startswith(sys.base_prefix)]))
+    of = task, own, sys.path[:]
+    if _known_path is None or _known_path[0] != of:
+        _known_path = (of, *_find_path(*of))
+    _, layers, path, library, finder = _known_path
+    sys.path[:] = path
+    sys.meta_path.insert(0, _LibraryFirst(library))
+    if finder is not None:
+        finder.invalidate_caches()
+        sys.path_importer_cache.setdefault(task, finder)
 
     for folder in layers:
         try:
             names = os.listdir(folder)
+        except FileNotFoundError:
+            sys.path_importer_cache.setdefault(folder, None)
+            continue
         except OSError:
             continue
         if any(name.endswith(".pth") for name in names):
             import site
 
             site.addsitedir(folder)
+
+
+def _find_path(task, own, path):
+    """(folders of layers, sys.path, those of it that are the library's, the task's finder)"""
+    version = "python%d.%d" % sys.version_info[:2]
+    layers = ["/opt/python/lib/" + version + "/site-packages", "/opt/python"]
+    rest = own + [p for p in path if p and p != HERE]
+    if sys.flags.no_site:
+        rest += _site_folders(version)
+    if sys.version_info >= (3, 11):
+        path = [task] + layers + rest + [HERE]
+    else:
+        path = [task] + layers + [HERE] + rest
+    library = [p for p in rest if p.startswith(sys.base_prefix)]
+    return layers, path, library, _finder_of(task)
+
+
+def _finder_of(folder):
+    """What the first import would make, after it has asked whether the folder is a zip: a tenth
+    of a cold start's way through python."""
+    try:
+        return sys.path_hooks[1](folder) if len(sys.path_hooks) == 2 else None
+    except ImportError:
+        return None  # no folder: what it is comes out as usual
 
 
 def _site_folders(version):
@@ -323,6 +355,8 @@ def _site_folders(version):
 
 def _set_streams():
     """Every write goes out at once: a frozen or killed process keeps nothing back."""
+    global streams_are_set
+    streams_are_set = True
     for name, fd, errors in (("stdout", 1, "surrogateescape"), ("stderr", 2, "backslashreplace")):
         stream = TextIOWrapper(
             FileIO(fd, "wb", closefd=False), "utf-8", errors, newline="\n", write_through=True
@@ -367,7 +401,8 @@ def _set_logging():
 def main():
     global log_sink, request_id, tenant_id
 
-    _set_streams()
+    if not streams_are_set:
+        _set_streams()
     _set_path()
     fd = os.environ.pop("_LAMBDA_TELEMETRY_LOG_FD", None)
     if fd is not None:

@@ -42,6 +42,7 @@ def _serve(rehearse):
     sys.path.remove(folder)
     sys.path_importer_cache.pop(folder, None)
     del sys.modules["_lamina_zygote"]
+    sys.modules["_lamina_runtime"].streams_are_set = False  # those were not the children's
     gc.collect()
     gc.freeze()  # or the first collection would copy every page that it looks at
     return _lamina_zygote.serve(rehearse)

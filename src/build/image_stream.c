@@ -24,7 +24,7 @@ static int inflate_some(struct image_stream *s, void *p, size_t n, size_t *ret_n
     s->z.avail_out = (unsigned)n;
     while (s->z.avail_out == n && !s->ended) {
         if (s->z.avail_in == 0) {
-            size_t got;
+            size_t got = 0;
             int r = read_raw(s, s->in, sizeof(s->in), &got);
             if (r < 0)
                 return r;

@@ -24,7 +24,7 @@ static const int shares_v2[] = {
 
 static int file_write(const char *dir, const char *name, const char *text)
 {
-    char path[PATH_MAX + 300];
+    char path[2 * PATH_MAX];
     snprintf(path, sizeof(path), "%s/%s", dir, name);
     auto_close int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0 || write(fd, text, strlen(text)) < 0)
