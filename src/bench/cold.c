@@ -151,6 +151,15 @@ static int all(struct colds *c, struct aws_error *err)
     return r;
 }
 
+static void ask_starts(struct colds *c)
+{
+    struct str answer,
+        path = str_printf(c->arena, "/_lamina/lambda/inspect?region=%.*s&function=%.*s",
+                          STR(aws_client_region(c->aws)), STR(c->run->function.name));
+    if (lamina_ask(c->arena, c->endpoint, "GET", path, &answer) == 0)
+        cold_starts_tell(c->arena, c->run, answer, &c->result->starts);
+}
+
 /* ---- a run ---- */
 
 static int choose(struct colds *c, struct aws_error *err)
@@ -203,6 +212,8 @@ int bench_cold(struct arena *a, struct aws_client *aws, const struct bench_plan 
         run->interrupted = true;
         r = 0;
     }
+    if (c.endpoint.n)
+        ask_starts(&c);
     struct aws_error other = {0};
     change_close(c.change, &ret->report, &other); /* ret->report tells what it could not do */
     bench_close(c.session);

@@ -5,6 +5,7 @@
 #pragma once
 #include "bench/bench.h"
 #include "bench/change.h"
+#include "bench/cold_starts.h"
 
 enum cold_method {
     COLD_AUTO,        /* drop where a Lamina answers; otherwise description */
@@ -24,10 +25,11 @@ struct cold_options {
 };
 
 struct cold_result {
-    enum cold_method method; /* that was used */
-    int64_t cold;            /* samples that are counted: cold ones, and failures */
-    int64_t not_cold;        /* answered by an environment that was there: not counted */
-    int64_t provisioned;     /* environments that could not be dropped */
+    enum cold_method method;   /* that was used */
+    int64_t cold;              /* samples that are counted: cold ones, and failures */
+    int64_t not_cold;          /* answered by an environment that was there: not counted */
+    int64_t provisioned;       /* environments that could not be dropped */
+    struct cold_starts starts; /* on a Lamina */
     struct change_report report;
 };
 

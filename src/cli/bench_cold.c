@@ -18,8 +18,12 @@ static void tell(struct verb_run *run, const struct bench_call *call, const stru
         "another description of $LATEST before each (put back)",
         "a published version for each (deleted)",
     };
-    if (!call->options->quiet && !target_of(run)->json)
+    if (!call->options->quiet && !target_of(run)->json) {
         printf("new environments: %s\n", how[r->method]);
+        if (r->starts.spare || r->starts.exec)
+            printf("%lld made of a spare, %lld executed\n", (long long)r->starts.spare,
+                   (long long)r->starts.exec);
+    }
     if (r->not_cold)
         fprintf(stderr,
                 "lamina: bench: %lld answer%s came from an environment that was there already: "
@@ -33,6 +37,10 @@ static struct json *details(struct arena *a, const struct cold_result *r)
     json_set(a, o, S("method"), json_new_str(a, str_from(cold_method_name(r->method))));
     json_set(a, o, S("counted"), json_new_int(a, r->cold));
     json_set(a, o, S("not_cold"), json_new_int(a, r->not_cold));
+    if (r->starts.spare || r->starts.exec) {
+        json_set(a, o, S("spare"), json_new_int(a, r->starts.spare));
+        json_set(a, o, S("exec"), json_new_int(a, r->starts.exec));
+    }
     return o;
 }
 

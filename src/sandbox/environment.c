@@ -77,6 +77,7 @@ static void on_made(struct environment *env, const int *fds, size_t n_fds)
     if (e->output && used < n_fds) /* a spare has had its own from the start */
         take_over(&env->output, fds[used++]);
     env->baseline = e->baseline;
+    env->spare = e->output;
     while (used < n_fds)
         close(fds[used++]);
     pressure_start(env);
@@ -409,6 +410,11 @@ int environment_take_output(struct environment *env)
 pid_t environment_pid(const struct environment *env)
 {
     return env->pid;
+}
+
+bool environment_from_spare(const struct environment *env)
+{
+    return env->spare;
 }
 
 int64_t environment_exec_ns(const struct environment *env)

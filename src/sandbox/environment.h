@@ -14,6 +14,7 @@ struct environment {
     enum environment_state state;
     bool watched, freed;
     bool ready;  /* init has been READY once */
+    bool spare;  /* it was made of one */
     int spawned; /* indexes given away by environment_spawn() */
     int handles; /* open in the loop: the last one's close frees the environment */
     uv_poll_t watch;

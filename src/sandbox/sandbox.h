@@ -198,6 +198,8 @@ int environment_take_output(struct environment *env);
 pid_t environment_pid(const struct environment *env); /* init's, as the host sees it */
 /* When the command began: monotonic clock. */
 int64_t environment_exec_ns(const struct environment *env);
+/* Its command ran before anybody wanted it; otherwise it was executed. Known once it has started. */
+bool environment_from_spare(const struct environment *env);
 
 /* These act at once, by file descriptors got at the start: no spawner in between. */
 int environment_kill(struct environment *env); /* SIGKILL to all; on_exit follows, lost */

@@ -210,6 +210,15 @@ def test_init_and_handler_are_told_apart(cloud, state, tmp_path):  # noqa: F811
     r = bench(cloud, "cold", fn, "-n", 4, "--json", state=state)
     report = json.loads(r.stdout)
     cold = report["all"]["cold"]
-    assert report["cold"] == {"method": "drop", "counted": 4, "not_cold": 0}
+    how = report["cold"]
+    assert (how["method"], how["counted"], how["not_cold"]) == ("drop", 4, 0)
+    assert how["spare"] + how["exec"] == 4
     init, handler = (cold[part]["p50"]["value"] for part in ("init", "handler"))
     assert 250 <= init <= cold["latency"]["p50"]["value"] and handler < 100
+
+
+def test_spares_and_executed_ones_are_told_apart(new_cloud, state):  # noqa: F811
+    cloud = new_cloud("--spares", "0")
+    fn = cloud.function("def handler(event, context): pass")
+    r = bench(cloud, "cold", fn, "-n", 2, state=state)
+    assert "0 made of a spare, 2 executed" in r.stdout

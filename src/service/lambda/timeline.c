@@ -228,6 +228,10 @@ void track_read_meters(struct track *k)
 {
     if (!k->in || !k->in->env)
         return;
+    if (environment_pid(k->in->env) > 0) {
+        k->met = true;
+        k->spare = environment_from_spare(k->in->env);
+    }
     environment_memory_peak(k->in->env, &k->peak_bytes);
     environment_cpu_usage(k->in->env, &k->cpu_us);
 }

@@ -26,7 +26,8 @@ struct track {
     struct instance *in; /* NULL: it has ended */
     char *id, *version;
     char why[64];
-    bool provisioned;
+    bool provisioned, met; /* met: its environment has been looked at */
+    bool spare;            /* it was made of one; otherwise executed */
     int64_t started_ms, ended_ms, memory_mb, peak_bytes, cpu_us, invocations;
     struct entry *entries; /* the last ones, oldest first */
     size_t n, cap;

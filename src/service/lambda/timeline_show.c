@@ -96,6 +96,8 @@ static struct json *show_track(struct arena *a, struct track *k, int64_t now_ns)
     set_text(a, o, "initializationType",
              k->provisioned ? S("provisioned-concurrency") : S("on-demand"));
     set_text(a, o, "state", str_from(state_of(k)));
+    if (k->met)
+        set_text(a, o, "start", k->spare ? S("spare") : S("exec"));
     set_int(a, o, "startedMs", k->started_ms);
     if (!k->in) {
         set_int(a, o, "endedMs", k->ended_ms);
