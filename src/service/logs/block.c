@@ -75,3 +75,20 @@ size_t log_block_at(const struct log_block *b, size_t offset)
     }
     return low;
 }
+
+size_t log_block_search(const struct log_block *b, size_t from, size_t to, struct str needle)
+{
+    if (from >= to)
+        return to;
+    size_t at = log_block_begin(b, from), end = log_block_end(b, to - 1);
+    while (end - at >= needle.n) {
+        const char *hit = memmem(b->text.p + at, end - at, needle.p, needle.n);
+        if (!hit)
+            break;
+        size_t offset = (size_t)(hit - b->text.p), i = log_block_at(b, offset);
+        if (offset + needle.n <= log_block_end(b, i))
+            return i;
+        at = log_block_end(b, i); /* it reached into the next message */
+    }
+    return to;
+}

@@ -68,3 +68,5 @@ static inline struct str log_block_message(const struct log_block *b, size_t i)
 size_t log_block_find(const struct log_block *b, struct log_place place, bool at);
 /* Whose message has the byte at that offset of the text; which is smaller than text.n. */
 size_t log_block_at(const struct log_block *b, size_t offset);
+/* The first event of [from, to) whose message has the needle; to when there is none. */
+size_t log_block_search(const struct log_block *b, size_t from, size_t to, struct str needle);

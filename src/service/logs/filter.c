@@ -139,23 +139,6 @@ static int add_prefixed(struct search *s, int64_t group_id)
 
 /* ---- looking ---- */
 
-/* The first event of the run that has the needle; run.to when there is none. */
-static size_t find_needle(const struct search *s, const struct log_run *run)
-{
-    const struct log_block *b = &run->block;
-    size_t at = log_block_begin(b, run->from), to = log_block_end(b, run->to - 1);
-    while (to - at >= s->needle.n) {
-        const char *hit = memmem(b->text.p + at, to - at, s->needle.p, s->needle.n);
-        if (!hit)
-            break;
-        size_t offset = (size_t)(hit - b->text.p), i = log_block_at(b, offset);
-        if (offset + s->needle.n <= log_block_end(b, i))
-            return i;
-        at = log_block_end(b, i); /* it reached into the next message */
-    }
-    return run->to;
-}
-
 /* Goes on to the next event that matches, or to the end of the run. */
 static void look(struct search *s, struct source *source)
 {
@@ -163,7 +146,8 @@ static void look(struct search *s, struct source *source)
     size_t begun = log_block_begin(&run->block, run->from);
     source->ready = false;
     while (run->from < run->to && !source->ready) {
-        size_t i = s->needle.n ? find_needle(s, run) : run->from;
+        size_t i =
+            s->needle.n ? log_block_search(&run->block, run->from, run->to, s->needle) : run->from;
         s->looked_at += i - run->from + 1;
         run->from = i;
         if (i == run->to)

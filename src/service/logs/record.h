@@ -22,8 +22,10 @@ struct logs_state {
     struct store *store;
     uv_timer_t sweeper, packer;
     int64_t last_sequence;
-    struct logs_pack *pack; /* which streams' blocks are to be joined */
-    unsigned n_readers;     /* cursors that live longer than a turn: nothing is joined meanwhile */
+    struct logs_queries *queries; /* of Logs Insights, that run */
+    int64_t expired_ms;           /* when results were last thrown away */
+    struct logs_pack *pack;       /* which streams' blocks are to be joined */
+    unsigned n_readers; /* cursors that live longer than a turn: nothing is joined meanwhile */
 };
 
 /* A sequence is the time of ingestion in ms, shifted, and a counter. */
@@ -68,5 +70,6 @@ int logs_token_text(struct call *call, struct str token, struct str *ret);
 bool logs_sweep(struct store *store, int64_t now_ms, size_t budget);
 
 extern const struct handler logs_group_handlers[], logs_stream_handlers[], logs_put_handlers[],
-    logs_get_handlers[], logs_filter_handlers[], logs_tag_handlers[];
+    logs_get_handlers[], logs_filter_handlers[], logs_tag_handlers[], logs_insights_handlers[],
+    logs_definition_handlers[];
 extern const struct service logs_service;

@@ -1,0 +1,31 @@
+/* insights_run - a query over events: they are given block by block, the newest first.
+ *
+ * Each command is a stage; a row goes from one to the next. Sorting, statistics and what removes
+ * duplicates keep rows, in memory that has a limit; at the end they give them on. Pure. */
+#pragma once
+#include "base/map.h"
+#include "service/logs/insights_value.h"
+
+#define INSIGHTS_MEMORY ((size_t)256 << 20) /* of one query */
+
+struct insights_cell {
+    struct str field, value;
+};
+struct insights_row {
+    struct insights_cell *cells;
+    size_t n;
+};
+
+struct insights_run;
+/* The query has to live as long. limit: of rows, when the query says none. */
+struct insights_run *insights_run_new(const struct insights_query *q, int64_t now_ms,
+                                      int64_t limit);
+void insights_run_free(struct insights_run *run); /* accepts NULL */
+/* Events [from, to) of a block. source: its group, stream and account live as long as the run. */
+void insights_run_events(struct insights_run *run, const struct insights_event *source,
+                         const struct log_block *block, size_t from, size_t to);
+/* The result, in the run's memory; absent why: it has succeeded. */
+struct str insights_run_finish(struct insights_run *run, const struct insights_row **ret,
+                               size_t *ret_n);
+bool insights_run_failed(const struct insights_run *run);
+int64_t insights_run_matched(const struct insights_run *run); /* events that filters let pass */

@@ -1,0 +1,243 @@
+/* insights_stats - groups and what is counted in them. */
+#include <math.h>
+#include <stdlib.h>
+#include "base/mem.h"
+#include "service/logs/insights_stage.h"
+
+struct str insights_key(struct insights_run *run, const struct insights_item *items, size_t n)
+{
+    auto_buf struct buf b;
+    buf_init(&b, 1 << 22);
+    for (size_t i = 0; i < n; i++) {
+        struct insights_value v = insights_eval(run, items[i].expr);
+        struct str text = insights_to_text(&run->scratch, &v);
+        uint32_t size = v.type == INSIGHTS_ABSENT ? UINT32_MAX : (uint32_t)text.n;
+        buf_add(&b, &size, sizeof size);
+        buf_str(&b, text);
+    }
+    return buf_copy(&b, &run->scratch);
+}
+
+static struct insights_group *find_group(struct insights_run *run, struct insights_stage *s)
+{
+    const struct insights_command *c = s->command;
+    if (!c->n_by && s->n_groups)
+        return s->groups[0];
+    struct str key = insights_key(run, c->by, c->n_by);
+    struct insights_group *g = map_find(&s->seen, key);
+    if (g)
+        return g;
+    g = ARENA_NEW(s->arena, struct insights_group);
+    g->by = ARENA_ARRAY(s->arena, struct insights_value, c->n_by + 1);
+    for (size_t i = 0; i < c->n_by; i++) {
+        struct insights_value v = insights_eval(run, c->by[i].expr);
+        g->by[i] = insights_keep(s->arena, &v);
+    }
+    g->aggregates = ARENA_ARRAY(s->arena, struct insights_aggregate, c->n_aggregates);
+    map_put(&s->seen, key, g);
+    run->memory += key.n + 64;
+    *(struct insights_group **)arena_push(s->arena, (void **)&s->groups, &s->n_groups,
+                                          &s->cap_groups, sizeof g) = g;
+    return g;
+}
+
+static void add_value(struct insights_run *run, struct insights_aggregate *a, double v)
+{
+    if (a->n_values == a->cap_values) {
+        size_t cap = a->cap_values ? a->cap_values * 2 : 16;
+        a->values = mem_realloc(a->values, cap * sizeof *a->values);
+        run->memory += (cap - a->cap_values) * sizeof *a->values;
+        a->cap_values = cap;
+    }
+    a->values[a->n_values++] = v;
+}
+
+static void add_distinct(struct insights_run *run, struct insights_aggregate *a,
+                         const struct insights_value *v)
+{
+    if (!a->distinct) {
+        a->distinct = MEM_NEW(struct map);
+        map_init(a->distinct);
+    }
+    struct str text = insights_to_text(&run->scratch, v);
+    if (map_find(a->distinct, text))
+        return;
+    map_put(a->distinct, text, a);
+    run->memory += text.n + 64;
+}
+
+/* Keeps v when it comes before (sign < 0) or behind what is kept. */
+static void add_best(struct insights_run *run, struct insights_stage *s,
+                     struct insights_aggregate *a, const struct insights_value *v, int cmp,
+                     int sign)
+{
+    if (a->any && cmp * sign <= 0)
+        return;
+    a->any = true;
+    a->best_place = run->event.place;
+    a->best = insights_keep(s->arena, v);
+}
+
+static void add_number(struct insights_aggregate *a, double v)
+{
+    a->n++;
+    a->sum += v;
+    double delta = v - a->mean; /* Welford */
+    a->mean += delta / a->n;
+    a->m2 += delta * (v - a->mean);
+}
+
+static void aggregate(struct insights_run *run, struct insights_stage *s,
+                      const struct insights_expr *e, struct insights_aggregate *a)
+{
+    char op = e->function->aggregate;
+    double n;
+    if (!e->n_args) { /* count(*) */
+        a->n++;
+        return;
+    }
+    struct insights_value v = insights_eval(run, e->args[0]);
+    if (v.type == INSIGHTS_ABSENT)
+        return;
+    switch (op) {
+    case '*':
+        a->n++;
+        break;
+    case 'd':
+        add_distinct(run, a, &v);
+        break;
+    case '<':
+    case '>':
+        add_best(run, s, a, &v, a->any ? insights_compare(&run->scratch, &v, &a->best) : 0,
+                 op == '<' ? -1 : 1);
+        break;
+    case 'f':
+    case 'z':
+        add_best(run, s, a, &v, a->any ? insights_order(&run->scratch, &v, &a->best) : 0,
+                 op == 'f' ? -1 : 1);
+        break;
+    case 'e':
+    case 'l':
+        add_best(run, s, a, &v, log_place_cmp(run->event.place, a->best_place), op == 'e' ? -1 : 1);
+        break;
+    default:
+        if (!insights_to_number(&v, &n))
+            break;
+        if (op == 'p')
+            add_value(run, a, n);
+        else
+            add_number(a, n);
+    }
+}
+
+void insights_stats_add(struct insights_run *run, struct insights_stage *s)
+{
+    struct insights_group *g = find_group(run, s);
+    for (size_t i = 0; i < s->command->n_aggregates; i++)
+        aggregate(run, s, s->command->aggregates[i], &g->aggregates[i]);
+}
+
+static int by_number(const void *x, const void *y)
+{
+    double a = *(const double *)x, b = *(const double *)y;
+    return a < b ? -1 : a > b;
+}
+
+/* The nearest rank: the least value that so many percent are not above. */
+static struct insights_value percentile(struct insights_run *run, const struct insights_expr *e,
+                                        struct insights_aggregate *a)
+{
+    double p;
+    struct insights_value percent = insights_eval(run, e->args[1]);
+    if (!a->n_values || !insights_to_number(&percent, &p) || p < 0 || p > 100)
+        return insights_absent();
+    qsort(a->values, a->n_values, sizeof *a->values, by_number);
+    double rank = ceil(p / 100 * (double)a->n_values - 1e-9);
+    return insights_number(a->values[rank < 1 ? 0 : (size_t)rank - 1]);
+}
+
+static struct insights_value outcome(struct insights_run *run, const struct insights_expr *e,
+                                     struct insights_aggregate *a)
+{
+    double n;
+    switch (e->function->aggregate) {
+    case '*':
+        return insights_number(a->n);
+    case 'd':
+        return insights_number(a->distinct ? (double)a->distinct->n : 0);
+    case '+':
+        return a->n ? insights_number(a->sum) : insights_absent();
+    case 'a':
+        return a->n ? insights_number(a->sum / a->n) : insights_absent();
+    case 's':
+        return a->n ? insights_number(a->n > 1 ? sqrt(a->m2 / (a->n - 1)) : 0) : insights_absent();
+    case 'p':
+        return percentile(run, e, a);
+    case '<':
+    case '>': /* of times AWS gives the number, too */
+        if (a->any && insights_to_number(&a->best, &n))
+            return insights_number(n);
+        return a->any ? a->best : insights_absent();
+    default:
+        return a->any ? a->best : insights_absent();
+    }
+}
+
+struct ordered {
+    struct insights_group *group;
+    double time;
+    size_t i;
+};
+
+static int newest_first(const void *x, const void *y)
+{
+    const struct ordered *a = x, *b = y;
+    if (a->time != b->time)
+        return a->time > b->time ? -1 : 1;
+    return a->i < b->i ? -1 : 1;
+}
+
+void insights_stats_finish(struct insights_run *run, size_t stage)
+{
+    struct insights_stage *s = &run->stages[stage];
+    const struct insights_command *c = s->command;
+    struct ordered *order = ARENA_ARRAY(s->arena, struct ordered, s->n_groups + 1);
+    struct insights_value *values =
+        ARENA_ARRAY(s->arena, struct insights_value, c->n_aggregates + c->n_items + 1);
+    for (size_t i = 0; i < s->n_groups; i++) {
+        order[i] = (struct ordered){.group = s->groups[i], .i = i};
+        for (size_t k = c->n_by; k-- > 0;)
+            if (s->groups[i]->by[k].type == INSIGHTS_TIME)
+                order[i].time = s->groups[i]->by[k].number;
+    }
+    qsort(order, s->n_groups, sizeof *order, newest_first);
+    for (size_t i = 0; i < s->n_groups && !run->failed.n; i++) {
+        struct insights_group *g = order[i].group;
+        insights_new_row(run);
+        for (size_t k = 0; k < c->n_aggregates; k++)
+            values[k] = outcome(run, c->aggregates[k], &g->aggregates[k]);
+        for (size_t k = 0; k < c->n_by; k++)
+            insights_set(run, c->by[k].slot, g->by[k]);
+        run->aggregates = values;
+        struct insights_value *results = values + c->n_aggregates;
+        for (size_t k = 0; k < c->n_items; k++)
+            results[k] = insights_eval(run, c->items[k].expr);
+        run->aggregates = NULL;
+        for (size_t k = 0; k < c->n_items; k++)
+            insights_set(run, c->items[k].slot, results[k]);
+        run->event.place = (struct log_place){0, -(int64_t)i}; /* equal rows stay in order */
+        insights_push(run, stage + 1);
+    }
+}
+
+void insights_stats_free(struct insights_stage *s)
+{
+    for (size_t i = 0; i < s->n_groups; i++)
+        for (size_t k = 0; k < s->command->n_aggregates; k++) {
+            struct insights_aggregate *a = &s->groups[i]->aggregates[k];
+            free(a->values);
+            if (a->distinct)
+                map_done(a->distinct);
+            free(a->distinct);
+        }
+}

@@ -1,0 +1,173 @@
+/* test_logs_insights - queries over events: tests/vectors/insights/CASE/{query,events,expected}.
+ *
+ * events: a line an event, "MS TEXT", of the stream s in /aws/lambda/f; \n in the text is a line
+ * end. expected: a line a row, "field=value" joined by two blanks; or "error BEGIN END MESSAGE".
+ * With the name of a case as argument it prints what comes out. */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include "service/logs/insights_run.h"
+
+static struct str read_part(struct arena *a, const char *name, const char *part)
+{
+    char path[512];
+    struct str text = {0};
+    snprintf(path, sizeof path, TEST_VECTORS "/insights/%s/%s", name, part);
+    FILE *f = fopen(path, "r");
+    if (!f)
+        return text;
+    auto_buf struct buf b;
+    buf_init(&b, 1 << 24);
+    char piece[4096];
+    size_t n;
+    while ((n = fread(piece, 1, sizeof piece, f)) > 0)
+        buf_add(&b, piece, n);
+    fclose(f);
+    return buf_copy(&b, a);
+}
+
+static struct str unescape(struct arena *a, struct str s)
+{
+    struct str ret = str_copy(a, s);
+    char *to = (char *)ret.p;
+    for (size_t i = 0; i < s.n; i++) {
+        bool end = s.p[i] == '\\' && i + 1 < s.n && (s.p[i + 1] == 'n' || s.p[i + 1] == 't');
+        *to++ = end ? (s.p[i + 1] == 'n' ? '\n' : '\t') : s.p[i];
+        i += end;
+    }
+    ret.n = (size_t)(to - ret.p);
+    return ret;
+}
+
+static size_t read_events(struct arena *a, struct str text, struct log_item *items, size_t max)
+{
+    struct str line, time;
+    size_t n = 0;
+    while (text.n && n < max) {
+        str_cut(text, '\n', &line, &text);
+        if (!line.n)
+            continue;
+        struct str message = S("");
+        str_cut(line, ' ', &time, &message);
+        if (str_to_int64(time, &items[n].place.time) < 0)
+            fail_msg("not an event: %.*s", STR(line));
+        items[n].place.sequence = (INT64_C(1700000000000) << 20) + (int64_t)n;
+        items[n++].message = unescape(a, message);
+    }
+    return n;
+}
+
+static void run_query(struct arena *a, const struct insights_query *q, struct str events,
+                      struct buf *out)
+{
+    struct log_item items[1000];
+    size_t n = read_events(a, events, items, 1000);
+    struct insights_run *run = insights_run_new(q, INT64_C(1700000000000), INSIGHTS_ROWS_MAX);
+    struct insights_event source = {
+        .group = S("/aws/lambda/f"), .stream = S("s"), .account = S("000000000000")};
+    struct log_block block;
+    if (n) {
+        assert_int_equal(log_block_parse(log_block_make(a, items, n), &block), 0);
+        insights_run_events(run, &source, &block, n / 2, n);
+        insights_run_events(run, &source, &block, 0, n / 2);
+    }
+    const struct insights_row *rows;
+    size_t n_rows;
+    struct str why = insights_run_finish(run, &rows, &n_rows);
+    if (why.n)
+        buf_printf(out, "failed %.*s\n", STR(why));
+    for (size_t i = 0; i < n_rows; i++) {
+        const char *between = "";
+        for (size_t k = 0; k < rows[i].n; k++) {
+            if (str_is(rows[i].cells[k].field, "@ptr"))
+                continue;
+            buf_printf(out, "%s%.*s=%.*s", between, STR(rows[i].cells[k].field),
+                       STR(rows[i].cells[k].value));
+            between = "  ";
+        }
+        buf_byte(out, '\n');
+    }
+    insights_run_free(run);
+}
+
+static void run_case(struct arena *a, const char *name, struct buf *out)
+{
+    struct insights_query *q;
+    struct insights_error err;
+    struct str query = read_part(a, name, "query");
+    assert_true(str_has(query));
+    if (insights_parse(a, query, &q, &err) < 0) {
+        buf_printf(out, "error %zu %zu %.*s\n", err.begin, err.end, STR(err.message));
+        return;
+    }
+    struct str events = read_part(a, name, "events");
+    if (!str_has(events))
+        events = read_part(a, "", "events"); /* those of all */
+    run_query(a, q, events, out);
+}
+
+static void cases(void **state)
+{
+    DIR *d = opendir(TEST_VECTORS "/insights");
+    assert_non_null(d);
+    int n = 0, wrong = 0;
+    for (struct dirent *e; (e = readdir(d));) {
+        if (e->d_name[0] == '.' || e->d_type == DT_REG)
+            continue;
+        auto_arena struct arena a;
+        arena_init(&a);
+        auto_buf struct buf out;
+        buf_init(&out, 1 << 24);
+        run_case(&a, e->d_name, &out);
+        struct str expected = read_part(&a, e->d_name, "expected");
+        if (!str_eq(buf_view(&out), expected)) {
+            wrong++;
+            print_error("%s:\n%.*s", e->d_name, STR(buf_view(&out)));
+        }
+        n++;
+    }
+    closedir(d);
+    assert_true(n > 20);
+    assert_int_equal(wrong, 0);
+}
+
+static void deep_and_long_queries_are_refused(void **state)
+{
+    static const char *const parts[] = {"(", "not ", "-", "abs(", "1+", "a or ", "[", "`"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        auto_arena struct arena a;
+        arena_init(&a);
+        auto_buf struct buf b;
+        buf_init(&b, 1 << 20);
+        buf_text(&b, "filter ");
+        while (b.n < 9990)
+            buf_text(&b, parts[i]);
+        struct insights_query *q;
+        struct insights_error err;
+        assert_true(insights_parse(&a, buf_view(&b), &q, &err) < 0);
+        assert_true(err.end >= err.begin && err.end <= b.n);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1) {
+        auto_arena struct arena a;
+        arena_init(&a);
+        auto_buf struct buf out;
+        buf_init(&out, 1 << 24);
+        run_case(&a, argv[1], &out);
+        printf("%.*s", STR(buf_view(&out)));
+        return 0;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cases),
+        cmocka_unit_test(deep_and_long_queries_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
