@@ -11,7 +11,6 @@
 #include "wire/sts.h"
 
 #define RECORD_MAX (16 * 1024 * 1024)
-#define ID_LENGTH 28 /* 20261121T223500123Z-1a2b3c4d */
 
 static void set(struct arena *a, struct json *o, const char *key, struct str text)
 {
@@ -25,9 +24,9 @@ static void set(struct arena *a, struct json *o, const char *key, struct str tex
 static struct str make_id(struct arena *a, int64_t now_ms)
 {
     struct str text = clock_iso8601(a, now_ms);
-    char *id = arena_alloc(a, ID_LENGTH + 1);
+    char *id = arena_alloc(a, text.n + 1);
     size_t n = 0;
-    for (size_t i = 0; i < text.n && n < ID_LENGTH; i++)
+    for (size_t i = 0; i < text.n; i++)
         if (text.p[i] != '-' && text.p[i] != ':' && text.p[i] != '.')
             id[n++] = text.p[i];
     return str_printf(a, "%.*s-%s", (int)n, id, random_hex(a, 8).p);
@@ -139,56 +138,6 @@ int deployment_bucket(struct verb_run *run, struct aws_client *aws, struct str g
         return e;
     return verb_fail(run, "nothing is recorded here: there is no stack " MANAGED_STACK
                           "; name the bucket of the deployments with --s3-bucket");
-}
-
-bool deployment_id_is(struct str text)
-{
-    static const char form[] = "00000000T000000000Z-xxxxxxxx";
-    if (text.n != ID_LENGTH)
-        return false;
-    for (size_t i = 0; i < ID_LENGTH; i++) {
-        bool ok = form[i] == '0'   ? text.p[i] >= '0' && text.p[i] <= '9'
-                  : form[i] == 'x' ? text.p[i] && strchr("0123456789abcdef", text.p[i])
-                                   : text.p[i] == form[i];
-        if (!ok)
-            return false;
-    }
-    return true;
-}
-
-struct str deployment_key_id(struct str key)
-{
-    struct str name = key, dir = {0};
-    ssize_t slash = str_find_last_byte(key, '/');
-    if (slash >= 0) {
-        dir = str_slice(key, 0, (size_t)slash);
-        name = str_slice(key, (size_t)slash + 1, key.n);
-    }
-    if (!str_is(dir, "deployments") && !str_ends(dir, S("/deployments")))
-        return (struct str){0};
-    struct str id = str_slice(name, 0, name.n > 5 ? name.n - 5 : 0);
-    return str_ends(name, S(".json")) && deployment_id_is(id) ? id : (struct str){0};
-}
-
-static bool names_it(const struct json *o, struct str name)
-{
-    struct str id = json_get_str(o, "name"), arn = json_get_str(o, "arn"),
-               logical = json_get_str(o, "logical_id");
-    return (id.n && str_eq(id, name)) || (arn.n && str_eq(arn, name)) ||
-           (logical.n && str_eq(logical, name));
-}
-
-bool deployment_matches(const struct json *record, struct str name)
-{
-    if (!name.n || names_it(json_get(record, "stack"), name))
-        return true;
-    JSON_EACH(json_get(record, "functions"), f)
-        if (names_it(f, name))
-            return true;
-    JSON_EACH(json_get(record, "layers"), l)
-        if (names_it(l, name))
-            return true;
-    return false;
 }
 
 static int by_id(const void *x, const void *y)

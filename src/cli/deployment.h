@@ -74,6 +74,10 @@ struct json *deployment_configuration(struct arena *a, const struct json *config
 void deployment_redact(struct arena *a, struct json *configuration, const struct json *properties,
                        const struct json *parameters, const struct str *secrets, size_t n);
 bool deployment_is_redacted(const struct json *v);
+struct json *deployment_mark(struct arena *a);
+bool deployment_no_echo(const struct json *parameter); /* as a template declares it */
+/* One of the secrets is the text, or stands in it. */
+bool deployment_holds(struct str text, const struct str *secrets, size_t n);
 
 /* A copy of a function's entry in which names of the stack's resources (`from`: logical id to
  * name) are those that they have in `to`: what was made again is called otherwise. Pure. */

@@ -176,98 +176,6 @@ int deployment_add_function(struct deployment_record *r, struct str function, st
     return e;
 }
 
-/* ---- secrets ---- */
-
-static struct json *mark(struct arena *a)
-{
-    struct json *v = json_new(a, JSON_OBJECT);
-    json_set(a, v, S("no_echo"), json_new_bool(a, true));
-    return v;
-}
-
-bool deployment_is_redacted(const struct json *v)
-{
-    const struct json *m = json_get(v, "no_echo");
-    return json_is(m, JSON_BOOL) && m->boolean && v->n == 1;
-}
-
-static bool is_no_echo(const struct json *parameter)
-{
-    const struct json *v = json_get(parameter, "NoEcho");
-    return v && (v->boolean || str_eq_nocase(json_str(v), S("true")));
-}
-
-/* A text that is a NoEcho parameter's name, or has ${NAME}, anywhere in the value. Rather once too
- * often: what is marked so is only not compared. */
-static bool mentions(const struct json *v, const struct json *parameters)
-{
-    if (json_is(v, JSON_STRING)) {
-        JSON_EACH(parameters, p) {
-            if (!is_no_echo(p))
-                continue;
-            if (str_eq(v->text, p->key))
-                return true;
-            ssize_t at = str_find(v->text, S("${"));
-            for (struct str rest = v->text; at >= 0; at = str_find(rest, S("${"))) {
-                rest = str_slice(rest, (size_t)at + 2, rest.n);
-                if (str_starts(str_trim(rest), p->key))
-                    return true;
-            }
-        }
-        return false;
-    }
-    JSON_EACH(v, item)
-        if (mentions(item, parameters))
-            return true;
-    return false;
-}
-
-static bool holds(struct str text, const struct str *secrets, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (secrets[i].n &&
-            (str_eq(text, secrets[i]) || (secrets[i].n >= 4 && str_find(text, secrets[i]) >= 0)))
-            return true;
-    return false;
-}
-
-static void replace(struct arena *a, struct json *object, struct json *member)
-{
-    json_set(a, object, member->key, mark(a));
-}
-
-static void redact_texts(struct arena *a, struct json *v, const struct str *secrets, size_t n)
-{
-    JSON_EACH(v, item) {
-        if (json_is(v, JSON_OBJECT) && json_is(item, JSON_STRING) &&
-            holds(item->text, secrets, n)) {
-            replace(a, v, item);
-            redact_texts(a, v, secrets, n); /* the list has changed */
-            return;
-        }
-        redact_texts(a, item, secrets, n);
-    }
-}
-
-void deployment_redact(struct arena *a, struct json *configuration, const struct json *properties,
-                       const struct json *parameters, const struct str *secrets, size_t n)
-{
-    const struct json *given = json_get(json_get(properties, "Environment"), "Variables");
-    struct json *variables = json_get(json_get(configuration, "Environment"), "Variables");
-    bool computed = given && given->n == 1 &&
-                    (str_starts(given->first->key, S("Fn::")) || str_is(given->first->key, "Ref"));
-    struct json *copy = variables ? json_copy(a, variables) : NULL;
-    JSON_EACH(copy, v)
-        if (computed ? mentions(given, parameters) : mentions(json_find(given, v->key), parameters))
-            json_set(a, variables, v->key, mark(a));
-    JSON_EACH(properties, p)
-        if (!str_is(p->key, "Environment") && !str_is(p->key, "Code") &&
-            !str_is(p->key, "CodeUri") && json_find(configuration, p->key) &&
-            mentions(p, parameters))
-            json_set(a, configuration, p->key, mark(a));
-    redact_texts(a, configuration, secrets, n);
-}
-
 /* ---- a stack ---- */
 
 static struct json *processed_template(struct deployment_record *r, struct str stack)
@@ -292,10 +200,11 @@ static void add_parameters(struct deployment_record *r, const struct cloudformat
     struct json *list = json_set(a, r->json, S("parameters"), json_new(a, JSON_OBJECT));
     for (size_t i = 0; i < s->parameters.n; i++) {
         const struct cloudformation_parameter *p = &s->parameters.items[i];
-        bool secret = is_no_echo(json_find(declared, p->parameter_key)) ||
+        bool secret = deployment_no_echo(json_find(declared, p->parameter_key)) ||
                       str_is(p->parameter_value, "****") ||
-                      holds(p->parameter_value, r->secrets, r->n_secrets);
-        json_set(a, list, p->parameter_key, secret ? mark(a) : json_new_str(a, p->parameter_value));
+                      deployment_holds(p->parameter_value, r->secrets, r->n_secrets);
+        json_set(a, list, p->parameter_key,
+                 secret ? deployment_mark(a) : json_new_str(a, p->parameter_value));
     }
 }
 

@@ -5,8 +5,27 @@
 #include "build/coverage_layer.h"
 #include "build/layer.h"
 #include "cli/layer_publish.h"
+#include "cli/layer_split.h"
 #include "cli/target.h"
 #include "cli/verbs_all.h"
+
+/* Of build and of split. */
+struct layer_common {
+    struct str output, runtime;
+};
+
+static const struct option_row common_rows[] = {
+    {OPTION(struct layer_common, output), .name = "output", .letter = 'o', .type = OPTION_TEXT,
+     .metavar = "PATH",
+     .help = "build: the zip to write, layer.zip otherwise; split: the folder that gets code, "
+             "layers and report"},
+    {OPTION(struct layer_common, runtime), .name = "runtime", .letter = 'r', .type = OPTION_TEXT,
+     .metavar = "RUNTIME",
+     .help =
+         "build: the runtime the layer is for, python3.11 otherwise; split: that of a folder or "
+         "zip"},
+    {0},
+};
 
 struct layer_options {
     struct str output, runtime, architecture;
@@ -14,10 +33,6 @@ struct layer_options {
 };
 
 static const struct option_row rows[] = {
-    {OPTION(struct layer_options, output), .name = "output", .letter = 'o', .type = OPTION_TEXT,
-     .metavar = "ZIP", .default_value = "layer.zip", .help = "the zip to write"},
-    {OPTION(struct layer_options, runtime), .name = "runtime", .letter = 'r', .type = OPTION_TEXT,
-     .metavar = "RUNTIME", .default_value = "python3.11", .help = "the runtime the layer is for"},
     {OPTION(struct layer_options, architecture), .name = "architecture", .type = OPTION_TEXT,
      .choices = "x86_64|arm64", .default_value = "x86_64",
      .help = "the processor the layer is for"},
@@ -42,6 +57,34 @@ static const struct option_row publish_rows[] = {
     {OPTION(struct layer_publish_options, manifest), .name = "manifest", .type = OPTION_TEXT,
      .metavar = "FILE", .default_value = "layer-deployment.json",
      .help = "the JSON file that gets the versions by region"},
+    {0},
+};
+
+static const struct option_row split_rows[] = {
+    {OPTION(struct layer_split_options, payloads), .name = "payloads", .type = OPTION_LIST,
+     .many = true, .metavar = "DIR|FILE|JSON...",
+     .help = "what the original and the split are asked, to compare their answers"},
+    {OPTION(struct layer_split_options, ignore), .name = "ignore", .type = OPTION_LIST,
+     .many = true, .metavar = "PATH...",
+     .help = "what of answers differs by itself: $.time, $.body.id"},
+    {OPTION(struct layer_split_options, layers), .name = "layers", .type = OPTION_INT,
+     .metavar = "N", .default_value = "1",
+     .help = "how many layers to make; more when a zip would be too big"},
+    {OPTION(struct layer_split_options, packages), .name = "packages", .type = OPTION_LIST,
+     .many = true, .metavar = "NAME...",
+     .help = "modules at the top without .dist-info that shall move as well"},
+    {OPTION(struct layer_split_options, cold), .name = "cold", .type = OPTION_INT, .metavar = "N",
+     .default_value = "5", .help = "cold starts to measure of each"},
+    {OPTION(struct layer_split_options, handler), .name = "handler", .type = OPTION_TEXT,
+     .metavar = "HANDLER", .help = "of a folder or zip"},
+    {OPTION(struct layer_split_options, role), .name = "role", .type = OPTION_TEXT,
+     .metavar = "ARN", .help = "role of the temporary function; otherwise the function's"},
+    {OPTION(struct layer_split_options, apply), .name = "apply", .type = OPTION_FLAG,
+     .help = "publish the layers and change the function, when the answers are the same"},
+    {OPTION(struct layer_split_options, unproven), .name = "unproven", .type = OPTION_FLAG,
+     .help = "with --apply: without payloads"},
+    {OPTION(struct layer_split_options, s3_bucket), .name = "s3-bucket", .type = OPTION_TEXT,
+     .metavar = "NAME", .help = "bucket of the records; SAM's managed bucket otherwise"},
     {0},
 };
 
@@ -142,7 +185,10 @@ static int build_layer(struct verb_run *run, const struct layer_options *o)
 
 static int run_build(struct verb_run *run)
 {
-    const struct layer_options *o = run->values[0];
+    const struct layer_common *common = run->values[0];
+    struct layer_options *o = run->values[1];
+    o->output = common->output.n ? common->output : S("layer.zip");
+    o->runtime = common->runtime.n ? common->runtime : S("python3.11");
     return str_is(run->parsed.operands[1], COVERAGE_LAYER_SOURCE) ? build_coverage(run, o)
                                                                   : build_layer(run, o);
 }
@@ -154,13 +200,22 @@ static int run_validate(struct verb_run *run)
 
 static int run_publish(struct verb_run *run)
 {
-    return layer_publish_run(run, run->values[1], run->parsed.operands[1]);
+    return layer_publish_run(run, run->values[2], run->parsed.operands[1]);
+}
+
+static int run_split(struct verb_run *run)
+{
+    const struct layer_common *common = run->values[0];
+    struct layer_split_options *o = run->values[3];
+    o->output = common->output;
+    o->runtime = common->runtime;
+    return layer_split_run(run, o);
 }
 
 static const struct verb_action actions[] = {
     {.name = "build",
      .run = run_build,
-     .sets = 1 | 4,
+     .sets = 1 | 2 | 16,
      .min_operands = 1,
      .max_operands = 1,
      .operands = "PATH|requirements.txt|python-coverage",
@@ -174,7 +229,7 @@ static const struct verb_action actions[] = {
          "    lamina layer build python-coverage -o coverage.zip"},
     {.name = "validate",
      .run = run_validate,
-     .sets = 4,
+     .sets = 16,
      .min_operands = 1,
      .max_operands = 1,
      .operands = "ZIP",
@@ -183,7 +238,7 @@ static const struct verb_action actions[] = {
                 "    lamina layer validate coverage.zip"},
     {.name = "publish",
      .run = run_publish,
-     .sets = 2 | 4,
+     .sets = 4 | 16,
      .min_operands = 1,
      .max_operands = 1,
      .operands = "ZIP",
@@ -192,18 +247,33 @@ static const struct verb_action actions[] = {
          "Writes a JSON file with the version's ARN in each region. A content that a layer has\n"
          "already is not published again.\n\n"
          "    lamina layer publish coverage.zip --name coverage --regions us-east-1,eu-west-1"},
+    {.name = "split",
+     .run = run_split,
+     .sets = 1 | 8 | 16,
+     .min_operands = 1,
+     .max_operands = 1,
+     .operands = "FUNCTION|DIR|ZIP",
+     .summary = "split a function's bundle into its own code and layers of packages",
+     .details =
+         "Packages are known by .dist-info and node_modules. What would not be found as before\n"
+         "stays in the code, with the reason. With --payloads both are run, in a temporary\n"
+         "function, and their answers compared; Init Durations are shown.\n\n"
+         "    lamina layer split my-function -o split --payloads events/ --apply"},
     {0},
 };
 
 const struct verb layer_verb = {
     .name = "layer",
     .actions = actions,
-    .sets = {{rows, sizeof(struct layer_options)},
+    .sets = {{common_rows, sizeof(struct layer_common)},
+             {rows, sizeof(struct layer_options)},
              {publish_rows, sizeof(struct layer_publish_options)},
+             {split_rows, sizeof(struct layer_split_options)},
              TARGET_SET},
-    .operands = "build PATH|requirements.txt|python-coverage | validate ZIP | publish ZIP",
+    .operands = "build PATH|requirements.txt|python-coverage | validate ZIP | publish ZIP | "
+                "split FUNCTION|DIR|ZIP",
     .min_operands = 1,
     .max_operands = 2,
-    .summary = "build a layer's zip, check it, publish it in regions",
+    .summary = "build a layer's zip, check it, publish it in regions, split one off a function",
     .details = "    lamina layer build requirements.txt -o layer.zip --runtime python3.12",
 };
