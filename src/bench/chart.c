@@ -97,7 +97,8 @@ struct str chart_value(struct arena *a, double v, enum chart_unit unit)
             return str_printf(a, "%.4g µs", v * 1e3);
         return v < 1000 ? str_printf(a, "%.4g ms", v) : str_printf(a, "%.4g s", v / 1e3);
     case CHART_SECONDS:
-        return v < 120 ? str_printf(a, "%.4g s", v) : str_printf(a, "%.4g min", v / 60);
+        return v < 600 ? str_printf(a, "%.4g s", v)
+                       : str_printf(a, "%d:%02d min", (int)v / 60, (int)v % 60);
     case CHART_USD:
         return str_printf(a, "$%.3g", v);
     case CHART_MB:
@@ -161,6 +162,8 @@ void chart_y_axis(struct chart *c, enum chart_unit unit, const char *name)
     size_t n = chart_ticks(&c->y, ticks, 7);
     for (size_t i = 0; i < n; i++) {
         double y = axis_at(&c->y, ticks[i]);
+        if (unit == CHART_COUNT && ticks[i] != floor(ticks[i]))
+            continue;
         chart_line(c, "grid", c->x.at, y, c->x.at + c->x.size, y);
         chart_text(c, "tick", "end", c->x.at - 6, y + 4, chart_value(c->a, ticks[i], unit));
     }

@@ -2,13 +2,15 @@
 #include <math.h>
 #include "base/cleanup.h"
 #include "bench/chart.h"
+#include "bench/gate_parts.h"
 
-#define CLASSES 56
+#define CLASSES 56 /* at most; fewer requests are divided less finely */
 
 /* ---- histogram ---- */
 
 struct classes {
     double low, step; /* of a logarithmic scale, ms */
+    int n;
     uint64_t cold[CLASSES], warm[CLASSES], most;
 };
 
@@ -21,13 +23,13 @@ static void classify(const struct histogram *h, const struct classes *k, uint64_
             continue;
         double ms = fmax(((double)from + (double)(to - from) / 2) / 1e6, 1e-6);
         double at = floor(log(ms / k->low) / k->step);
-        counts[at < 0 ? 0 : at >= CLASSES ? CLASSES - 1 : (int)at] += n;
+        counts[at < 0 ? 0 : at >= k->n ? k->n - 1 : (int)at] += n;
     }
 }
 
 static void bars(struct chart *c, const struct classes *k)
 {
-    for (int i = 0; i < CLASSES; i++) {
+    for (int i = 0; i < k->n; i++) {
         uint64_t n = k->cold[i] + k->warm[i];
         if (!n)
             continue;
@@ -68,12 +70,12 @@ static void legend(struct chart *c, bool cold, bool warm)
     double x = c->x.at + c->x.size;
     if (cold) {
         chart_text(c, "label", "end", x, 14, S("cold"));
-        chart_rect(c, "cold", x - 38, 5, 9, 9);
-        x -= 54;
+        chart_rect(c, "cold", x - 42, 5, 9, 9);
+        x -= 58;
     }
     if (warm) {
         chart_text(c, "label", "end", x, 14, S("warm"));
-        chart_rect(c, "warm", x - 42, 5, 9, 9);
+        chart_rect(c, "warm", x - 48, 5, 9, 9);
     }
 }
 
@@ -81,16 +83,18 @@ void chart_histogram(struct buf *b, const struct bench_summary *sum)
 {
     const struct bench_group *g = &sum->all;
     const struct bench_spread *s = &g->all.latency;
-    if (!s->n)
-        return;
+    if (!s->n || gate_by_series(sum))
+        return; /* several sizes in one histogram say nothing */
     auto_arena struct arena a;
     arena_init(&a);
     struct chart c = {.b = b, .a = &a, .width = 640, .height = 320};
     c.x = axis_of(s->min * 0.97, s->max * 1.03, true, 52, 572);
-    struct classes k = {.low = c.x.from, .step = log(c.x.to / c.x.from) / CLASSES, .most = 1};
+    struct classes k = {.low = c.x.from, .most = 1};
+    k.n = (int)fmin(CLASSES, fmax(10, 4 * cbrt((double)s->n)));
+    k.step = log(c.x.to / c.x.from) / k.n;
     classify(g->cold.histogram, &k, k.cold);
     classify(g->warm.histogram, &k, k.warm);
-    for (int i = 0; i < CLASSES; i++)
+    for (int i = 0; i < k.n; i++)
         k.most = k.cold[i] + k.warm[i] > k.most ? k.cold[i] + k.warm[i] : k.most;
     c.y = axis_of(0, (double)k.most * 1.08, false, 274, -236);
     chart_begin(&c, S("Latency"),
@@ -179,12 +183,12 @@ static void key_row(struct chart *c, const struct named_curve *curves, size_t n)
         struct str name = bench_clean(c->a, curves[i].name, 22);
         buf_printf(c->b, "<path class=\"curve %s\" d=\"M%.1f 10h18\"/>", curves[i].class, x + 60);
         chart_text(c, "label", "start", x + 83, 14, name);
-        x += 34 + 6.4 * (double)name.n;
+        x += 38 + 6.9 * (double)name.n;
     }
 }
 
 static void draw_curves(struct buf *b, struct arena *a, const struct named_curve *curves, size_t n,
-                        const char *sentence)
+                        const char *sentence, bool full)
 {
     double low = INFINITY, high = 0;
     uint64_t most = 2;
@@ -193,10 +197,10 @@ static void draw_curves(struct buf *b, struct arena *a, const struct named_curve
         high = fmax(high, (double)curves[i].h->max / 1e6);
         most = curves[i].h->total > most ? curves[i].h->total : most;
     }
-    struct chart c = {.b = b, .a = a, .width = 640, .height = 320};
-    c.x = axis_of(1, 2 * (double)most, true, 56, 568);
+    struct chart c = {.b = b, .a = a, .width = full ? 1100 : 640, .height = 320};
+    c.x = axis_of(1, 2 * (double)most, true, 56, c.width - 84);
     c.y = axis_of(low * 0.9, high * 1.1, true, 274, -236);
-    chart_begin(&c, S("Percentiles"), str_from(sentence), "half");
+    chart_begin(&c, S("Percentiles"), str_from(sentence), full ? "full" : "half");
     chart_y_axis(&c, CHART_MS, "latency");
     odds_axis(&c);
     for (size_t i = 0; i < n; i++)
@@ -234,32 +238,47 @@ void chart_percentiles(struct buf *b, const struct bench_summary *sum)
     if (n)
         draw_curves(b, &a, curves, n,
                     sum->open ? "Latency from when a request was due; dashed: from when it left."
-                              : "How long a share of the requests took at most.");
+                              : "How long a share of the requests took at most.",
+                    str_is(sum->run->mode, "memory"));
 }
 
 /* ---- parts ---- */
 
-static void part_bar(struct chart *c, const struct bench_population *p, const char *name, double y)
+static const char *const part_classes[BENCH_PHASES] = {"p0", "p1", "p2", "p3",
+                                                       "p4", "p5", "p6", "p7"};
+
+static void part_bar(struct chart *c, const struct bench_population *p, struct str name, double y)
 {
-    static const char *const classes[BENCH_PHASES] = {"p0", "p1", "p2", "p3",
-                                                      "p4", "p5", "p6", "p7"};
     double x = c->x.at;
-    chart_text(c, "name", "start", 4, y + 15, str_from(name));
+    chart_text(c, "name", "start", 4, y + 15, bench_clean(c->a, name, 14));
     chart_text(c, "tick", "start", 4, y + 30, bench_ms(c->a, p->phased_ms));
     for (int i = 0; i < BENCH_PHASES; i++) {
         double share = fmax(p->part_ms[i], 0) / p->phased_ms, w = share * c->x.size;
-        if (w < 0.05)
+        if (!(w >= 0.05))
             continue;
-        chart_tip(c, str_printf(c->a, "%s %s: mean %.*s, %.1f %%; p50 %.*s, p99 %.*s", name,
-                                bench_phase_names[i], STR(bench_ms(c->a, p->part_ms[i])),
-                                share * 100, STR(bench_ms(c->a, p->phases[i].p50.value)),
+        w = fmin(w, c->x.at + c->x.size - x);
+        chart_tip(c, str_printf(c->a, "%.*s, %s: mean %.*s, %.1f %%; p50 %.*s, p99 %.*s",
+                                STR(bench_clean(c->a, name, 40)), bench_phase_names[i],
+                                STR(bench_ms(c->a, p->part_ms[i])), share * 100,
+                                STR(bench_ms(c->a, p->phases[i].p50.value)),
                                 STR(bench_ms(c->a, p->phases[i].p99.value))));
-        chart_rect(c, classes[i], x, y, fmax(w - 0.8, 0.6), 34);
+        chart_rect(c, part_classes[i], x, y, fmax(w - 0.8, 0.6), 34);
         if (w > 60)
-            chart_text(c, "inside", "middle", x + w / 2, y + 21,
-                       str_printf(c->a, "%.*s", STR(bench_ms(c->a, p->part_ms[i]))));
+            chart_text(c, "inside", "middle", x + w / 2, y + 21, bench_ms(c->a, p->part_ms[i]));
         chart_tip_end(c);
         x += w;
+    }
+}
+
+static void part_key(struct chart *c, const struct bench_population *p)
+{
+    double x = c->x.at;
+    for (int i = 0; i < BENCH_PHASES; i++) {
+        if (p->part_ms[i] <= 0)
+            continue;
+        chart_rect(c, part_classes[i], x, 7, 10, 10);
+        chart_text(c, "label", "start", x + 15, 16, str_from(bench_phase_names[i]));
+        x += 30 + 7.5 * (double)strlen(bench_phase_names[i]);
     }
 }
 
@@ -270,29 +289,40 @@ void chart_phases(struct buf *b, const struct bench_summary *sum)
         return;
     auto_arena struct arena a;
     arena_init(&a);
-    bool both = g->cold.phased && g->warm.phased;
-    struct chart c = {
-        .b = b, .a = &a, .width = 1100, .height = both ? 146 : 92, .x = {.at = 90, .size = 1000}};
+    size_t n = 0;
+    const struct bench_population **bars =
+        ARENA_ARRAY(&a, const struct bench_population *, sum->n_groups + 2);
+    struct str *names = ARENA_ARRAY(&a, struct str, sum->n_groups + 2);
+    for (size_t i = 0; gate_by_series(sum) && i < sum->n_groups; i++) {
+        bars[n] = &sum->groups[i].all;
+        names[n++] = sum->groups[i].name;
+    }
+    if (!n) {
+        bars[0] = &g->cold;
+        names[0] = S("cold");
+        bars[1] = &g->warm;
+        names[1] = S("warm");
+        n = 2;
+    }
+    size_t known = 0;
+    for (size_t i = 0; i < n; i++)
+        known += bars[i]->phased > 0;
+    struct chart c = {.b = b,
+                      .a = &a,
+                      .width = 1100,
+                      .height = 36 + 52 * (double)known,
+                      .x = {.at = 90, .size = 1000}};
     chart_begin(&c, S("Where the time goes"),
                 S("Means of the parts of a request, as shares of its latency; \"rest\" is what no "
                   "part explains: network, client, service."),
                 "full");
     double y = 34;
-    if (g->cold.phased) {
-        part_bar(&c, &g->cold, "cold", y);
-        y += 54;
-    }
-    if (g->warm.phased)
-        part_bar(&c, &g->warm, "warm", y);
-    double x = c.x.at;
-    for (int i = 0; i < BENCH_PHASES; i++) {
-        if (g->all.part_ms[i] <= 0)
+    for (size_t i = 0; i < n; i++) {
+        if (!bars[i]->phased)
             continue;
-        static const char *const classes[BENCH_PHASES] = {"p0", "p1", "p2", "p3",
-                                                          "p4", "p5", "p6", "p7"};
-        chart_rect(&c, classes[i], x, 7, 10, 10);
-        chart_text(&c, "label", "start", x + 15, 16, str_from(bench_phase_names[i]));
-        x += 30 + 7.5 * (double)strlen(bench_phase_names[i]);
+        part_bar(&c, bars[i], names[i], y);
+        y += 52;
     }
+    part_key(&c, &g->all);
     chart_end(&c);
 }

@@ -6,6 +6,7 @@
 
 #define COLUMNS 500 /* cells of the timeline: in one cell dots are one dot */
 #define ROWS 120
+#define MANY 200000 /* from so many requests on, cells are twice as wide and high */
 #define GANTT_ROWS 40
 
 /* ---- timeline ---- */
@@ -27,15 +28,17 @@ static size_t dots(struct chart *c, const struct bench_run *run, enum dot kind, 
 {
     auto_free unsigned char *taken = mem_zalloc(COLUMNS * ROWS);
     size_t n = 0;
+    int columns = run->n_samples < MANY ? COLUMNS : COLUMNS / 2;
+    int rows = run->n_samples < MANY ? ROWS : ROWS / 2;
     for (size_t i = 0; i < run->n_samples; i++) {
         const struct bench_sample *s = &run->samples[i];
         if (dot_of(s) != kind)
             continue;
         double x = axis_at(&c->x, (double)s->due_ns / 1e9);
         double y = axis_at(&c->y, fmax((double)(s->done_ns - s->due_ns) / 1e6, 1e-6));
-        int column = (int)((x - c->x.at) / c->x.size * (COLUMNS - 1));
-        int row = (int)((y - c->y.at) / c->y.size * (ROWS - 1));
-        unsigned char *cell = &taken[column * ROWS + row];
+        int column = (int)((x - c->x.at) / c->x.size * (columns - 1));
+        int row = (int)((y - c->y.at) / c->y.size * (rows - 1));
+        unsigned char *cell = &taken[column * rows + row];
         if (!n++)
             buf_printf(c->b, "<path class=\"%s\" d=\"", dot_classes[kind]);
         if (*cell)
@@ -150,7 +153,7 @@ static void dots_key(struct chart *c, const size_t *counts)
         struct str name =
             str_printf(c->a, "%s (%.*s)", dot_names[i], STR(bench_count(c->a, counts[i])));
         chart_text(c, "label", "end", x, 14, name);
-        x -= 8 + 6.6 * (double)name.n;
+        x -= 10 + 7.1 * (double)name.n;
         chart_circle(c, classes[i], x, 10, 4);
         x -= 14;
     }

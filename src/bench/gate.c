@@ -50,12 +50,6 @@ static struct figure in_unit(const struct figure *f, const struct gate_threshold
     return (struct figure){round(f->value * n), NAN, NAN, f->n};
 }
 
-static struct str interval_text(struct arena *a, const struct figure *f, enum gate_unit unit)
-{
-    struct str range = bench_interval(a, f, unit);
-    return range.n ? str_printf(a, " (%.*s)", STR(range)) : range;
-}
-
 static void judge(struct arena *a, const struct bench_summary *sum, const struct bench_group *g,
                   const struct gate_threshold *t, struct gate_report *report)
 {
@@ -67,7 +61,7 @@ static void judge(struct arena *a, const struct bench_summary *sum, const struct
     r->figure = in_unit(&f, t);
     if (!figure_known(&r->figure)) {
         r->verdict = GATE_FAILED;
-        r->why = str_printf(a, "%.*s was not measured%s", STR(t->metric.name),
+        r->why = str_printf(a, "%.*s: not measured%s", STR(t->metric.name),
                             g->n && !g->outcomes[BENCH_OK] ? ": every request failed" : "");
     } else {
         bool ok = holds(r->figure.value, t->op, t->limit);
@@ -79,7 +73,7 @@ static void judge(struct arena *a, const struct bench_summary *sum, const struct
         r->why =
             str_printf(a, "%.*s: %.*s%.*s%s", STR(t->metric.name),
                        STR(gate_value(a, r->figure.value, r->unit)),
-                       STR(interval_text(a, &r->figure, r->unit)),
+                       STR(bench_bracketed(a, &r->figure, r->unit)),
                        r->close ? ", too close to the limit to be sure with so many samples" : "");
     }
     report->failed += r->verdict == GATE_FAILED;

@@ -105,7 +105,8 @@ int gate_baseline_parse(struct arena *a, struct str json, struct gate_baseline *
                         struct str *why);
 /* The name of the file is for the report. max_regression: 0.1 allows 10 % more. Latency, billed
  * time, cost, memory and failures are compared where both have them, on the intervals: regressed is
- * what is worse by more than that with all of its interval. */
+ * what is worse by more than that with all of its interval. The intervals hold for all figures
+ * together (95 %), so that ten figures are not ten chances to be red. */
 void gate_compare(struct arena *a, const struct bench_summary *sum,
                   const struct gate_baseline *base, struct str name, double max_regression,
                   struct gate_report *report);

@@ -259,7 +259,7 @@ struct str gate_value(struct arena *a, double value, enum gate_unit unit)
     case GATE_PER_SECOND:
         return str_printf(a, "%.*f/s", value < 100 ? 1 : 0, value);
     case GATE_GBS:
-        return str_printf(a, "%.3g GB-s", value);
+        return str_printf(a, value < 100 ? "%.3g GB-s" : "%.0f GB-s", value);
     default:
         return str_printf(a, "%.0f", value);
     }

@@ -175,9 +175,8 @@ void histogram_plot(struct buf *b, const struct histogram *h)
             level = next_level(level);
         }
         if (seen == h->total) {
-            for (; level < 1 - 1 / (2 * (double)h->total); level = next_level(level))
-                buf_printf(b, "%12.6f %2.12f %10llu %14.2f\n", value, level,
-                           (unsigned long long)seen, 1 / (1 - level));
+            buf_printf(b, "%12.6f %2.12f %10llu %14.2f\n", value, level, (unsigned long long)seen,
+                       1 / (1 - level));
             buf_printf(b, "%12.6f %2.12f %10llu\n", value, 1.0, (unsigned long long)seen);
             break;
         }

@@ -11,6 +11,7 @@
 #define COOKIE_WORDS 0xf0u /* these bits tell the width of the counts; V2 writes 0x10 */
 #define HEADER_SIZE 40
 #define RATIO_ONE UINT64_C(0x3ff0000000000000) /* 1.0 */
+#define RATIO_OF_JS UINT64_C(1) /* hdr-histogram-js writes offset and ratio as integers 1 */
 
 static void put_big(struct buf *b, uint64_t v, int bytes)
 {
@@ -125,8 +126,11 @@ static int read_counts(struct histogram *h, const unsigned char *p, const unsign
 static int read_plain(struct arena *a, const unsigned char *p, size_t n, struct histogram **ret)
 {
     if (n < HEADER_SIZE || (big(p, 4) & ~(uint64_t)COOKIE_WORDS) != COOKIE_V2 ||
-        big(p + 4, 4) != n - HEADER_SIZE || big(p + 8, 4) || big(p + 32, 8) != RATIO_ONE)
+        big(p + 4, 4) != n - HEADER_SIZE)
         return -EBADMSG;
+    uint64_t offset = big(p + 8, 4), ratio = big(p + 32, 8);
+    if ((offset || ratio != RATIO_ONE) && (offset != 1 || ratio != RATIO_OF_JS))
+        return -EBADMSG; /* shifted counts, or values that are no integers */
     uint64_t digits = big(p + 12, 4), lowest = big(p + 16, 8), highest = big(p + 24, 8);
     if (digits > 5 || lowest > INT64_MAX || highest > INT64_MAX || highest / 2 < lowest)
         return -EBADMSG;

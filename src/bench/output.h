@@ -60,6 +60,8 @@ struct str bench_count(struct arena *a, uint64_t n);     /* "12,345" */
 struct str bench_clean(struct arena *a, struct str s, size_t max);
 /* "1.2 ms to 1.4 ms", "at least 1.2 ms", "" when nothing is known. */
 struct str bench_interval(struct arena *a, const struct figure *f, enum gate_unit unit);
+/* The same in brackets behind a blank. */
+struct str bench_bracketed(struct arena *a, const struct figure *f, enum gate_unit unit);
 /* "load: hello, python3.11, 512 MB, x86_64, on-demand" and what it was measured on. */
 struct str bench_title(struct arena *a, const struct bench_run *run);
 struct str bench_conditions(struct arena *a, const struct bench_run *run);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "bench/chart.h"
+#include "bench/gate_parts.h"
 
 extern const unsigned char bench_css[], bench_js[];
 extern const size_t bench_css_size, bench_js_size;
@@ -72,6 +73,32 @@ static void figure_tile(struct page *p, const char *name, const struct figure *f
         tile(p, "", name, gate_value(p->a, f->value, unit), bench_interval(p->a, f, unit));
 }
 
+/* A run of several sizes has no latency of its own. */
+static void series_tiles(struct page *p)
+{
+    const struct bench_summary *sum = p->sum;
+    struct bench_choice c;
+    if (bench_choose(p->a, sum, &c)) {
+        const size_t picks[] = {c.cheapest, c.balanced, c.fastest};
+        static const char *const names[] = {"cheapest", "balanced", "fastest"};
+        for (size_t i = 0; i < ARRAY_LEN(picks); i++)
+            if (picks[i] < sum->n_groups)
+                tile(p, "", names[i], sum->groups[picks[i]].name,
+                     str_printf(
+                         p->a, "%.*s, %.*s a million",
+                         STR(bench_ms(p->a, bench_sweep_time(&sum->groups[picks[i]]))),
+                         STR(gate_value(p->a, sum->groups[picks[i]].all.cost.value, GATE_USD))));
+        return;
+    }
+    for (size_t i = 0; i < sum->n_groups; i++)
+        if (sum->groups[i].all.latency.n)
+            tile(p, "", "p50, p99",
+                 str_printf(p->a, "%.*s, %.*s",
+                            STR(bench_ms(p->a, sum->groups[i].all.latency.p50.value)),
+                            STR(bench_ms(p->a, sum->groups[i].all.latency.p99.value))),
+                 bench_clean(p->a, sum->groups[i].name, 60));
+}
+
 static void tiles(struct page *p)
 {
     const struct bench_group *g = &p->sum->all;
@@ -84,6 +111,11 @@ static void tiles(struct page *p)
     tile(p, failed ? "bad" : "fine", "success", bench_percent(p->a, g->success.value),
          failed ? bench_outcomes(p->a, g)
                 : str_printf(p->a, "%.*s requests", STR(bench_count(p->a, g->n))));
+    if (gate_by_series(p->sum)) {
+        series_tiles(p);
+        buf_text(p->b, "</div>\n");
+        return;
+    }
     figure_tile(p, "p50", &g->all.latency.p50, GATE_MS);
     figure_tile(p, "p99", &g->all.latency.p99, GATE_MS);
     if (g->warm.latency.n)
@@ -143,8 +175,9 @@ static void latency_table(struct page *p)
     buf_text(p->b, "<div class=\"card\"><h2>Latency</h2><div class=\"scroll\"><table><tr><th></th>"
                    "<th>n</th><th>mean</th><th>p50</th><th>p90</th><th>p95</th><th>p99</th>"
                    "<th>p99.9</th><th>max</th></tr>\n");
-    spread_row(p, S("all"), &g->all.latency);
-    if (g->cold.latency.n && g->warm.latency.n) {
+    if (!gate_by_series(sum))
+        spread_row(p, S("all"), &g->all.latency);
+    if (!gate_by_series(sum) && g->cold.latency.n && g->warm.latency.n) {
         spread_row(p, S("cold"), &g->cold.latency);
         spread_row(p, S("warm"), &g->warm.latency);
     }

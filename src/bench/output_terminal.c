@@ -2,6 +2,7 @@
 #include <math.h>
 #include "base/cleanup.h"
 #include "base/table.h"
+#include "bench/gate_parts.h"
 #include "bench/output.h"
 
 struct screen {
@@ -88,15 +89,20 @@ static void latency_table(struct screen *s)
     const struct bench_group *g = &s->sum->all;
     bool intervals = s->width >= 110;
     struct table *t = table_new(s->a, intervals ? wide : narrow);
-    spread_row(s, t, "all", &g->all.latency, intervals);
-    if (g->cold.latency.n && g->warm.latency.n) {
+    bool apart = gate_by_series(s->sum); /* all of several sizes say nothing */
+    for (size_t i = 0; apart && i < s->sum->n_groups; i++)
+        spread_row(s, t, bench_clean(s->a, s->sum->groups[i].name, 30).p,
+                   &s->sum->groups[i].all.latency, intervals);
+    if (!apart)
+        spread_row(s, t, "all", &g->all.latency, intervals);
+    if (!apart && g->cold.latency.n && g->warm.latency.n) {
         spread_row(s, t, "cold", &g->cold.latency, intervals);
         spread_row(s, t, "warm", &g->warm.latency, intervals);
     }
     spread_row(s, t, "from when it left", &g->all.uncorrected, intervals);
     spread_row(s, t, "failed ones", &g->failed, intervals);
     table_write(s->b, t, s->width, s->colour);
-    if (!intervals && g->all.latency.n) {
+    if (!intervals && !apart && g->all.latency.n) {
         struct str p50 = bench_interval(s->a, &g->all.latency.p50, GATE_MS);
         struct str p99 = bench_interval(s->a, &g->all.latency.p99, GATE_MS);
         if (p50.n || p99.n)
@@ -144,7 +150,7 @@ static void phase_table(struct screen *s)
                                                   {"max", true, false},
                                                   {NULL, false, false}};
     const struct bench_group *g = &s->sum->all;
-    if (!g->all.phased)
+    if (!g->all.phased || gate_by_series(s->sum))
         return;
     struct table *t = table_new(s->a, columns);
     phase_rows(s, t, "cold", &g->cold);
@@ -212,7 +218,7 @@ static void histogram_text(struct screen *s)
 {
     const struct bench_group *g = &s->sum->all;
     const struct histogram *h = g->all.histogram;
-    if (!h || h->total < 5)
+    if (!h || h->total < 5 || gate_by_series(s->sum))
         return;
     double low = fmax((double)h->min, 1), high = fmax((double)h->max, low * 1.0001);
     double step = log(high / low) / BARS;
@@ -254,10 +260,10 @@ static struct str series_note(struct screen *s, const struct bench_choice *c, si
 static void series_table(struct screen *s)
 {
     static const struct table_column columns[] = {
-        {"series", false, true}, {"n", true, false},         {"ok", true, false},
-        {"p50", true, false},    {"p90", true, false},       {"p99", true, false},
-        {"billed", true, false}, {"$/million", true, false}, {"max MB", true, false},
-        {"", false, true},       {NULL, false, false}};
+        {"series", false, true},    {"n", true, false},      {"ok", true, false},
+        {"p50", true, false},       {"p99", true, false},    {"billed", true, false},
+        {"$/million", true, false}, {"max MB", true, false}, {"", false, true},
+        {NULL, false, false}};
     if (!s->sum->n_groups)
         return;
     struct bench_choice choice;
@@ -271,7 +277,6 @@ static void series_table(struct screen *s)
         table_cell_style(t, g->outcomes[BENCH_OK] < g->n ? STYLE_RED : STYLE_NONE,
                          bench_percent(s->a, g->success.value));
         ms_cell(s, t, &g->all.latency.p50);
-        ms_cell(s, t, &g->all.latency.p90);
         ms_cell(s, t, &g->all.latency.p99);
         table_cell(t, bench_ms(s->a, g->all.billed.mean.n ? g->all.billed.mean.value : NAN));
         table_cell(t, gate_value(s->a, g->all.cost.value, GATE_USD));
@@ -368,9 +373,9 @@ static void results(struct screen *s)
     const struct bench_run *run = s->sum->run;
     const struct bench_group *g = &s->sum->all;
     fact(s, "answers",
-         str_printf(s->a, "%.*s; success %.*s (%.*s)", STR(bench_outcomes(s->a, g)),
+         str_printf(s->a, "%.*s; success %.*s%.*s", STR(bench_outcomes(s->a, g)),
                     STR(bench_percent(s->a, g->success.value)),
-                    STR(bench_interval(s->a, &g->success, GATE_RATE))));
+                    STR(bench_bracketed(s->a, &g->success, GATE_RATE))));
     error_lines(s);
     if (!isnan(g->throughput))
         fact(s, "throughput",

@@ -56,6 +56,12 @@ struct str bench_interval(struct arena *a, const struct figure *f, enum gate_uni
                       STR(gate_value(a, f->high, unit)));
 }
 
+struct str bench_bracketed(struct arena *a, const struct figure *f, enum gate_unit unit)
+{
+    struct str range = bench_interval(a, f, unit);
+    return range.n ? str_printf(a, " (%.*s)", STR(range)) : range;
+}
+
 static void item(struct buf *b, struct str text)
 {
     if (!text.n)
@@ -93,11 +99,15 @@ static struct str plan_text(struct arena *a, const struct bench_run *run)
                                           : S("open loop")
                           : str_printf(a, "closed loop, %d connection%s", run->connections,
                                        run->connections == 1 ? "" : "s");
-    return str_printf(
-        a, "%.*s requests in %.3g s, %.*s%s, seed %llu", STR(bench_count(a, run->n_samples)),
-        (double)run->elapsed_ns / 1e9, STR(loop),
-        run->warmup ? str_printf(a, " after %lld of warm-up", (long long)run->warmup).p : "",
-        (unsigned long long)run->seed);
+    double seconds = (double)run->elapsed_ns / 1e9;
+    struct str warmup =
+        run->warmup ? str_printf(a, " after %lld of warm-up", (long long)run->warmup) : S("");
+    return str_printf(a, "%.*s request%s in %.*f s, %.*s%.*s, seed %llu",
+                      STR(bench_count(a, run->n_samples)), run->n_samples == 1 ? "" : "s",
+                      seconds < 10    ? 2
+                      : seconds < 100 ? 1
+                                      : 0,
+                      seconds, STR(loop), STR(warmup), (unsigned long long)run->seed);
 }
 
 struct str bench_conditions(struct arena *a, const struct bench_run *run)
@@ -107,8 +117,9 @@ struct str bench_conditions(struct arena *a, const struct bench_run *run)
     buf_init(&b, SIZE_MAX);
     buf_str(&b, plan_text(a, run));
     buf_text(&b, "; ");
-    buf_str(&b, str_is(run->target, "aws") ? str_printf(a, "AWS %.*s", STR(run->region))
-                                           : S("embedded cloud"));
+    buf_str(&b, str_is(run->target, "aws")     ? str_printf(a, "AWS %.*s", STR(run->region))
+                : str_is(run->target, "other") ? bench_clean(a, run->endpoint, 60)
+                                               : S("embedded cloud"));
     if (m->cores > 0)
         buf_printf(&b, ", %d core%s", m->cores, m->cores == 1 ? "" : "s");
     if (m->load_before >= 0)
@@ -148,12 +159,13 @@ struct str bench_cost_text(struct arena *a, const struct bench_summary *sum)
     buf_printf(&b, "mean %.*s", STR(bench_ms(a, s->mean.value)));
     item(&b, str_printf(a, "p99 %.*s", STR(bench_ms(a, s->p99.value))));
     if (!isnan(g->gb_seconds))
-        item(&b, str_printf(a, "%.3g GB-s in all", g->gb_seconds));
+        item(&b, str_printf(a, g->gb_seconds < 100 ? "%.3g GB-s in all" : "%.0f GB-s in all",
+                            g->gb_seconds));
     struct figure cost = g->all.cost;
     if (figure_known(&cost))
-        item(&b, str_printf(a, "%.*s a million invocations (%.*s)",
+        item(&b, str_printf(a, "%.*s a million invocations%.*s",
                             STR(gate_value(a, cost.value, GATE_USD)),
-                            STR(bench_interval(a, &cost, GATE_USD))));
+                            STR(bench_bracketed(a, &cost, GATE_USD))));
     if (figure_known(&cost) && g->cold.billed.n && g->warm.billed.n)
         item(&b, str_printf(a, "cold ones %.*s, warm ones %.*s",
                             STR(gate_value(a, g->cold.cost.value, GATE_USD)),

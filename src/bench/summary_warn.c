@@ -106,7 +106,7 @@ static void warn_of_spread(struct arena *a, struct bench_summary *sum, const str
                            struct str name)
 {
     const struct bench_spread *s = &g->warm.latency;
-    if (s->n >= 20 && s->outliers)
+    if (s->n >= 20 && s->outliers * 50 > s->n)
         warn(a, sum,
              str_printf(a,
                         "%zu of %zu warm latencies of %.*s are more than ten deviations (MAD) from "
@@ -122,9 +122,8 @@ static void warn_of_spread(struct arena *a, struct bench_summary *sum, const str
     size_t n = g->all.latency.n;
     if (n && n < needs)
         warn(a, sum,
-             str_printf(a,
-                        "%zu answers of %.*s are too few to bound p99 from above (that takes %zu)",
-                        n, STR(name), needs));
+             str_printf(a, "%zu answer%s of %.*s: too few to bound p99 from above (that takes %zu)",
+                        n, n == 1 ? "" : "s", STR(name), needs));
 }
 
 static void warn_of_memory(struct arena *a, struct bench_summary *sum, const struct bench_group *g,
