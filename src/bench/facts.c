@@ -107,6 +107,15 @@ static bool read_counts(struct bench_session *s, struct counted *ret)
     return true;
 }
 
+/* Who is measured by URL alone may be anybody. */
+static bool ours(struct bench_session *s)
+{
+    struct address at;
+    struct str why;
+    return s->lamina.n && address_parse(s->arena, s->lamina, &at, &why) == 0 &&
+           s->generator.address.loopback && at.port == s->generator.address.port;
+}
+
 void facts_lamina(struct bench_session *s)
 {
     struct str text;
@@ -115,10 +124,15 @@ void facts_lamina(struct bench_session *s)
     int64_t pid = 0;
     s->cold_starts = -1;
     s->lamina = lamina_endpoint(s->arena, s->aws);
+    if (!s->lamina.n && aws_client_is_local(s->aws))
+        s->run->target = S("other");
+    if (str_has(s->plan->url) && !str_has(s->plan->function) && !ours(s))
+        s->run->target = S("other");
     if (!s->lamina.n || lamina_ask(s->arena, s->lamina, "GET", S("/_lamina/health"), &text) < 0 ||
         json_parse(s->arena, text, &root, NULL) < 0)
         return;
-    if (s->generator.address.loopback && json_int(json_get(root, "pid"), &pid) == 0)
+    if (str_is(s->run->target, "local") && s->generator.address.loopback &&
+        json_int(json_get(root, "pid"), &pid) == 0)
         s->server_pid = (pid_t)pid;
     if (read_counts(s, &counted))
         s->cold_starts = counted.cold_starts;

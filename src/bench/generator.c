@@ -20,7 +20,7 @@ static void issue(struct pass *p, struct connection *c, int64_t due_ns);
 /* Open loop: what was due before the end still leaves, as long as that is not long ago. */
 static bool more(const struct pass *p, int64_t now_ns)
 {
-    if (p->stopped || p->issued >= p->n)
+    if (p->stopped || p->issued >= p->n || p->run->n_samples >= BENCH_SAMPLES_MAX)
         return false;
     if (!p->open)
         return now_ns < p->end_ns;
@@ -69,6 +69,9 @@ static void advance(struct pass *p, struct connection *c, uint32_t events)
         next_or_idle(p, c, false);
     } else if (e == CONNECTION_FAILED && c->busy) {
         fail(p, c);
+    } else if (e == CONNECTION_ENDED && !c->busy) { /* those that are connected come first */
+        list_remove(&c->link);
+        list_append(&p->g->idle, &c->link);
     }
 }
 

@@ -17,9 +17,10 @@ struct generator {
     struct connection_place place;
     struct connection **connections;
     size_t n_connections, cap_connections;
-    struct list idle;   /* connected, or closed and free */
-    struct list busy;   /* with a request, oldest first */
-    struct list paused; /* closed loop: was refused a moment ago */
+    size_t max_connections; /* that this process may open */
+    struct list idle;       /* connected, or closed and free */
+    struct list busy;       /* with a request, oldest first */
+    struct list paused;     /* closed loop: was refused a moment ago */
     int in_flight;
     bool phases;             /* the endpoint is a Lamina */
     struct map environments; /* id -> index + 1 of the run */

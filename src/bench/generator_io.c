@@ -13,17 +13,25 @@
 #include "wire/lambda.h"
 
 #define SCRATCH (256 * 1024)
+#define OTHER_FILES 12 /* stdin, a log, curl's own connection ... */
 #define CONNECT_NS (10 * 1000000000ll)
 #define BLOCK 64 /* connections stay where they are: epoll knows their addresses */
 
-/* Each connection is a descriptor; the soft limit is mostly 1,024. */
-static void raise_descriptors(void)
+/* Each connection is a descriptor; the soft limit is mostly 1,024. How many there may be. */
+static size_t raise_descriptors(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return GENERATOR_CONNECTIONS_MAX;
+    if (limit.rlim_cur < limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
+        getrlimit(RLIMIT_NOFILE, &limit);
     }
+    if (limit.rlim_cur <= OTHER_FILES)
+        return 1;
+    rlim_t left = limit.rlim_cur - OTHER_FILES;
+    return left < GENERATOR_CONNECTIONS_MAX ? (size_t)left : GENERATOR_CONNECTIONS_MAX;
 }
 
 static int refuse(struct aws_error *err, int r, struct str message)
@@ -56,7 +64,7 @@ int generator_open(struct generator *g, struct arena *a, struct aws_client *aws,
         return refuse(err, -errno, str_printf(a, "epoll: %s", strerror(errno)));
     g->place.scratch_size = SCRATCH;
     g->place.scratch = mem_alloc(SCRATCH);
-    raise_descriptors();
+    g->max_connections = raise_descriptors();
     /* Sleeps end when they should: the default lets them be 50 us late. */
     prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     return 0;

@@ -81,15 +81,23 @@ struct bench_stage *bench_run_stage(struct bench_run *run)
     return GROW(run, stages);
 }
 
-uint16_t bench_run_error(struct bench_run *run, struct arena *a, enum bench_outcome outcome,
-                         struct str type, struct str message)
+static size_t find_error(const struct bench_run *run, enum bench_outcome outcome, struct str type)
 {
     size_t i = 1;
     while (i < run->n_errors &&
            (run->errors[i].outcome != outcome || !str_eq(run->errors[i].type, type)))
         i++;
-    if (i > UINT16_MAX)
-        i = UINT16_MAX;
+    return i;
+}
+
+uint16_t bench_run_error(struct bench_run *run, struct arena *a, enum bench_outcome outcome,
+                         struct str type, struct str message)
+{
+    size_t i = find_error(run, outcome, type);
+    if (i == run->n_errors && i >= BENCH_ERRORS_MAX) {
+        type = S("(others)");
+        i = find_error(run, outcome, type);
+    }
     if (i == run->n_errors) {
         struct bench_error *e = GROW(run, errors);
         *e = (struct bench_error){.type = str_copy(a, type),

@@ -13,6 +13,9 @@
 
 struct json;
 
+#define BENCH_SAMPLES_MAX 20000000 /* a run ends with them: 1.6 GB */
+#define BENCH_ERRORS_MAX 1000      /* kinds; what comes after them is "(others)" */
+
 enum bench_outcome {
     BENCH_OK,
     BENCH_FUNCTION_ERROR, /* the function said so, whatever the HTTP status */
@@ -118,7 +121,7 @@ enum bench_loop { BENCH_CLOSED, BENCH_OPEN };
 struct bench_run {
     struct str mode; /* "warm", "load", "rate", "ramp", "burst", "cold", "memory", "compare" */
     struct bench_function function;
-    struct str target; /* "local" or "aws" */
+    struct str target; /* "local": an embedded cloud; "aws"; "other": an endpoint that is neither */
     struct str endpoint, region, account;
     struct str lamina; /* version of this program */
     uint64_t seed;
@@ -171,7 +174,8 @@ void bench_run_done(struct bench_run *run); /* frees the arrays; the arena is th
 struct bench_sample *bench_run_sample(struct bench_run *run);
 struct bench_series *bench_run_series(struct bench_run *run);
 struct bench_stage *bench_run_stage(struct bench_run *run);
-/* The index of this kind of error, counted once more. Beyond 65,535 kinds: the last. */
+/* The index of this kind of error, counted once more. BENCH_ERRORS_MAX kinds
+ * are told apart. */
 uint16_t bench_run_error(struct bench_run *run, struct arena *a, enum bench_outcome outcome,
                          struct str type, struct str message);
 /* The index of the environment, made when it is new; 0 for an absent id. */

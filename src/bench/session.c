@@ -178,6 +178,14 @@ int bench_segment(struct bench_session *session, const struct bench_segment *seg
         .phases = s->generator.phases};
     request_set_init(&p.requests, &a, s->plan);
     limits(&p, s, segment);
+    if (p.connections > s->generator.max_connections) {
+        bool asked = segment->connections || s->plan->connections;
+        if (asked)
+            return refuse(err, -EMFILE,
+                          "so many connections are more files than this process may open (see "
+                          "ulimit -n)");
+        p.connections = s->generator.max_connections;
+    }
     plan_payloads(&p, &a, s->plan->seed + 0x9e3779b97f4a7c15u * s->segments++);
     int r = pass_run(&p);
     int64_t end_ns = clock_mono_ns();

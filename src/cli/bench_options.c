@@ -15,7 +15,7 @@
 
 const struct option_row bench_rows[] = {
     {OPTION(struct bench_options, n), .name = "requests", .letter = 'n', .type = OPTION_INT,
-     .metavar = "N", .min = 1, .max = 1000000000,
+     .metavar = "N", .min = 1, .max = BENCH_SAMPLES_MAX,
      .help = "so many requests; 100 when no --duration is given"},
     {OPTION(struct bench_options, duration_ms), .name = "duration", .letter = 'd',
      .type = OPTION_DURATION, .unit = "s", .metavar = "TIME", .min = 1, .max = 86400000,
@@ -78,7 +78,8 @@ const struct option_row bench_load_rows[] = {
     {OPTION(struct bench_load_options, url), .name = "url", .type = OPTION_TEXT, .metavar = "URL",
      .help = "send to this function URL instead of Invoke"},
     {OPTION(struct bench_load_options, http_method), .name = "http-method", .type = OPTION_TEXT,
-     .metavar = "METHOD", .default_value = "POST", .help = "of requests to the URL"},
+     .choices = "GET|POST|PUT|PATCH|DELETE", .default_value = "POST",
+     .help = "of requests to the URL; a GET has no body unless a payload is given"},
     {OPTION(struct bench_load_options, sign), .name = "sign", .type = OPTION_FLAG,
      .default_value = "true", .help = "sign requests to the URL (AuthType AWS_IAM)"},
     {0},
@@ -243,6 +244,11 @@ static int take_load(struct bench_call *call)
     plan->url = o->url;
     plan->unsigned_url = !o->sign;
     plan->method = o->http_method;
+    if (str_has(o->url) && str_is(o->http_method, "GET") && !str_has(call->options->payload) &&
+        !str_has(call->options->payloads)) {
+        static const struct bench_payload none = {S_INIT("nothing"), S_INIT(""), 1};
+        plan->payloads = &none;
+    }
     if (str_has(o->rate) && bench_rate_parse(o->rate, &plan->rate) < 0)
         return verb_usage(run, "--rate %.*s: no number above 0, at most 10 million", STR(o->rate));
     if (plan->poisson && !plan->rate && plan->mode != BENCH_RAMP)
@@ -362,6 +368,9 @@ int bench_call_execute(struct bench_call *call)
     int r = bench_execute(call->run->arena, call->aws, &call->plan, &call->result, &call->progress,
                           &err);
     progress_clear(&call->line);
+    if (call->result.n_samples >= BENCH_SAMPLES_MAX)
+        fprintf(stderr, "lamina: bench: ended after %d requests: no more are kept\n",
+                BENCH_SAMPLES_MAX);
     return r < 0 ? bench_call_fail(call, &err) : 0;
 }
 

@@ -76,7 +76,7 @@ static void show(struct bench_call *call, const struct bench_summary *sum,
     const struct bench_options *o = call->options;
     bool stdout_taken = str_is(o->csv, "-") || str_is(o->markdown, "-") || str_is(o->html, "-");
     buf_init(&b, 64 << 20);
-    if (o->quiet || stdout_taken)
+    if (stdout_taken || (o->quiet && !target_of(call->run)->json))
         return;
     if (target_of(call->run)->json)
         bench_write_json(&b, sum, gates, false);
