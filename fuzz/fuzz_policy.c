@@ -20,6 +20,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const enum policy_kind kinds[] = {POLICY_IDENTITY, POLICY_TRUST, POLICY_BUCKET,
                                              POLICY_RESOURCE};
     struct str text = {(const char *)data, size};
+    static const char *const types[] = {"date", "ip", "numericList", "binary", "boolean"};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        policy_value_valid(str_from(types[i]), text);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         auto_arena struct arena a;
         arena_init(&a);
@@ -36,7 +39,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                     .role_arn = S("arn:aws:iam::000000000000:role/R")},
             .lookup = lookup,
         };
-        policy_evaluate(policy, &r);
+        enum policy_verdict verdict = policy_evaluate(policy, &r);
+        size_t n;
+        struct policy_finding *found = policy_explain(policy, &r, &n);
+        bool any_deny = false;
+        for (size_t j = 0; j < n; j++) {
+            any_deny |= found[j].miss == POLICY_MATCHES && !found[j].allow;
+            struct policy_place at = policy_place_of(policy, j);
+            if (at.start_line < 1 || at.end_line < at.start_line)
+                __builtin_trap(); /* every statement stands somewhere */
+        }
+        if (any_deny != (verdict == POLICY_DENIES))
+            __builtin_trap(); /* the explanation is the decision's */
+        struct policy_values keys;
+        policy_context_keys(policy, &a, &keys);
+        policy_missing_keys(policy, &r, &keys);
+        struct policy_source source = {S("p"), policy};
+        struct policy_case all = {0};
+        for (size_t j = 0; j < POLICY_LAYERS; j++)
+            if (size >> j & 1)
+                all.layers[j] = (struct policy_sources){true, &source, 1, 1};
+        struct policy_decision d;
+        policy_decide(&all, &r, &d);
     }
     return 0;
 }

@@ -34,6 +34,24 @@ static const char managed_template[] =
     "\"Condition\":{\"StringEquals\":{\"aws:SourceAccount\":{\"Ref\":\"AWS::AccountId\"}}}}]}}}},"
     "\"Outputs\":{\"SourceBucket\":{\"Value\":{\"Ref\":\"SamCliSourceBucket\"}}}}";
 
+/* Why the stack of the bucket could not be made: the first thing that failed; or absent. */
+static struct str managed_failure(struct verb_run *run, struct aws_client *aws)
+{
+    struct cloudformation_describe_stack_events_input in = {.stack_name = S(MANAGED_STACK)};
+    struct cloudformation_describe_stack_events_output *out;
+    struct aws_error err = {0};
+    struct str why = {0};
+    if (aws_call(aws, run->arena, &cloudformation_describe_stack_events_op, &in, (void **)&out,
+                 &err) < 0)
+        return why;
+    for (size_t i = 0; i < out->stack_events.n; i++) { /* newest first */
+        const struct cloudformation_stack_event *e = &out->stack_events.items[i];
+        if (str_ends(e->resource_status, S("_FAILED")) && e->resource_status_reason.n)
+            why = e->resource_status_reason;
+    }
+    return why;
+}
+
 int package_managed_bucket(struct verb_run *run, struct aws_client *aws, bool create,
                            struct str *ret)
 {
@@ -51,9 +69,12 @@ int package_managed_bucket(struct verb_run *run, struct aws_client *aws, bool cr
         e = stacks_wait(run, aws, S(MANAGED_STACK), NULL, &stack);
         if (e)
             return e;
-        if (!str_is(stack->stack_status, "CREATE_COMPLETE"))
+        if (!str_is(stack->stack_status, "CREATE_COMPLETE")) {
+            struct str why = managed_failure(run, aws);
             return verb_fail(run, "the stack " MANAGED_STACK " is %.*s: %.*s",
-                             STR(stack->stack_status), STR(stack->stack_status_reason));
+                             STR(stack->stack_status),
+                             STR(why.n ? why : stack->stack_status_reason));
+        }
     } else if (e == -ENOENT) {
         *ret = (struct str){0};
         return 0;

@@ -35,9 +35,9 @@ static const struct option_row template_rows[] = {
      .metavar = "PATTERN",
      .help = "derive: this pattern with * and ? stands for all resources that it matches"},
     {OPTION(struct policy_template_options, generated), .name = "generated", .type = OPTION_FLAG,
-     .help =
-         "derive: * for what is made up anew each time: ids of stacks and change sets, suffixes "
-         "of names"},
+     .help = "derive: * for what is made up anew each time: ids of stacks, suffixes of names, "
+             "digests of "
+             "uploads"},
     {0},
 };
 

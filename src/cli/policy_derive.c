@@ -37,7 +37,20 @@ static struct str star_behind(struct arena *a, struct str arn, struct str marker
     return str_printf(a, "%.*s*", STR(str_slice(arn, 0, (size_t)at + marker.n)));
 }
 
-/* stack/NAME/ID, log streams, the records of deployments, STACK-LOGICALID-SUFFIX. */
+/* BUCKET/PREFIX/DIGEST[.template]: code and templates stand under the digest of their content. */
+static struct str without_digest(struct arena *a, struct str arn)
+{
+    size_t from = (size_t)(str_find_last_byte(arn, '/') + 1);
+    struct str name = str_slice(arn, from, arn.n);
+    if (str_ends(name, S(".template")))
+        name.n -= sizeof(".template") - 1;
+    bool digest = from && name.n == 32;
+    for (size_t i = 0; i < name.n && digest; i++)
+        digest = strchr("0123456789abcdef", name.p[i]) != NULL;
+    return digest ? str_printf(a, "%.*s*", STR(str_slice(arn, 0, from))) : arn;
+}
+
+/* stack/NAME/ID, log streams, uploads and records of deployments, STACK-LOGICALID-SUFFIX. */
 static struct str without_generated(struct arena *a, const struct policy_values *stacks,
                                     struct str arn)
 {
@@ -50,7 +63,7 @@ static struct str without_generated(struct arena *a, const struct policy_values 
     if (str_starts(arn, S("arn:aws:logs:")))
         arn = star_behind(a, arn, S(":log-stream:"));
     else if (str_starts(arn, S("arn:aws:s3:::")))
-        arn = star_behind(a, arn, S("/deployments/"));
+        arn = without_digest(a, star_behind(a, arn, S("/deployments/")));
     at = stack_prefix(stacks, arn);
     for (size_t i = at < 0 ? arn.n : (size_t)at; i < arn.n; i++) {
         size_t end = i + 1;

@@ -334,7 +334,10 @@ static void add_code(struct reader *r)
     need(r, S("code"), S("cloudformation:DescribeStacks"), stack, NULL);
     if (!managed)
         return;
-    need_all(r, S("code"), "cloudformation:CreateStack cloudformation:DeleteStack", stack);
+    need_all(r, S("code"),
+             "cloudformation:CreateStack cloudformation:DeleteStack "
+             "cloudformation:DescribeStackEvents",
+             stack);
     need_all(r, S("code"),
              "s3:CreateBucket s3:PutBucketVersioning s3:PutBucketTagging s3:PutBucketPolicy "
              "s3:DeleteBucketPolicy s3:DeleteBucket",
