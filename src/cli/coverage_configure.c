@@ -1,6 +1,7 @@
 /* coverage_configure - what .coveragerc, setup.cfg, tox.ini or pyproject.toml say of reports, where
  * the command line says nothing. */
 #include <errno.h>
+#include <string.h>
 #include "cli/coverage_report.h"
 
 static bool given(struct verb_run *run, const char *name)
@@ -46,6 +47,31 @@ static void take(struct verb_run *run, const struct coverage_settings *s)
         o->sort = s->sort;
 }
 
+/* What the project says of the format that is asked for. (coverage.py writes files of these names
+ * without being told to; here a format goes to standard output unless somebody names a file.) */
+static void take_format(struct verb_run *run, const struct coverage_settings *s)
+{
+    struct coverage_report_options *o = values_of(run, coverage_report_rows);
+    const char *action = run->action ? run->action->name : "";
+    const struct {
+        const char *action;
+        struct str output;
+    } outputs[] = {{"html", s->html_directory},
+                   {"json", s->json_output},
+                   {"xml", s->xml_output},
+                   {"lcov", s->lcov_output}};
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++)
+        if (!strcmp(action, outputs[i].action) && !given(run, "output") &&
+            !(o->single_file && !strcmp(action, "html")))
+            o->output = outputs[i].output;
+    if (!given(run, "title"))
+        o->title = s->html_title;
+    if (!given(run, "pretty"))
+        o->pretty = s->json_pretty;
+    o->html_skip_covered = given(run, "skip-covered") ? o->skip_covered : s->html_skip_covered;
+    o->html_skip_empty = given(run, "skip-empty") ? o->skip_empty : s->html_skip_empty;
+}
+
 int coverage_configure(struct verb_run *run, struct coverage_settings *ret)
 {
     struct settings_error err = {0};
@@ -59,5 +85,6 @@ int coverage_configure(struct verb_run *run, struct coverage_settings *ret)
         fprintf(stderr, "lamina: coverage: %.*s: %.*s is not used\n", STR(ret->file),
                 STR(ret->unused[i]));
     take(run, ret);
+    take_format(run, ret);
     return 0;
 }

@@ -11,7 +11,7 @@ static struct report_html_options options_of(const struct verb_run *run)
 {
     const struct coverage_report_options *o = coverage_report_of(run);
     return (struct report_html_options){
-        .title = o->title, .skip_covered = o->skip_covered, .skip_empty = o->skip_empty};
+        .title = o->title, .skip_covered = o->html_skip_covered, .skip_empty = o->html_skip_empty};
 }
 
 static int write_single(struct verb_run *run, const struct coverage_report *r, struct str path)

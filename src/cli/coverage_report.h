@@ -13,6 +13,7 @@ struct coverage_report_options {
     struct str html, title;
     bool single_file;
     bool show_missing, skip_covered, skip_empty, ignore_changed, imported_only, pretty, contexts;
+    bool html_skip_covered, html_skip_empty; /* no options: what the project says of pages */
 };
 extern const struct option_row coverage_report_rows[];
 const struct coverage_report_options *coverage_report_of(const struct verb_run *run);

@@ -249,23 +249,6 @@ static void read_paths(struct reader *r, const struct json *paths, struct covera
     ret->n_paths = n;
 }
 
-/* Settings that change what coverage.py would report, and nothing here. */
-static void find_unused(struct reader *r, const struct json *report, const struct json *run,
-                        struct coverage_settings *ret)
-{
-    static const char *const of_report[] = {"contexts", "format", NULL};
-    static const char *const of_run[] = {"source", "source_pkgs", "source_dirs", "plugins", NULL};
-    struct list unused = {0};
-    for (size_t i = 0; of_report[i]; i++)
-        if (json_get(report, of_report[i]))
-            push(r, &unused, str_printf(r->a, "report:%s", of_report[i]));
-    for (size_t i = 0; of_run[i]; i++)
-        if (json_get(run, of_run[i]))
-            push(r, &unused, str_printf(r->a, "run:%s", of_run[i]));
-    ret->unused = unused.items;
-    ret->n_unused = unused.n;
-}
-
 /* Where the sections are, by the kind of file. */
 static const struct json *section(struct reader *r, const struct json *root, bool ours,
                                   const char *name)
@@ -274,6 +257,52 @@ static const struct json *section(struct reader *r, const struct json *root, boo
         return json_get(json_get(json_get(root, "tool"), "coverage"), name);
     const struct json *v = json_find(root, str_printf(r->a, "coverage:%s", name));
     return v || !ours ? v : json_get(root, name);
+}
+
+static struct str read_text(struct reader *r, const struct json *section, const char *name)
+{
+    const struct json *v = json_get(section, name);
+    if (v && v->type != JSON_STRING)
+        fail(r, v, "is no text", name);
+    return v && v->type == JSON_STRING ? str_trim(substituted(r, v->text)) : (struct str){0};
+}
+
+/* What only one format is asked. */
+static void read_formats(struct reader *r, const struct json *root, bool ours,
+                         struct coverage_settings *s)
+{
+    const struct json *html = section(r, root, ours, "html");
+    const struct json *json = section(r, root, ours, "json");
+    s->html_directory = read_text(r, html, "directory");
+    s->html_title = read_text(r, html, "title");
+    s->html_skip_covered =
+        json_get(html, "skip_covered") ? read_bool(r, html, "skip_covered") : s->skip_covered;
+    s->html_skip_empty =
+        json_get(html, "skip_empty") ? read_bool(r, html, "skip_empty") : s->skip_empty;
+    s->json_output = read_text(r, json, "output");
+    s->json_pretty = read_bool(r, json, "pretty_print");
+    s->xml_output = read_text(r, section(r, root, ours, "xml"), "output");
+    s->lcov_output = read_text(r, section(r, root, ours, "lcov"), "output");
+}
+
+/* Settings that change what coverage.py would report, and nothing here. */
+static void find_unused(struct reader *r, const struct json *root, bool ours,
+                        struct coverage_settings *ret)
+{
+    static const struct {
+        const char *section, *name;
+    } known[] = {
+        {"report", "contexts"},     {"report", "format"},      {"run", "source"},
+        {"run", "source_pkgs"},     {"run", "source_dirs"},    {"run", "plugins"},
+        {"html", "extra_css"},      {"json", "show_contexts"}, {"xml", "package_depth"},
+        {"lcov", "line_checksums"},
+    };
+    struct list unused = {0};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (json_get(section(r, root, ours, known[i].section), known[i].name))
+            push(r, &unused, str_printf(r->a, "%s:%s", known[i].section, known[i].name));
+    ret->unused = unused.items;
+    ret->n_unused = unused.n;
 }
 
 int settings_parse(struct arena *a, struct str name, struct str text, bool ours,
@@ -307,11 +336,12 @@ int settings_parse(struct arena *a, struct str name, struct str text, bool ours,
     s.namespaces = read_bool(&r, report, "include_namespace_packages");
     s.sort = json_get_str(report, "sort");
     read_paths(&r, paths, &s);
-    find_unused(&r, report, run, &s);
+    read_formats(&r, root, ours, &s);
+    find_unused(&r, root, ours, &s);
     if (r.result < 0)
         return r.result;
     *ret = s;
-    *ret_found = ours || report || run || paths;
+    *ret_found = ours || report || run || paths || section(&r, root, ours, "html");
     return 0;
 }
 

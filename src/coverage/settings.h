@@ -8,8 +8,9 @@
  *
  * Read are, of [report]: exclude_lines, exclude_also, partial_branches, partial_branches_always,
  * partial_also, omit, include, fail_under, precision, show_missing, skip_covered, skip_empty, sort,
- * ignore_errors, include_namespace_packages; of [run]: omit, include; all of [paths]. All others
- * that would change a report are told by name. May use base. */
+ * ignore_errors, include_namespace_packages; of [run]: omit, include; all of [paths]; of [html]:
+ * directory, title, skip_covered, skip_empty; of [json]: output, pretty_print; of [xml] and [lcov]:
+ * output. All others that would change a report are told by name. May use base. */
 #pragma once
 #include "base/arena.h"
 #include "base/str.h"
@@ -34,6 +35,9 @@ struct coverage_settings {
     int precision;     /* -1: not said */
     bool show_missing, skip_covered, skip_empty, ignore_errors, namespaces;
     struct str sort; /* absent: not said */
+    /* Of one format each; absent: not said. */
+    struct str html_directory, html_title, json_output, xml_output, lcov_output;
+    bool html_skip_covered, html_skip_empty, json_pretty; /* without a word: as [report] has it */
     /* "report:format": settings that are there and not used here. */
     const struct str *unused;
     size_t n_unused;

@@ -463,6 +463,25 @@ def test_the_projects_configuration_counts(project):
     assert r.returncode == 1 and "regular expression" in r.stderr
 
 
+def test_the_projects_words_about_a_format_count(project):
+    text = (
+        "[tool.coverage.report]\nskip_empty = true\n[tool.coverage.html]\ndirectory = 'out/pages'\n"
+        "title = 'What <ran>'\nskip_covered = true\n[tool.coverage.json]\noutput = 'out.json'\n"
+        "pretty_print = true\n[tool.coverage.xml]\npackage_depth = 3\n"
+    )
+    write(project, {"d/one.coverage": coverage_object([app()]), "pyproject.toml": text})
+    r = report(project, "--from", "d", action="html")
+    assert "pyproject.toml: xml:package_depth is not used" in r.stderr
+    assert "What &lt;ran&gt;" in (project / "out/pages/index.html").read_text()
+    r = report(project, "--from", "d", action="json")
+    assert r.stdout == "" and (project / "out.json").read_text().startswith('{\n')
+    assert report(project, "--from", "d", "-o", "-", action="json").stdout.startswith("{")
+    assert report(project, "--from", "d", action="xml").stdout.startswith("<?xml")
+    write(project, {"pyproject.toml": "[tool.coverage.html]\ntitle = 3\n"})
+    r = report(project, "--from", "d", check=False)
+    assert r.returncode == 1 and "title" in r.stderr
+
+
 def test_the_projects_paths_come_first(project):
     files = [app("/builds/job-7/repo/app.py"), file_record("/elsewhere/pkg/util.py", [(0, [1], [])])]
     write(project, {"d/one.coverage": coverage_object(files)})
