@@ -75,7 +75,8 @@ static void show_validation(struct rollback *r)
     JSON_EACH(json_get(r->validation, "compared"), c) {
         bool equal = json_get(c, "equal")->boolean;
         printf("%.*s: configuration, code, layers and aliases %s\n",
-               STR(json_get_str(c, "function")), equal ? "are those of the record" : "DIFFER");
+               STR(json_get_str(c, "function")),
+               equal ? "are those of the record" : "ARE NOT those of the record");
         JSON_EACH(json_get(c, "differences"), d)
             printf("    %.*s is %.*s, not %.*s\n", STR(json_get_str(d, "what")),
                    STR(deployment_show(r->a, json_get(d, "to"), 80)),

@@ -344,7 +344,15 @@ static int mend(struct rollback *r)
     JSON_EACH(json_get(r->target, "functions"), want) {
         struct json *now = NULL;
         e = e ? e : rollback_now(r, want, &now);
-        if (!e && now)
+        if (!e && !now) {
+            struct rollback_step *step = rollback_step(r, json_get_str(want, "name"), S("function"),
+                                                       S("(none)"), S("as recorded"), S(""));
+            step->state = ROLLBACK_FAILED;
+            step->error = S("it was deleted past the stack, which takes it to be there: deploy "
+                            "without it, then roll back again");
+            e = 1;
+        }
+        if (!e)
             e = rollback_function(r, rollback_wanted(r, want), now, true, true);
     }
     return e;
@@ -364,11 +372,15 @@ int rollback_make_stack(struct rollback *r)
     e = make_change_set(r, s, text, &change_set, &err);
     if (e == 0)
         e = execute(r, change_set, &why);
-    else if (e == -ENODATA)
-        e = 0; /* the template is what it was: functions only were changed */
-    else
+    bool nothing = e == -ENODATA; /* the template is what it was: only functions were changed */
+    if (nothing)
+        e = 0;
+    else if (e < 0)
         why = err.message;
-    finish_steps(r, 0, planned, e ? ROLLBACK_FAILED : ROLLBACK_DONE, why);
+    if (nothing)
+        r->n_steps = 0; /* told again as they are made */
+    else
+        finish_steps(r, 0, planned, e ? ROLLBACK_FAILED : ROLLBACK_DONE, why);
     if (e)
         return 1;
     e = deployment_add_stack(&r->record, r->name, &err);

@@ -81,6 +81,27 @@ def test_what_was_changed_past_the_stack_is_put_back(project):
     assert project.answer("live")[0] == "one"
 
 
+def test_a_function_that_was_deleted_past_the_stack_is_told(project):
+    project.deploy("one")
+    project.cloud.lambda_.delete_function(FunctionName=project.name)
+    done = project.run("rollback", project.name, "--to", "latest", "--yes", ok=False)
+    assert done.returncode == 1 and "deleted past the stack" in done.stderr
+    assert project.records()[0]["result"] == "failed"
+
+
+def test_a_template_too_big_for_a_request_comes_from_the_bucket(project):
+    project.deploy("one")
+    path = project.folder / "template.yaml"
+    padding = "".join("  K%d: %s\n" % (i, "x" * 200) for i in range(300))
+    path.write_text(path.read_text() + "Metadata:\n" + padding)
+    args = ("deploy", "--stack-name", project.name, "--capabilities", "CAPABILITY_IAM")
+    project.run(*args, "--tags", "team=a")
+    project.run("rollback", project.name, "--yes")
+    project.run("rollback", project.name, "--yes")
+    (stack,) = project.cloud.cfn.describe_stacks(StackName=project.name)["Stacks"]
+    assert stack["Tags"] == [{"Key": "team", "Value": "a"}]
+
+
 def test_an_artifact_that_is_gone_is_told_before_anything_is_changed(project):
     project.deploy("one")
     old = project.records()[0]
