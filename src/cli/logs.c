@@ -2,28 +2,41 @@
 #include <errno.h>
 #include <poll.h>
 #include "base/clock.h"
+#include "cli/logs.h"
 #include "cli/stacks.h"
 #include "cli/target.h"
 #include "cli/verbs_all.h"
 #include "wire/lambda.h"
 #include "wire/logs.h"
 
-struct logs_options {
-    struct str filter, stack_name;
-    int64_t since_ms;
-    bool tail;
-};
-
 static const struct option_row rows[] = {
     {OPTION(struct logs_options, tail), .name = "tail", .letter = 't', .type = OPTION_FLAG,
      .help = "go on with what is written from now on, until Ctrl-C"},
     {OPTION(struct logs_options, since_ms), .name = "since", .letter = 's', .type = OPTION_DURATION,
      .unit = "s", .default_value = "10m", .metavar = "TIME",
-     .help = "how far to look back: 30s, 10m, 2h, 1d"},
+     .help = "how far to look back: 30s, 10m, 2h, 1d (of a query: 1h unless given)"},
     {OPTION(struct logs_options, filter), .name = "filter", .type = OPTION_TEXT,
      .metavar = "PATTERN", .help = "filter pattern of CloudWatch Logs"},
     {OPTION(struct logs_options, stack_name), .name = "stack-name", .type = OPTION_TEXT,
      .metavar = "NAME", .help = "stack in which a logical id is looked up"},
+    {OPTION(struct logs_options, groups), .name = "log-group", .type = OPTION_LIST,
+     .metavar = "NAME", .help = "query: a log group by its name; may be repeated"},
+    {OPTION(struct logs_options, until_ms), .name = "until", .type = OPTION_DURATION, .unit = "s",
+     .default_value = "0", .metavar = "TIME", .help = "query: up to so long ago"},
+    {OPTION(struct logs_options, start), .name = "start", .type = OPTION_TEXT, .metavar = "TIME",
+     .help = "query: from a time: 2026-11-21T14:30:00Z, or seconds since 1970"},
+    {OPTION(struct logs_options, end), .name = "end", .type = OPTION_TEXT, .metavar = "TIME",
+     .help = "query: up to a time"},
+    {OPTION(struct logs_options, limit), .name = "limit", .type = OPTION_INT, .metavar = "N",
+     .min = 1, .max = 10000, .help = "query: rows at most, when the query has no limit"},
+    {OPTION(struct logs_options, saved), .name = "saved", .type = OPTION_TEXT, .metavar = "NAME",
+     .help = "query: one of those that --list shows"},
+    {OPTION(struct logs_options, list), .name = "list", .type = OPTION_FLAG,
+     .help = "query: list the queries for --saved"},
+    {OPTION(struct logs_options, csv), .name = "csv", .type = OPTION_FLAG,
+     .help = "query: print comma-separated values"},
+    {OPTION(struct logs_options, markdown), .name = "markdown", .type = OPTION_FLAG,
+     .help = "query: print a table in Markdown"},
     {0},
 };
 
@@ -162,9 +175,41 @@ static int follow(struct reader *r)
     }
 }
 
+int logs_groups(struct verb_run *run, struct aws_client *aws, struct str name,
+                struct option_list *ret)
+{
+    struct reader r = {.run = run, .o = run->values[0], .aws = aws};
+    int e = find(&r, name);
+    struct str *items = ARENA_ARRAY(run->arena, struct str, ret->n + r.n + 1);
+    for (size_t i = 0; i < ret->n; i++)
+        items[i] = ret->items[i];
+    for (size_t i = 0; !e && i < r.n; i++)
+        items[ret->n++] = r.sources[i].group;
+    ret->items = items;
+    ret->cap = ret->n;
+    return e;
+}
+
+/* The word alone is a function of that name. */
+static bool is_query(const struct verb_run *run, const struct logs_options *o)
+{
+    return run->parsed.n_operands && str_is(run->parsed.operands[0], "query") &&
+           (run->parsed.n_operands > 1 || o->list || str_has(o->saved) || o->groups.n);
+}
+
 static int run_logs(struct verb_run *run)
 {
-    const struct logs_options *o = run->values[0];
+    struct logs_options *o = run->values[0];
+    if (is_query(run, o)) {
+        if (!options_given(&run->parsed, run->sets, run->n_sets, "since"))
+            o->since_ms = 3600000;
+        return logs_query(run, run->parsed.operands + 1, run->parsed.n_operands - 1);
+    }
+    if (run->parsed.n_operands > 1)
+        return verb_usage(run, "one function or stack only");
+    if (o->groups.n || str_has(o->saved) || o->list || o->csv || o->markdown || str_has(o->start) ||
+        str_has(o->end) || o->limit || o->until_ms)
+        return verb_usage(run, "this option is of lamina logs query");
     struct reader r = {.run = run, .o = o};
     struct str name = run->parsed.n_operands ? run->parsed.operands[0] : o->stack_name;
     if (!name.n)
@@ -184,9 +229,11 @@ const struct verb logs_verb = {
     .run = run_logs,
     .sets = {{rows, sizeof(struct logs_options)}, TARGET_SET},
     .preset = target_preset,
-    .operands = "FUNCTION|STACK",
-    .max_operands = 1,
-    .summary = "show the log of a function, or of a stack's functions",
+    .operands = "[query QUERY] FUNCTION|STACK",
+    .max_operands = 3,
+    .summary = "show the log of a function, or of a stack's functions; ask Logs Insights",
     .details =
-        "    lamina logs MainFunction --since 1h --filter ERROR\n    lamina logs my-stack --tail",
+        "    lamina logs MainFunction --since 1h --filter ERROR\n    lamina logs my-stack --tail\n"
+        "    lamina logs query 'stats count(*) by bin(5m)' MainFunction --since 1d\n"
+        "    lamina logs query --saved slowest my-stack",
 };

@@ -221,3 +221,40 @@ def test_search_pages_lose_nothing(logs, group):
     assert found == sorted(found) and len(set(found)) == len(found)
     old = [t for t, _ in found if t < NOW - 60000]
     assert len(old) == 3 * 129 + 1
+
+
+def ask(cloud, *words, code=0):
+    r = cloud.lamina("logs", "query", *words, check=False)
+    assert r.returncode == code, r.stderr
+    return r
+
+
+def test_lamina_logs_query(cloud, logs, group):
+    put(logs, group, "s", [REPORT % (i, i * 10, i * 10, 40 + i) for i in range(1, 11)] + ["a, \"quoted\" | line"])
+    r = ask(cloud, "stats count(*) as n, max(@duration) as ms by @type", group)
+    assert [line.split() for line in r.stdout.splitlines()] == [["@type", "n", "ms"], ["-", "1", "-"], ["REPORT", "10", "100"]]
+    assert "2 rows; 11 events matched of 11 scanned" in r.stderr
+    text = "fields @message | filter @message like /quoted/"
+    assert ask(cloud, text, "--log-group", group, "--csv").stdout == '@message\n"a, ""quoted"" | line"\n'
+    assert ask(cloud, text, group, "--markdown").stdout == '| @message |\n|---|\n| a, "quoted" \\| line |\n'
+    answer = json.loads(ask(cloud, text, group, "--json").stdout)
+    assert answer["results"][0]["@message"] == 'a, "quoted" | line'
+    assert answer["statistics"]["recordsScanned"] == 11
+
+
+def test_lamina_logs_query_shows_the_place(cloud, logs, group):
+    r = ask(cloud, "stats count(*)\nby nope(@type)", group, code=1)
+    assert r.stderr.splitlines()[1:] == ["    by nope(@type)", "       ^^^^"]
+    assert ask(cloud, "limit 1", code=2).stderr.startswith("lamina: logs: of which log?")
+
+
+def test_saved_queries(cloud, logs, group):
+    put(logs, group, "s", [REPORT % (i, i * 10, i * 10, 40 + i) for i in range(1, 11)])
+    names = [q["name"] for q in json.loads(ask(cloud, "--list", "--json").stdout)]
+    assert {"cold-starts", "slowest", "errors", "memory"} <= set(names)
+    for name in names:
+        ask(cloud, "--saved", name, "--log-group", group)
+    (row,) = json.loads(ask(cloud, "--saved", "memory", "--log-group", group, "--json").stdout)["results"]
+    assert (row["given_mb"], row["most_mb"], row["unused_mb"]) == ("128", "50", "78")
+    rows = json.loads(ask(cloud, "--saved", "slowest", "--log-group", group, "--json").stdout)["results"]
+    assert [r["ms"] for r in rows] == ["%.2f" % (i * 10) for i in range(10, 0, -1)]
