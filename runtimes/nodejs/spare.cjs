@@ -25,11 +25,18 @@ function readAll(fd, size) {
   return data;
 }
 
+// Those that begin the list are there already, in this order, unless somebody has changed the kind's.
+// They are left alone: to set TZ, even to what it is, has V8 look for the time zone again (0.5 ms).
 function takeOver(folder, variables) {
-  for (const name of Object.keys(process.env)) {
+  const names = Object.keys(process.env);
+  let same = 0;
+  while (same < names.length && variables[same] === `${names[same]}=${process.env[names[same]]}`) {
+    same++;
+  }
+  for (const name of names.slice(same)) {
     delete process.env[name];
   }
-  for (const text of variables) {
+  for (const text of variables.slice(same)) {
     const at = text.indexOf('=');
     process.env[text.slice(0, at)] = text.slice(at + 1);
   }

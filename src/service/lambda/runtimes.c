@@ -132,11 +132,34 @@ static int not_here(struct arena *a, struct str runtime, struct str program, str
     return -ENOENT;
 }
 
+/* Where it was found first: the installation stays where it is while it runs. */
+static struct str known_library(struct arena *a, const char *folder)
+{
+    static struct {
+        const char *folder;
+        char path[PATH_MAX];
+    } known[2];
+    size_t i = 0;
+    while (i < sizeof(known) / sizeof(*known) && known[i].folder &&
+           strcmp(known[i].folder, folder) != 0)
+        i++;
+    if (i == sizeof(known) / sizeof(*known))
+        return runtime_library(a, folder);
+    if (!known[i].folder) {
+        struct str found = runtime_library(a, folder);
+        if (!found.n || found.n >= sizeof(known[i].path))
+            return found;
+        memcpy(known[i].path, found.p, found.n + 1);
+        known[i].folder = folder;
+    }
+    return str_from(known[i].path);
+}
+
 /* What interpreters have in common. */
 static int set_interpreter(struct arena *a, struct str runtime, const char *folder,
                            struct str interpreter, struct runtime_command *ret, struct str *ret_why)
 {
-    struct str library = runtime_library(a, folder);
+    struct str library = known_library(a, folder);
     if (!library.n) {
         *ret_why = str_printf(a,
                               "The runtime %.*s cannot run here: the folder runtimes/%s is "

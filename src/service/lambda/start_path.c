@@ -3,8 +3,10 @@
  * A spare has been started with the variables of the platform and without code and layers. So a
  * function whose variables or files such a start would have looked at is executed. */
 #include "service/lambda/start_path.h"
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include "build/coverage_layer.h"
@@ -90,13 +92,15 @@ static bool changes_start(const struct target *t)
     return false;
 }
 
+/* By the folder's descriptor: its path is long, and a first start looks twenty times. */
 static bool has_libraries(struct arena *a, const char *dir, const char *below)
 {
-    struct str folder = str_printf(a, "%s%s", dir, below);
-    if (!fs_exists(folder.p))
+    auto_close int folder =
+        open(str_printf(a, "%s%s", dir, below).p, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
         return false;
     for (size_t i = 0; i < sizeof(linked) / sizeof(*linked); i++)
-        if (fs_exists(str_printf(a, "%.*s/%s", STR(folder), linked[i]).p))
+        if (faccessat(folder, linked[i], F_OK, 0) == 0)
             return true;
     return false;
 }

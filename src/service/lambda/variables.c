@@ -59,7 +59,6 @@ static void put_changeable(struct variables *l, const struct target *t, struct s
     put(l, S("LD_LIBRARY_PATH"),
         S("/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:"
           "/var/task:/var/task/lib:/opt/lib"));
-    put(l, S("AWS_XRAY_CONTEXT_MISSING"), S("LOG_ERROR"));
     if (is_python(t))
         put(l, S("PYTHONPATH"), S("/var/runtime"));
     if (is_node(t)) {
@@ -71,6 +70,8 @@ static void put_changeable(struct variables *l, const struct target *t, struct s
                        "/var/runtime/node_modules:/var/runtime:/var/task",
                        STR(number)));
     }
+    put(l, S("TZ"), S(":UTC")); /* until here they are a kind's: spares have them from the start */
+    put(l, S("AWS_XRAY_CONTEXT_MISSING"), S("LOG_ERROR"));
     if (is_python(t) || is_node(t)) {
         /* AWS starts managed runtimes from a shell script, which leaves these. */
         put(l, S("PWD"), S("/var/task"));
