@@ -250,7 +250,7 @@ static const char *const part_classes[BENCH_PHASES] = {"p0", "p1", "p2", "p3",
 static void part_bar(struct chart *c, const struct bench_population *p, struct str name, double y)
 {
     double x = c->x.at;
-    chart_text(c, "name", "start", 4, y + 15, bench_clean(c->a, name, 14));
+    chart_text(c, "name", "start", 4, y + 15, bench_clean(c->a, name, 17));
     chart_text(c, "tick", "start", 4, y + 30, bench_ms(c->a, p->phased_ms));
     for (int i = 0; i < BENCH_PHASES; i++) {
         double share = fmax(p->part_ms[i], 0) / p->phased_ms, w = share * c->x.size;
@@ -311,7 +311,7 @@ void chart_phases(struct buf *b, const struct bench_summary *sum)
                       .a = &a,
                       .width = 1100,
                       .height = 36 + 52 * (double)known,
-                      .x = {.at = 90, .size = 1000}};
+                      .x = {.at = 128, .size = 962}};
     chart_begin(&c, S("Where the time goes"),
                 S("Means of the parts of a request, as shares of its latency; \"rest\" is what no "
                   "part explains: network, client, service."),

@@ -169,7 +169,7 @@ void chart_timeline(struct buf *b, const struct bench_summary *sum)
     auto_buf struct buf marks;
     buf_init(&marks, SIZE_MAX);
     struct chart c = {.b = &marks, .a = &a, .width = 1100, .height = 460};
-    c.x = axis_of(0, run_seconds(run), false, 62, 1024);
+    c.x = axis_of(0, run_seconds(run), false, 62, 1012);
     c.y = latency_axis(run, 320, -284);
     size_t counts[DOTS] = {0}, drawn = 0;
     for (int i = 0; i < DOTS; i++)
@@ -193,6 +193,34 @@ void chart_timeline(struct buf *b, const struct bench_summary *sum)
 }
 
 /* ---- environments ---- */
+
+/* Where nobody has told an environment's spans they follow from its requests: an init ends, and an
+ * invocation begins, so long before the answer as their parts say. */
+static void spans_of_samples(struct arena *a, const struct bench_run *run,
+                             struct bench_environment *copies)
+{
+    for (size_t i = 0; i < run->n_samples; i++) {
+        const struct bench_sample *s = &run->samples[i];
+        uint32_t at = s->environment;
+        if (!at || at >= run->n_environments || run->environments[at].n_spans)
+            continue;
+        struct bench_environment *e = &copies[at];
+        int64_t begun = s->sent_ns;
+        if (s->handler_us >= 0) {
+            int64_t parts = s->handler_us;
+            parts += s->response_us > 0 ? s->response_us : 0;
+            parts += s->after_us > 0 ? s->after_us : 0;
+            begun = s->done_ns - parts * 1000 > begun ? s->done_ns - parts * 1000 : begun;
+        }
+        if (s->init_us > 0)
+            *(struct bench_span *)arena_push(a, (void **)&e->spans, &e->n_spans, &e->cap_spans,
+                                             sizeof(*e->spans)) =
+                (struct bench_span){BENCH_SPAN_INIT, begun - (int64_t)s->init_us * 1000, begun};
+        *(struct bench_span *)arena_push(a, (void **)&e->spans, &e->n_spans, &e->cap_spans,
+                                         sizeof(*e->spans)) =
+            (struct bench_span){BENCH_SPAN_INVOKE, begun, s->done_ns};
+    }
+}
 
 static int by_start(const void *a, const void *b)
 {
@@ -263,16 +291,19 @@ void chart_gantt(struct buf *b, const struct bench_summary *sum)
     arena_init(&a);
     const struct bench_environment **rows =
         arena_alloc(&a, sizeof(*rows) * (run->n_environments + 1));
+    struct bench_environment *copies =
+        arena_copy(&a, run->environments, run->n_environments * sizeof(*copies));
+    spans_of_samples(&a, run, copies);
     for (size_t i = 1; i < run->n_environments; i++)
-        if (run->environments[i].n_spans)
-            rows[n++] = &run->environments[i];
+        if (copies[i].n_spans)
+            rows[n++] = &copies[i];
     if (!n)
         return;
     qsort(rows, n, sizeof(*rows), by_start);
     size_t shown = n < GANTT_ROWS ? n : GANTT_ROWS;
     double bottom = 30 + 13 * (double)shown;
     struct chart c = {.b = b, .a = &a, .width = 1100, .height = bottom + 40};
-    c.x = axis_of(0, run_seconds(run), false, 82, 1004);
+    c.x = axis_of(0, run_seconds(run), false, 82, 992);
     struct str said = S("What each environment did; a row begins with its first request.");
     if (shown < n)
         said = str_printf(&a, "What each environment did: the first %zu of %zu.", shown, n);

@@ -209,6 +209,9 @@ static void compare_metric(struct arena *a, const struct bench_summary *sum,
     if (!figure_known(&now)) {
         r.verdict = GATE_REGRESSED;
         r.why = S("it cannot be measured any more: every request failed");
+    } else if (m.unit == GATE_RATE && now.value == 0 && then.value == 0) {
+        r.verdict = GATE_PASSED;
+        r.why = S("none, and none before");
     } else if (!figure_known(&r.ratio)) {
         if (now.value == then.value)
             return; /* 0 and 0 */

@@ -8,12 +8,13 @@
 #include "bench/gate.h"
 
 #define BENCH_FORMAT "lamina-bench/1"
+#define BENCH_JSON_SAMPLES_MAX 50000 /* more requests are in samples.csv only */
 
 struct bench_output {
     struct str dir; /* --out: all of them, in this folder; absent: none */
     struct str json, csv, csv_summary, markdown, html, hdrplot, junit,
-        tuning;          /* files; or absent */
-    bool samples;        /* each request in the JSON, and samples.csv in the folder */
+        tuning;   /* files; or absent */
+    bool samples; /* each request: in the JSON when they are not too many, and in samples.csv */
     struct str strategy; /* of the tuning JSON: "cost", "speed", "balanced"; absent: cost */
 };
 

@@ -216,7 +216,8 @@ static int fill(struct buf *b, enum file_kind kind, const struct bench_summary *
 {
     switch (kind) {
     case JSON:
-        bench_write_json(b, sum, gates, out->samples);
+        bench_write_json(b, sum, gates,
+                         out->samples && sum->run->n_samples <= BENCH_JSON_SAMPLES_MAX);
         return 0;
     case HTML:
         bench_write_html(b, sum, gates);

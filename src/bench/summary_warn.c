@@ -102,28 +102,39 @@ static void warn_of_drift(struct arena *a, struct bench_summary *sum, struct str
                    STR(name), ratio.value));
 }
 
-static void warn_of_spread(struct arena *a, struct bench_summary *sum, const struct bench_group *g,
-                           struct str name)
+/* Of one group by name; of several how many there are: one line each would hide the others. */
+static void warn_of_spread(struct arena *a, struct bench_summary *sum)
 {
-    const struct bench_spread *s = &g->warm.latency;
-    if (s->n >= 20 && s->outliers * 50 > s->n)
+    size_t outlying = 0, varying = 0, few = 0, needs = stats_quantile_needs(0.99);
+    size_t n_groups = sum->n_groups ? sum->n_groups : 1;
+    const struct bench_spread *s = NULL;
+    for (size_t i = 0; i < n_groups; i++) {
+        const struct bench_group *g = sum->n_groups ? &sum->groups[i] : &sum->all;
+        s = &g->warm.latency;
+        outlying += s->n >= 20 && s->outliers * 50 > s->n;
+        varying += s->n >= 20 && s->mad > 0.3 * s->p50.value;
+        few += g->all.latency.n && g->all.latency.n < needs;
+    }
+    struct str of =
+        sum->n_groups ? str_printf(a, " of %zu of %zu series", outlying, n_groups) : S("");
+    if (outlying)
         warn(a, sum,
              str_printf(a,
-                        "%zu of %zu warm latencies of %.*s are more than ten deviations (MAD) from "
+                        "more than 2 %% of the warm latencies%.*s are farther than ten deviations "
+                        "(MAD) from the median",
+                        STR(of)));
+    of = sum->n_groups ? str_printf(a, " of %zu of %zu series", varying, n_groups) : S("");
+    if (varying)
+        warn(a, sum,
+             str_printf(a,
+                        "warm latencies%.*s vary much: half of them are farther than %.0f %% from "
                         "the median",
-                        s->outliers, s->n, STR(name)));
-    if (s->n >= 20 && s->mad > 0.3 * s->p50.value)
+                        STR(of), sum->n_groups ? 30 : 100 * s->mad / s->p50.value));
+    of = sum->n_groups ? str_printf(a, " in %zu of %zu series", few, n_groups) : S("");
+    if (few)
         warn(a, sum,
-             str_printf(a,
-                        "warm latencies of %.*s vary much: half of them are farther than %.0f %% "
-                        "from the median",
-                        STR(name), 100 * s->mad / s->p50.value));
-    size_t needs = stats_quantile_needs(0.99);
-    size_t n = g->all.latency.n;
-    if (n && n < needs)
-        warn(a, sum,
-             str_printf(a, "%zu answer%s of %.*s: too few to bound p99 from above (that takes %zu)",
-                        n, n == 1 ? "" : "s", STR(name), needs));
+             str_printf(a, "too few answers%.*s to bound p99 from above: that takes %zu", STR(of),
+                        needs));
 }
 
 static void warn_of_memory(struct arena *a, struct bench_summary *sum, const struct bench_group *g,
@@ -151,9 +162,9 @@ void bench_warn(struct arena *a, struct bench_summary *sum)
         if (n)
             warn_of_first(a, sum, name, values[0], &g->warm.latency);
         warn_of_drift(a, sum, name, values, n);
-        warn_of_spread(a, sum, g, name);
         warn_of_memory(a, sum, g, name);
     }
+    warn_of_spread(a, sum);
     if (!sum->priced)
         warn(a, sum, sum->price_why);
 }
