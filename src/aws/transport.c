@@ -260,6 +260,9 @@ static void set_options(struct transport *t, struct exchange *x, const char *url
                         const char *method, const struct transport_limits *limits, char *detail)
 {
     const struct library *lib = &t->lib;
+    const char *bundle = getenv("AWS_CA_BUNDLE");
+    if (bundle && *bundle)
+        lib->easy_setopt(t->easy, CURLOPT_CAINFO, bundle);
     lib->easy_setopt(t->easy, CURLOPT_URL, url);
     lib->easy_setopt(t->easy, CURLOPT_PATH_AS_IS, 1L);
     lib->easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, method);

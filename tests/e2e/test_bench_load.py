@@ -1,9 +1,9 @@
 """The load generator: whatever comes of a request is counted as what it was, exactly as often as the
 cloud itself counted it."""
 
+import http.client
 import http.server
 import json
-import os
 import signal
 import ssl
 import subprocess
@@ -135,6 +135,19 @@ def test_a_timeout_of_the_function_is_no_other_error(cloud):
         assert outcomes(report) == {"timed-out": 2}
         assert errors(report) == {("timed-out", "Sandbox.Timedout"): 2}
     assert counted(cloud, name)["timeouts"] == 4
+
+
+def test_json_logs_tell_the_same(cloud):
+    name = cloud.function(SOURCE)
+    status, answer = cloud.configure(name, LoggingConfig={"LogFormat": "JSON"})
+    assert status == 200, answer
+    cloud.lambda_.get_waiter("function_updated_v2").wait(FunctionName=name)
+    report = bench(cloud, "load", name, "-n", 5, "-p", '{"sleep": 0.02}')
+    figures = report["all"]["all"]
+    assert figures["billed"]["n"] == figures["handler"]["n"] == 5
+    assert figures["handler"]["min"]["value"] >= 20 and figures["billed"]["min"]["value"] >= 20
+    assert report["all"]["figures"]["memory"]["value"] > 0
+    assert report["all"]["cold"]["init"]["n"] == 1
 
 
 def test_what_a_gate_forbids_is_exit_code_3(cloud):
@@ -275,7 +288,9 @@ def test_an_answer_that_is_not_whole_is_no_success(cloud, odd):
     assert errors(report) == {("transport", "deadline"): 2}
 
 
-def test_tls_is_checked(cloud, odd, tmp_path):
+@pytest.fixture
+def certificate(tmp_path):
+    """Of localhost, which nobody has signed: its file, and a server's context."""
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                     "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
@@ -283,13 +298,68 @@ def test_tls_is_checked(cloud, odd, tmp_path):
                    check=True, stderr=subprocess.DEVNULL)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
+    return str(cert), context
+
+
+def test_tls_is_checked(cloud, odd, certificate):
+    cert, context = certificate
     odd.socket = context.wrap_socket(odd.socket, server_side=True)
     url = "https://localhost:%d/whole" % odd.server_port
     args = ("load", "--no-sign", "-n", 6, "-c", 2, "--url")
-    assert outcomes(bench(cloud, *args, url, AWS_CA_BUNDLE=str(cert))) == {"ok": 6}
+    assert outcomes(bench(cloud, *args, url, AWS_CA_BUNDLE=cert)) == {"ok": 6}
     assert errors(bench(cloud, *args, url)) == {("transport", "TLS"): 6}
     other = url.replace("localhost", "127.0.0.1")
-    assert errors(bench(cloud, *args, other, AWS_CA_BUNDLE=str(cert))) == {("transport", "TLS"): 6}
+    assert errors(bench(cloud, *args, other, AWS_CA_BUNDLE=cert)) == {("transport", "TLS"): 6}
+
+
+class Tunnel(http.server.BaseHTTPRequestHandler):
+    """What a cloud behind TLS would be: the request as it came, signature and all, and its answer."""
+
+    protocol_version = "HTTP/1.1"
+
+    def forward(self):
+        inner = http.client.HTTPConnection("127.0.0.1", self.server.inner, timeout=60)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        inner.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in self.headers.items():
+            inner.putheader(name, value)
+        inner.endheaders(body)
+        answer = inner.getresponse()
+        content = answer.read()
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("content-length", "date", "connection"):
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+        inner.close()
+
+    do_GET = do_POST = forward
+
+    def log_message(self, *args):
+        pass
+
+
+def test_a_whole_run_over_tls(cloud, certificate):
+    """As on AWS: Invoke, signed, over TLS, kept alive; failures come with their type."""
+    cert, context = certificate
+    name = cloud.function(SOURCE)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tunnel)
+    server.daemon_threads = True
+    server.inner = cloud.port
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        args = ("--endpoint", "https://localhost:%d" % server.server_port, "-n", 12, "-c", 3)
+        report = bench(cloud, "load", name, *args, AWS_CA_BUNDLE=cert)
+        assert outcomes(report) == {"ok": 12}
+        assert report["all"]["all"]["billed"]["n"] == 12
+        report = bench(cloud, "load", name, *args, "-p", '{"fail": 1}', AWS_CA_BUNDLE=cert)
+        assert errors(report) == {("function-error", "ValueError"): 12}
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 # ---- a ramp, and wrong usage ----
