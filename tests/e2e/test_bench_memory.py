@@ -77,16 +77,16 @@ def rows(text):
 
 
 def test_work_takes_as_long_as_its_share_of_a_processor(cloud, state):
-    """442 MB is a quarter of a processor, 884 MB a half."""
+    """128 MB is a fourteenth of a processor, 1769 MB a whole one; on a busy machine less than that."""
     fn = function(cloud)
     before = what_it_is(cloud, fn)
-    r = bench(cloud, "memory", fn, "-n", 6, "--memory", "442,884", "-p", '{"cpu": 0.03}',
+    r = bench(cloud, "memory", fn, "-n", 6, "--memory", "128,1769", "-p", '{"cpu": 0.015}',
               "--strategy", "speed", state=state)
     table = rows(r.stdout)
-    assert sorted(table) == [442, 884], r.stdout
-    quarter, half = (float(table[mb].split()[0]) for mb in (442, 884))
-    assert quarter > half * 1.3 and half > 30, r.stdout
-    assert "recommended (speed): 884 MB: the fastest" in r.stdout
+    assert sorted(table) == [128, 1769], r.stdout
+    little, whole = (float(table[mb].split()[0]) for mb in (128, 1769))
+    assert little > whole * 1.5 and whole >= 15, r.stdout
+    assert "recommended (speed): 1769 MB: the fastest" in r.stdout
     assert what_it_is(cloud, fn) == before and journals(state) == []
 
 
@@ -117,9 +117,9 @@ def test_running_out_of_memory_and_time_are_rows(cloud, state):
 
 def test_a_size_that_is_known_is_measured_no_further(cloud, state):
     fn = function(cloud)
-    r = bench(cloud, "memory", fn, "-n", 400, "--memory", "1024", "-p", '{"sleep": 0.02}', state=state)
+    r = bench(cloud, "memory", fn, "-n", 400, "--memory", "1024", "-p", '{"sleep": 0.05}', state=state)
     sent = int(re.search(r"n=(\d+)", rows(r.stdout)[1024])[1])
-    assert 20 <= sent < 200
+    assert 20 <= sent < 400
 
 
 def test_sizes_beyond_the_machine_are_marked(cloud, state):
