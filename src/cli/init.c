@@ -2,12 +2,14 @@
 #include <errno.h>
 #include <sys/stat.h>
 #include "base/fs.h"
+#include "cli/init_ci.h"
 #include "cli/init_files.h"
 #include "cli/target.h"
 #include "cli/verbs_all.h"
 
 struct init_options {
-    struct str runtime;
+    struct str runtime, ci, repository, ref;
+    bool scripts, force;
 };
 
 static const struct option_row rows[] = {
@@ -15,6 +17,19 @@ static const struct option_row rows[] = {
      .metavar = "RUNTIME", .default_value = "python3.11",
      .help = "runtime of the function: python3.8 to python3.14, nodejs18.x to nodejs24.x, or "
              "provided.al2023 (C)"},
+    {OPTION(struct init_options, ci), .name = "ci", .type = OPTION_TEXT, .choices = "github",
+     .metavar = "WHERE",
+     .help = "write a workflow for it, in a project that is there, too: github"},
+    {OPTION(struct init_options, repository), .name = "lamina-repository", .type = OPTION_TEXT,
+     .metavar = "OWNER/NAME",
+     .help = "repository that the workflow builds Lamina from; otherwise the variable "
+             "LAMINA_REPOSITORY says it"},
+    {OPTION(struct init_options, ref), .name = "lamina-ref", .type = OPTION_TEXT, .metavar = "REF",
+     .help = "branch, tag or commit of it; otherwise main"},
+    {OPTION(struct init_options, scripts), .name = "scripts", .type = OPTION_FLAG,
+     .help = "write scripts/common-functions.sh, which shell scripts source"},
+    {OPTION(struct init_options, force), .name = "force", .type = OPTION_FLAG,
+     .help = "replace files of --ci and --scripts that are there"},
     {0},
 };
 
@@ -56,11 +71,9 @@ static unsigned language_of(struct str runtime)
                                                  : 0;
 }
 
-static int run_init(struct verb_run *run)
+static int make_project(struct verb_run *run, const struct init_options *o, struct str name)
 {
-    const struct init_options *o = run->values[0];
     struct arena *a = run->arena;
-    struct str name = run->parsed.operands[0];
     if (!good_name(name))
         return verb_usage(
             run, "\"%.*s\" cannot name a stack: letters, digits and -, a letter first, 128 at most",
@@ -84,19 +97,51 @@ static int run_init(struct verb_run *run)
         if (r < 0)
             return verb_fail(run, "%.*s: %s", STR(path), strerror(-r));
     }
+    return 0;
+}
+
+static void say_next(const char *dir)
+{
     printf("%s is ready. Next:\n\n    cd %s\n    lamina up --detach\n    lamina build && lamina "
            "deploy && lamina test\n",
            dir, dir);
-    return 0;
+}
+
+static int run_init(struct verb_run *run)
+{
+    const struct init_options *o = run->values[0];
+    struct str name = run->parsed.n_operands ? run->parsed.operands[0] : (struct str){0};
+    struct init_ci ci = {.github = o->ci.n > 0,
+                         .scripts = o->scripts,
+                         .force = o->force,
+                         .repository = o->repository,
+                         .ref = o->ref,
+                         .folder = name,
+                         .name = name};
+    bool more = ci.github || ci.scripts;
+    if (!name.n && !more)
+        return verb_usage(run, "what is the project's name? (--ci and --scripts also work in one "
+                               "that is there)");
+    int e = name.n && !good_name(name) ? 0 : more ? init_ci_check(run, &ci) : 0;
+    if (!e && name.n)
+        e = make_project(run, o, name);
+    if (!e && more)
+        e = init_ci_write(run, &ci);
+    if (!e && name.n)
+        say_next(str_c(run->arena, name));
+    return e;
 }
 
 const struct verb init_verb = {
     .name = "init",
     .run = run_init,
     .sets = {{rows, sizeof(struct init_options)}},
-    .operands = "NAME",
-    .min_operands = 1,
+    .operands = "[NAME]",
     .max_operands = 1,
     .summary = "start a small SAM project that works",
-    .details = "    lamina init hello",
+    .details = "With --ci or --scripts and without a name, the files are written into the project "
+               "in this\n"
+               "folder. A file that is there already stays, unless --force.\n\n"
+               "    lamina init hello\n"
+               "    lamina init --ci github",
 };

@@ -11,7 +11,7 @@
 #include "cli/verbs_all.h"
 
 struct verify_options {
-    struct str file, stack_name, junit, html, markdown, report, baseline;
+    struct str file, stack_name, junit, html, markdown, report, baseline, max_regression;
     bool quick, full, strict, update_baseline;
 };
 
@@ -28,6 +28,9 @@ static const struct option_row rows[] = {
      .metavar = "NAME", .help = "stack whose functions are checked, and their logical ids"},
     {OPTION(struct verify_options, baseline), .name = "baseline", .type = OPTION_TEXT,
      .metavar = "DIR", .help = "folder of earlier figures to compare with"},
+    {OPTION(struct verify_options, max_regression), .name = "max-regression", .type = OPTION_TEXT,
+     .metavar = "SHARE",
+     .help = "how much worse than there is right; otherwise the file's, or 10%"},
     {OPTION(struct verify_options, update_baseline), .name = "update-baseline", .type = OPTION_FLAG,
      .help = "write the figures there, of functions that pass"},
     {OPTION(struct verify_options, report), .name = "report", .type = OPTION_TEXT,
@@ -236,6 +239,10 @@ static int run_verify(struct verb_run *run)
     int e = verify_plan_read(run, o->file, v.mode, &plan);
     if (!e && o->baseline.n)
         plan.baseline = o->baseline;
+    if (!e && o->max_regression.n &&
+        (bench_share_parse(o->max_regression, &plan.max_regression) < 0 || plan.max_regression < 0))
+        e = verb_usage(run, "--max-regression: \"%.*s\" is no share like 10%%",
+                       STR(o->max_regression));
     if (!e && o->update_baseline && !plan.baseline.n)
         e = verb_usage(run, "--update-baseline: into which folder? --baseline DIR, or baseline: "
                             "{folder: DIR} in verify.yaml");
