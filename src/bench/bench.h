@@ -110,7 +110,7 @@ struct bench_segment {
     int connections;
     double rate;
     bool closed;  /* closed loop whatever the plan's rate */
-    bool discard; /* warm-up: measured, not kept */
+    bool discard; /* warm-up: measured, not kept; with stage: the lead-in of one */
     bool stage;   /* make a row of run->stages of it */
     int64_t turn; /* payloads go on as if so many requests had been sent before */
 };

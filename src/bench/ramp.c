@@ -73,6 +73,18 @@ static void judge(struct bench_session *s, const struct ramp *r, struct bench_st
         stage->passed = true;
 }
 
+/* Environments that a higher rate needs are started before it is judged. */
+static int lead_in(struct bench_session *s, const struct ramp *r, double rate,
+                   struct aws_error *err)
+{
+    struct bench_segment segment = {.phase = "lead-in",
+                                    .rate = rate,
+                                    .duration_ms = r->stage_ms / 5,
+                                    .stage = true,
+                                    .discard = true};
+    return bench_segment(s, &segment, err);
+}
+
 static int run_stage(struct bench_session *s, const struct ramp *r, double rate, bool *ret_passed,
                      struct aws_error *err)
 {
@@ -105,7 +117,9 @@ int ramp_run(struct bench_session *s, struct aws_error *err)
     s->run->loop = BENCH_OPEN;
     for (int i = 0; i < STAGES_MAX && e == 0; i++) {
         bool passed;
-        e = run_stage(s, &r, rate, &passed, err);
+        e = lead_in(s, &r, rate, err);
+        if (e == 0)
+            e = run_stage(s, &r, rate, &passed, err);
         if (e < 0)
             break;
         if (passed)

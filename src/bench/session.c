@@ -192,7 +192,7 @@ int bench_segment(struct bench_session *session, const struct bench_segment *seg
     request_set_done(&p.requests);
     if (r == -ECANCELED)
         s->run->interrupted = true;
-    if (segment->discard)
+    if (segment->discard && !segment->stage)
         facts_count(s);
     if (segment->stage && !segment->discard)
         note_stage(&p, end_ns);
