@@ -217,7 +217,8 @@ void chart_percentiles(struct buf *b, const struct bench_summary *sum)
     arena_init(&a);
     struct named_curve curves[8];
     size_t n = 0;
-    for (size_t i = 0; i < sum->n_groups && n < ARRAY_LEN(curves); i++)
+    bool apart = !str_is(sum->run->mode, "cold"); /* its series are its populations */
+    for (size_t i = 0; apart && i < sum->n_groups && n < ARRAY_LEN(curves); i++)
         if (sum->groups[i].all.histogram) {
             curves[n] =
                 (struct named_curve){classes[n], sum->groups[i].name, sum->groups[i].all.histogram};

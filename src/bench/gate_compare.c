@@ -96,7 +96,7 @@ static void differs(struct arena *a, struct gate_report *report, const char *wha
                     struct str before, struct str now)
 {
     if (str_has(before) && str_has(now) && !str_eq(before, now))
-        note(a, report, str_printf(a, "%s was %.*s, and is %.*s", what, STR(before), STR(now)));
+        note(a, report, str_printf(a, "%s: %.*s before, %.*s now", what, STR(before), STR(now)));
 }
 
 static struct str said(struct arena *a, double v)
@@ -109,19 +109,18 @@ static void compare_conditions(struct arena *a, const struct bench_run *run,
 {
     const struct json *r = json_get(base->root, "run"), *f = json_get(base->root, "function"),
                       *m = json_get(base->root, "machine");
-    differs(a, report, "the function", json_get_str(f, "name"), run->function.name);
-    differs(a, report, "the mode", json_get_str(r, "mode"), run->mode);
-    differs(a, report, "the target", json_get_str(r, "target"), run->target);
-    differs(a, report, "the region", json_get_str(r, "region"), run->region);
-    differs(a, report, "the runtime", json_get_str(f, "runtime"), run->function.runtime);
-    differs(a, report, "the architecture", json_get_str(f, "architecture"),
-            run->function.architecture);
-    differs(a, report, "the machine's processor", json_get_str(m, "cpu"), run->machine.cpu);
+    differs(a, report, "function", json_get_str(f, "name"), run->function.name);
+    differs(a, report, "mode", json_get_str(r, "mode"), run->mode);
+    differs(a, report, "target", json_get_str(r, "target"), run->target);
+    differs(a, report, "region", json_get_str(r, "region"), run->region);
+    differs(a, report, "runtime", json_get_str(f, "runtime"), run->function.runtime);
+    differs(a, report, "architecture", json_get_str(f, "architecture"), run->function.architecture);
+    differs(a, report, "machine's processor", json_get_str(m, "cpu"), run->machine.cpu);
     if (run->function.memory_mb && !str_is(run->mode, "memory"))
         differs(a, report, "memory (MB)", said(a, number(f, "memory_mb")),
                 said(a, run->function.memory_mb));
     differs(a, report, "connections", said(a, number(r, "connections")), said(a, run->connections));
-    differs(a, report, "the rate", said(a, number(r, "rate")), said(a, run->rate));
+    differs(a, report, "rate", said(a, number(r, "rate")), said(a, run->rate));
     if (json_is(json_get(m, "noisy"), JSON_BOOL) && json_get(m, "noisy")->boolean)
         note(a, report, S("the machine was not quiet when the baseline was measured"));
 }
@@ -169,21 +168,21 @@ static struct str change_text(struct arena *a, double v, enum gate_unit unit)
 
 static struct str explain(struct arena *a, const struct gate_result *r, double max)
 {
-    static const char *const words[] = {
-        [GATE_PASSED] = "no worse than is allowed",
-        [GATE_IMPROVED] = "better",
-        [GATE_NOT_SHOWN] = "neither better nor worse is shown: more samples would tell",
-        [GATE_REGRESSED] = "worse by more than is allowed",
-    };
     struct str low =
                    isnan(r->ratio.low) ? S("no lower end") : change_text(a, r->ratio.low, r->unit),
                high = isnan(r->ratio.high) ? S("no upper end")
                                            : change_text(a, r->ratio.high, r->unit);
-    return str_printf(a, "%.*s, was %.*s: %.*s (%.*s to %.*s), %s (%+.4g %%)",
-                      STR(gate_value(a, r->figure.value, r->unit)),
-                      STR(gate_value(a, r->before.value, r->unit)),
-                      STR(change_text(a, r->ratio.value, r->unit)), STR(low), STR(high),
-                      words[r->verdict], max * 100);
+    struct str allowed = str_printf(a, "%+.4g %%", max * 100);
+    struct str words =
+        r->verdict == GATE_IMPROVED ? S("better")
+        : r->verdict == GATE_PASSED ? str_printf(a, "no more than %.*s", STR(allowed))
+        : r->verdict == GATE_REGRESSED
+            ? str_printf(a, "worse by more than %.*s", STR(allowed))
+            : str_printf(a, "not known to be within %.*s: more samples would tell", STR(allowed));
+    return str_printf(
+        a, "%.*s, was %.*s: %.*s (%.*s to %.*s), %.*s",
+        STR(gate_value(a, r->figure.value, r->unit)), STR(gate_value(a, r->before.value, r->unit)),
+        STR(change_text(a, r->ratio.value, r->unit)), STR(low), STR(high), STR(words));
 }
 
 static void compare_metric(struct arena *a, const struct bench_summary *sum,
