@@ -66,6 +66,7 @@ static const struct handler *const handlers[] = {
     cloudformation_describe_handlers,
     cloudformation_change_set_handlers,
     cloudformation_template_handlers,
+    cloudformation_rollback_handlers,
     NULL,
 };
 

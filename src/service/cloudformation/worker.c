@@ -50,7 +50,8 @@ static bool ready(const struct task *t)
 /* A removal that failed must not keep the others from being tried; a creation stops at once. */
 static bool goes_on(const struct worker *w)
 {
-    if (w->lost || (w->deleting && w->phase != PHASE_DELETE))
+    if (w->lost || (w->deleting && w->phase != PHASE_DELETE) ||
+        (w->cancelled && w->phase == PHASE_UPDATE))
         return false;
     return !w->failed || (w->phase != PHASE_CREATE && w->phase != PHASE_UPDATE);
 }
@@ -290,6 +291,10 @@ static void phase_end(struct worker *w)
         begin(w, PHASE_DELETE);
         return;
     }
+    if (w->cancelled && w->phase == PHASE_UPDATE) {
+        begin(w, PHASE_UPDATE_ROLLBACK);
+        return;
+    }
     switch (w->phase) {
     case PHASE_CREATE:
         create_ended(w);
@@ -454,6 +459,29 @@ int worker_delete(struct call *call, struct str uuid, struct str role_arn, struc
     act_as(w);
     stack_status(w, CLOUDFORMATION_STACK_STATUS_DELETE_IN_PROGRESS, S("User Initiated"));
     return 0;
+}
+
+/* The status says so at once: who resumes goes back, too. */
+int worker_cancel(struct call *call, struct str uuid, struct str token)
+{
+    struct worker *w = at_work;
+    while (w && !str_eq(stack_uuid(w->stack.stack_id), uuid))
+        w = w->next;
+    if (w) {
+        w->stack.client_token = str_has(token) ? str_copy(w->call->arena, token) : token;
+        w->cancelled = true;
+        stack_status(w, CLOUDFORMATION_STACK_STATUS_UPDATE_ROLLBACK_IN_PROGRESS,
+                     S("User Initiated"));
+        return 0;
+    }
+    struct cloudformation_stack_record stack = {0};
+    int r = stack_load(call, uuid, &stack);
+    if (r < 0)
+        return r;
+    stack.client_token = token;
+    stack.status = CLOUDFORMATION_STACK_STATUS_UPDATE_ROLLBACK_IN_PROGRESS;
+    stack.status_reason = S("User Initiated");
+    return stack_save(call, &stack);
 }
 
 static enum phase phase_of(struct str status)

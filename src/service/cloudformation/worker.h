@@ -9,6 +9,7 @@
  *   UPDATE ----------------------> CLEANUP ------------> UPDATE_COMPLETE
  *     | one failed          reverted           removed what was new
  *     +----> UPDATE_ROLLBACK ------> ROLLBACK_CLEANUP --> UPDATE_ROLLBACK_COMPLETE | ..._FAILED
+ *     |     (also when CancelUpdateStack came; RollbackStack and ContinueUpdateRollback begin here)
  *     | DeleteStack came (also from ROLLBACK)
  *     +----> DELETE
  *   DELETE ------------------------------------------> DELETE_COMPLETE | DELETE_FAILED
@@ -47,6 +48,7 @@ struct worker {
     struct str failed_ids;  /* "A, B" */
     struct str failed_verb; /* "create", "update" */
     bool deleting;          /* DeleteStack came while it was being made */
+    bool cancelled;         /* CancelUpdateStack came: its update goes back */
     struct worker *next;    /* of all that are at work */
     size_t pending;         /* calls that have not been answered */
     bool lost;              /* a write has failed: the turn will be taken back */
@@ -62,6 +64,8 @@ int worker_start(struct cloud *cloud, struct str account, struct str region, str
 /* DeleteStack while the stack is being made or rolled back: what is running ends, then all goes.
  */
 int worker_delete(struct call *call, struct str stack_uuid, struct str role_arn, struct str token);
+/* CancelUpdateStack: what is running ends, then all goes back. */
+int worker_cancel(struct call *call, struct str stack_uuid, struct str token);
 /* All stacks that the store says are busy, and nobody works on. */
 int worker_resume_all(struct cloud *cloud, struct store *store);
 /* The store has taken a turn back. */
