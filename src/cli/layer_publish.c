@@ -7,6 +7,8 @@
 #include "base/table.h"
 #include "build/coverage_layer.h"
 #include "build/layer.h"
+#include "cli/deployment.h"
+#include "cli/package.h"
 #include "cli/target.h"
 #include "wire/lambda.h"
 
@@ -132,6 +134,27 @@ static int open_region(struct verb_run *run, struct str region, struct aws_clien
     return e;
 }
 
+/* Beside the artifacts of the region, where there are any. */
+static void record(struct verb_run *run, struct aws_client *aws,
+                   const struct layer_publication *what, const struct layer_published *published)
+{
+    struct arena *a = run->arena;
+    struct deployment_record r = {.run = run, .aws = aws, .prefix = what->name};
+    uint8_t sum[32];
+    if (package_managed_bucket(run, aws, false, &r.bucket) || !r.bucket.n)
+        return;
+    deployment_begin(&r, "layer publish", S("."));
+    json_set(a, r.json, S("region"), json_new_str(a, str_copy(a, aws_client_region(aws))));
+    struct json *layer = json_add(json_get(r.json, "layers"), json_new(a, JSON_OBJECT));
+    digest_sha256(what->zip, sum);
+    json_set(a, layer, S("name"), json_new_str(a, what->name));
+    json_set(a, layer, S("arn"), json_new_str(a, published->arn));
+    json_set(a, layer, S("sha256"),
+             json_new_str(a, base64_encode(a, str_of((char *)sum, sizeof sum))));
+    json_set(a, layer, S("bytes"), json_new_int(a, (int64_t)what->zip.n));
+    deployment_write(&r, "complete", (struct str){0});
+}
+
 static int publish_one(struct verb_run *run, struct str region,
                        const struct layer_publication *what, struct json *regions)
 {
@@ -151,6 +174,8 @@ static int publish_one(struct verb_run *run, struct str region,
         json_set(a, v, S("arn"), json_new_str(a, published.arn));
         json_set(a, v, S("version"), json_new_int(a, published.version));
         json_set(a, v, S("reused"), json_new_bool(a, published.reused));
+        if (!published.reused)
+            record(run, aws, what, &published);
         if (!target_of(run)->json)
             printf("%-16.*s %.*s%s\n", STR(region), STR(published.arn),
                    published.reused ? "  (published before)" : "");

@@ -176,3 +176,15 @@ def test_what_others_have_deployed_can_be_recorded(project, cloud):
     body = cloud.s3.get_object(Bucket=code["bucket"], Key=code["key"])["Body"].read()
     assert body == zipped({"app.py": source})
     assert project.run("deployments", "record", unique("no"), ok=False).returncode == 1
+
+
+def test_a_layer_that_is_published_is_recorded_once(project):
+    project.deploy("one")  # makes the bucket
+    name = unique("layer")
+    (project.folder / "l.zip").write_bytes(zipped({"python/m.py": "x = 1"}))
+    for _ in range(2):
+        project.run("layer", "publish", "l.zip", "--name", name)
+    (record,) = project.json("deployments", "list", name)
+    (layer,) = record["layers"]
+    published = project.cloud.lambda_.get_layer_version_by_arn(Arn=layer["arn"])["Content"]
+    assert record["action"] == "layer publish" and layer["sha256"] == published["CodeSha256"]
