@@ -13,7 +13,9 @@ class Proxy:
     """on_change(n, when): n counts from 1; when is "before" or "after" (not answered yet). When it
     returns "lost" before, the request does not reach the cloud."""
 
-    def __init__(self, cloud):
+    def __init__(self, cloud, plain=False):
+        """plain: what is behind it does not look like a Lamina, but like AWS."""
+        self.plain = plain
         self.port, self.on_change, self.changes = cloud.port, None, []
         proxy = self
 
@@ -48,6 +50,11 @@ class Proxy:
 
     def forward(self, h):
         body = h.rfile.read(int(h.headers.get("Content-Length", 0)))
+        if self.plain and h.path.startswith("/_lamina/"):
+            h.send_response_only(404)
+            h.send_header("Content-Length", "0")
+            h.end_headers()
+            return
         changes = h.command != "GET" and CHANGES.match(h.path)
         n = 0
         if changes:

@@ -158,6 +158,18 @@ def test_a_lamina_is_asked_to_drop(cloud, state):  # noqa: F811
     assert cloud.lambda_.get_function_configuration(FunctionName=fn)["RevisionId"] == before
 
 
+def test_elsewhere_the_description_is_changed(cloud, state):  # noqa: F811
+    fn = slow(cloud)
+    before = what_it_is(cloud, fn)
+    with Proxy(cloud, plain=True) as proxy:
+        r = bench(cloud, "cold", fn, "-n", 2, state=state, url=proxy.url)
+        assert [method for method, _ in proxy.changes] == ["PUT"] * 3
+        assert "another description" in r.stdout and starts(cloud, fn) == (2, 2)
+        r = bench(cloud, "cold", fn, "--method", "drop", state=state, url=proxy.url, check=False)
+        assert r.returncode == 1 and "only the embedded cloud" in r.stderr
+    assert what_it_is(cloud, fn) == before and journals(state) == []
+
+
 def test_failures_are_failures(cloud, state):  # noqa: F811
     fn = slow(cloud)
     r = bench(cloud, "cold", fn, "-n", 3, "-p", '{"fail": true}', state=state)

@@ -151,6 +151,18 @@ def test_only_cold(cloud, state):
     assert what_it_is(cloud, fn) == before
 
 
+def test_only_cold_where_environments_cannot_be_dropped(cloud, state):
+    """As on AWS: a version of each size for each round, deleted after it."""
+    fn = function(cloud)
+    before = what_it_is(cloud, fn)
+    with Proxy(cloud, plain=True) as proxy:
+        bench(cloud, "memory", fn, "-n", 2, "--memory", "256,512", "--only-cold", state=state,
+              url=proxy.url)
+        kinds = "".join({"PUT": "c", "POST": "p", "DELETE": "d"}[method] for method, _ in proxy.changes)
+    assert kinds == "cpcpcdd" * 2
+    assert what_it_is(cloud, fn) == before and journals(state) == []
+
+
 def test_wrong_words(cloud, state):
     fn = function(cloud)
     for args, said in [
