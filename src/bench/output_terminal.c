@@ -381,10 +381,16 @@ static void results(struct screen *s)
         fact(s, "throughput",
              str_printf(s->a, "%.*s successes",
                         STR(gate_value(s->a, g->throughput, GATE_PER_SECOND))));
-    if (run->knee_rate > 0)
+    if (run->knee_rate > 0 && run->knee_precision <= 0)
+        fact(s, "knee",
+             str_printf(s->a, "%g requests a second hold; no higher rate was tried",
+                        run->knee_rate));
+    else if (run->knee_rate > 0)
         fact(s, "knee",
              str_printf(s->a, "%g requests a second hold; %.0f %% more do not", run->knee_rate,
                         run->knee_precision * 100));
+    else if (str_is(run->mode, "ramp"))
+        fact(s, "knee", S("no rate held"));
     fact(s, "environments",
          str_printf(
              s->a, "%.*s, %zu of %zu cold, at most %d requests at once",

@@ -158,7 +158,8 @@ struct bench_run {
     uint64_t abandoned;           /* under way when it was stopped: they have no sample */
     double knee_rate;             /* ramp: highest rate that passed; 0: none, or no ramp */
     double knee_precision;        /* ramp: the next higher rate that failed is at most so much
-                                     higher, as a share; 0: no ramp */
+                                     higher, as a share; 0: no ramp,
+                                    or none failed */
     int64_t client_cpu_ns;        /* of the generator's thread */
     int64_t server_cpu_ns;        /* of the embedded cloud's own process; -1: not known */
     int64_t bytes_sent, bytes_received;
