@@ -2,6 +2,7 @@
  *
  * Expected texts are in tests/vectors/bench; LAMINA_VECTORS_WRITE=1 writes them anew, to be looked
  * at before they are committed. */
+#include <errno.h>
 #include <math.h>
 #include "check.h"
 #include "base/cleanup.h"
@@ -475,6 +476,59 @@ static void json_and_csv_have_all_samples(void **state)
     assert_int_equal(lines, 801);
 }
 
+static void files_are_whole_or_not_there(void **state)
+{
+    struct arena *a = *state;
+    char dir[] = "/tmp/lamina-bench-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct bench_fake f = load;
+    f.mode = "memory";
+    f.series = 4;
+    const struct bench_summary *s = summary_of(a, f);
+    struct str path, out = str_printf(a, "%s/deep/er", dir);
+    struct bench_output o = {.dir = out, .samples = true};
+    assert_int_equal(bench_write(a, s, NULL, &o, &path), 0);
+    static const char *const names[] = {"report.json",    "report.html", "summary.md",
+                                        "summary.csv",    "samples.csv", "tuning.json",
+                                        "latency.hdrplot"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        assert_true(fs_exists(fs_join(a, out, str_from(names[i])).p));
+    assert_false(fs_exists(fs_join(a, out, S("junit.xml")).p)); /* no conditions were given */
+    assert_int_equal(fs_remove_tree(dir), 0);
+    struct bench_output full = {.html = S("/dev/full")};
+    assert_int_equal(bench_write(a, s, NULL, &full, &path), -ENOSPC);
+    assert_str(path, "/dev/full");
+    struct bench_output below = {.dir = S("/dev/null/x")};
+    assert_int_equal(bench_write(a, s, NULL, &below, &path), -ENOTDIR);
+}
+
+/* Clocks that stand still or go back, and indices that lead nowhere, end no report. */
+static void odd_samples_are_survived(void **state)
+{
+    struct arena *a = *state;
+    const struct bench_summary *s = summary_of(a, load);
+    for (size_t i = 0; i < run.n_samples; i++) {
+        struct bench_sample *p = &run.samples[i];
+        p->error = 60000;
+        p->environment = (uint32_t)(i * 7);
+        p->done_ns = i % 3 ? p->done_ns : p->due_ns - 5;
+        p->outcome = i % 50 ? p->outcome : 250;
+    }
+    run.elapsed_ns = 0;
+    s = bench_summarize(a, &run);
+    auto_buf struct buf b;
+    buf_init(&b, SIZE_MAX);
+    bench_write_terminal(&b, s, NULL, 10, false);
+    bench_write_json(&b, s, NULL, true);
+    bench_write_csv_samples(&b, &run);
+    bench_write_csv_summary(&b, s);
+    bench_write_markdown(&b, s, NULL);
+    bench_write_html(&b, s, NULL);
+    bench_write_hdrplot(&b, s);
+    assert_false(buf_failed(&b));
+    assert_int_equal(str_find(buf_view(&b), S("\"nan\"")), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -495,6 +549,8 @@ int main(void)
         CASE(pages_are_closed),
         CASE(large_runs_have_small_pages),
         CASE(json_and_csv_have_all_samples),
+        CASE(files_are_whole_or_not_there),
+        CASE(odd_samples_are_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
