@@ -27,7 +27,9 @@ static const char style[] =
     "display:block;font-size:.9rem}svg{display:block;width:100%;height:auto;margin:.75rem 0}"
     "svg text{font:12px system-ui,sans-serif;fill:var(--ink)}svg .d{fill:var(--dim)}"
     "svg .b{fill:var(--bar)}svg .l{stroke:var(--ink);stroke-width:1.5;fill:none}"
-    "svg .g{stroke:var(--line)}@media(max-width:40rem){td:nth-child(2){white-space:normal}}";
+    "@media(max-width:40rem){thead{display:none}tr{display:block;padding:.4rem 0;"
+    "border-bottom:1px solid var(--line)}td,td:nth-child(3){display:inline-block;width:auto;"
+    "border:0;padding:0 .5rem 0 0}td:nth-child(4){display:block}svg{display:none}}";
 
 static void text(struct buf *b, struct str s)
 {
@@ -65,7 +67,8 @@ static void head(struct buf *b, const struct verify *v)
     text(b, str_printf(v->a, "%.*s, %.*s, %.*s run, %.*s, %.1f s", STR(v->target), STR(v->region),
                        STR(v->mode_name), STR(clock_iso8601_s(v->a, v->started_ms)), v->seconds));
     buf_text(b, "</p>\n<div class=\"sum\">");
-    static const char *const words[] = {"failed", "warnings", "passed", "skipped"};
+    /* by verdict */
+    static const char *const words[] = {"passed", "warnings", "failed", "skipped"};
     static const enum verify_verdict order[] = {VERIFY_FAIL, VERIFY_WARN, VERIFY_PASS,
                                                 VERIFY_SKIPPED};
     for (size_t i = 0; i < 4; i++) {
@@ -80,7 +83,7 @@ static void head(struct buf *b, const struct verify *v)
 
 #define WIDTH 960.0
 #define LEFT 90.0
-#define RIGHT 250.0
+#define RIGHT 300.0
 
 static double longest(const struct verify *v, struct str function)
 {

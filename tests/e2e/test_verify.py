@@ -159,6 +159,8 @@ def test_reports_say_the_same_and_escape(cloud, tmp_path):
     assert int(suite.get("failures")) == report["summary"]["failed"] == len(suite.findall(".//failure"))
     assert int(suite.get("tests")) == report["summary"]["total"] == len(suite.findall("testcase"))
     page = (tmp_path / "out/v.html").read_text()
+    for word in ("passed", "warnings", "failed", "skipped"):
+        assert ">%d</b>%s<" % (report["summary"][word], word) in page
     assert "<b>no|way" not in page and "&lt;b&gt;no|way" in page and "<script" not in page
     table = [l for l in (tmp_path / "out/v.md").read_text().splitlines() if l.startswith("|")]
     assert {l.replace("\\|", "").count("|") for l in table} == {4}
