@@ -198,3 +198,25 @@ def test_a_bucket_that_allows_a_role_does_not_lift_its_boundary(cloud, bucket):
     assert "no permissions boundary allows" in error_of(s3.list_objects_v2, Bucket=bucket)[2]
     grant(session)
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_session_policies_may_have_the_same_sids(cloud):
+    name = unique("sids")
+    trust = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
+    role = cloud.iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+    cloud.iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=policy(allow("*")))
+    arns = [
+        cloud.iam.create_policy(
+            PolicyName=unique("p"), PolicyDocument=policy(allow(action, Sid="Same"))
+        )["Policy"]["Arn"]
+        for action in ("iam:Get*", "iam:List*")
+    ]
+    c = cloud.sts.assume_role(
+        RoleArn=role, RoleSessionName="sess", PolicyArns=[{"arn": a} for a in arns],
+        Policy=policy(allow("s3:ListAllMyBuckets", Sid="Same")),
+    )["Credentials"]
+    key = dict(key=c["AccessKeyId"], secret=c["SecretAccessKey"], token=c["SessionToken"])
+    iam, s3 = cloud.client("iam", **key), cloud.client("s3", **key)
+    assert iam.get_role(RoleName=name)["Role"]["RoleName"] == name
+    assert "Roles" in iam.list_roles() and "Buckets" in s3.list_buckets()
+    assert "no session policy" in error_of(iam.delete_role, RoleName=name)[2]

@@ -98,12 +98,13 @@ static int add_session_policy(struct call *call, struct assume *as, struct str t
     struct json *statement = json_get(root, "Statement");
     if (!as->statements)
         as->statements = json_new(call->arena, JSON_ARRAY);
+    /* Sids are unique in a document, not over several. */
     if (statement->type != JSON_ARRAY) {
-        json_add(as->statements, json_copy(call->arena, statement));
+        json_remove(json_add(as->statements, json_copy(call->arena, statement)), S("Sid"));
         return 0;
     }
     JSON_EACH(statement, one) {
-        json_add(as->statements, json_copy(call->arena, one));
+        json_remove(json_add(as->statements, json_copy(call->arena, one)), S("Sid"));
     }
     return 0;
 }
