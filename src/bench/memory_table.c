@@ -41,7 +41,7 @@ static void make_row(const struct bench_summary *sum, const struct memory_result
 static bool is_usable(const struct memory_row *row)
 {
     return row->duration.n && figure_known(&row->cost) && !row->size->failed &&
-           !row->size->hopeless;
+           !row->size->hopeless && !row->size->beyond;
 }
 
 static void set_deltas(struct memory_table *t, const struct memory_result *result)
@@ -82,7 +82,8 @@ static struct str reason(struct arena *a, const struct memory_table *t,
     const struct memory_advice *advice = &t->advice;
     const struct memory_row *best = row_at(t, advice->best), *base = row_at(t, t->base);
     if (!best)
-        return S("no size has answers without failures, so none is recommended");
+        return S("no size that this machine can show has answers without failures, so none is "
+                 "recommended");
     struct str weighed = advice->strategy == PARETO_BALANCED
                              ? str_printf(a, " at weight %g", advice->weight)
                              : S("");

@@ -129,6 +129,7 @@ def test_sizes_beyond_the_machine_are_marked(cloud, state):
         pytest.skip("this machine has more processors than any function")
     r = bench(cloud, "memory", fn, "-n", 2, "--memory", "128,%d" % beyond, "--strategy", "speed",
               state=state)
+    assert "recommended (speed): 128 MB" in r.stdout  # what was not measured is not recommended
     assert "AWS gives" in rows(r.stdout)[beyond] and "AWS gives" not in rows(r.stdout)[128]
 
 
