@@ -129,7 +129,7 @@ static size_t provisioned_items(struct arena *a, const struct cost_row *row,
     const struct cost_result *r = &row->r;
     const struct price_usage *u = &r->usage;
     items[0] = (struct cost_item){
-        S("kept ready"),
+        S("ready"),
         str_printf(a, "%.*s x %.*s/1024 GB x %g h x 3600 s = %.*s GB-s, x %.*s",
                    STR(cost_count(a, row->how.provisioned)), STR(cost_count(a, r->memory_mb)),
                    COST_MONTH_HOURS, STR(cost_count(a, u->provisioned_gb_seconds)),
