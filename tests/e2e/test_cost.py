@@ -177,3 +177,18 @@ def test_wrong_usage(cloud, tmp_path, args, why):
         report = bench_report(tmp_path, "r.json", 1, 1, 1)
         r = lamina("cost", "--from-bench", report, *args[1:], check=False)
     assert r.returncode == 2 and why in r.stderr, r.stderr
+
+
+def test_a_report_that_bench_has_written(cloud, tmp_path):
+    name = cloud.function(SOURCE, MemorySize=256, EphemeralStorage={"Size": 1024})
+    cloud.lamina("bench", "warm", name, "-n", 20, "--out", tmp_path / "b", "--quiet")
+    bench = json.loads((tmp_path / "b" / "report.json").read_text())
+    (row,) = json.loads(cloud.lamina(
+        "cost", name, "--from-bench", tmp_path / "b" / "report.json", "-n", 1000000, "--json").stdout)["rows"]
+    near(row["measured"]["billedMs"]["value"], bench["all"]["all"]["billed"]["mean"]["value"])
+    assert row["measured"]["invocations"] == 20 and row["storageMb"] == 1024
+    assert row["function"] == name and row["memoryMb"] == 256
+    billed = row["measured"]["billedMs"]["value"]
+    usd = {i["item"]: i["usd"] for i in row["items"]}
+    near(usd["duration"], 1e6 * billed / 1000 * 256 / 1024 * X86)
+    near(usd["/tmp"], 1e6 * billed / 1000 * 512 / 1024 * 0.0000000309)
