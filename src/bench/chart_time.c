@@ -53,7 +53,8 @@ static size_t dots(struct chart *c, const struct bench_run *run, enum dot kind, 
 }
 
 /* Requests under way, the most in each column. */
-static void concurrency(struct arena *a, const struct bench_run *run, double seconds, double *ret)
+static void concurrency(struct arena *a, const struct bench_run *run, const struct axis *time,
+                        double *ret)
 {
     size_t n = run->n_samples;
     double *sent = arena_alloc(a, (n + 1) * sizeof(*sent));
@@ -70,7 +71,8 @@ static void concurrency(struct arena *a, const struct bench_run *run, double sec
     while (i < n || j < n) {
         bool leaves = i == n || done[j] <= sent[i];
         double at = leaves ? done[j] : sent[i];
-        int column = (int)(fmin(fmax(at / seconds, 0), 1) * (COLUMNS - 1));
+        double share = (at - time->from) / (time->to - time->from);
+        int column = (int)(fmin(fmax(share, 0), 1) * (COLUMNS - 1));
         double now = (double)(i - j);
         for (; last < column; last++) /* nothing changed in these */
             ret[last + 1] = fmax(ret[last + 1], now);
@@ -84,8 +86,8 @@ static void concurrency(struct arena *a, const struct bench_run *run, double sec
 
 static void concurrency_line(struct chart *c, const struct bench_run *run)
 {
-    double counts[COLUMNS], most = 1, seconds = c->x.to;
-    concurrency(c->a, run, seconds, counts);
+    double counts[COLUMNS], most = 1;
+    concurrency(c->a, run, &c->x, counts);
     for (int i = 0; i < COLUMNS; i++)
         most = fmax(most, counts[i]);
     struct axis y = axis_of(0, most * 1.1, false, c->height - 36, -64);
@@ -131,6 +133,13 @@ static double run_seconds(const struct bench_run *run)
     return fmax((double)end / 1e9, 1e-6);
 }
 
+/* Where the time axis begins: what is before the first request was no measuring. */
+static double run_begin(const struct bench_run *run)
+{
+    double first = (double)run->samples[0].due_ns / 1e9;
+    return first > 0.1 * run_seconds(run) ? first : 0;
+}
+
 /* Of all requests: the axis of the dots. */
 static struct axis latency_axis(const struct bench_run *run, double at, double size)
 {
@@ -169,7 +178,7 @@ void chart_timeline(struct buf *b, const struct bench_summary *sum)
     auto_buf struct buf marks;
     buf_init(&marks, SIZE_MAX);
     struct chart c = {.b = &marks, .a = &a, .width = 1100, .height = 460};
-    c.x = axis_of(0, run_seconds(run), false, 62, 1012);
+    c.x = axis_of(run_begin(run), run_seconds(run), false, 62, 1012);
     c.y = latency_axis(run, 320, -284);
     size_t counts[DOTS] = {0}, drawn = 0;
     for (int i = 0; i < DOTS; i++)
@@ -297,13 +306,13 @@ void chart_gantt(struct buf *b, const struct bench_summary *sum)
     for (size_t i = 1; i < run->n_environments; i++)
         if (copies[i].n_spans)
             rows[n++] = &copies[i];
-    if (!n)
+    if (!n || !run->n_samples)
         return;
     qsort(rows, n, sizeof(*rows), by_start);
     size_t shown = n < GANTT_ROWS ? n : GANTT_ROWS;
     double bottom = 30 + 13 * (double)shown;
     struct chart c = {.b = b, .a = &a, .width = 1100, .height = bottom + 40};
-    c.x = axis_of(0, run_seconds(run), false, 82, 992);
+    c.x = axis_of(run_begin(run), run_seconds(run), false, 82, 992);
     struct str said = S("What each environment did; a row begins with its first request.");
     if (shown < n)
         said = str_printf(&a, "What each environment did: the first %zu of %zu.", shown, n);
