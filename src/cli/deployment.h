@@ -67,6 +67,8 @@ bool deployment_matches(const struct json *record, struct str name);
 /* {name, arn, code, configuration, layers, aliases, version, ...} as records have it. */
 int deployment_function(struct arena *a, struct aws_client *aws, struct str function,
                         struct json **ret, struct aws_error *err);
+/* The template that a stack has now, after its transform; NULL when it cannot be had. */
+struct json *deployment_processed(struct arena *a, struct aws_client *aws, struct str stack);
 /* Configuration without what changes by itself: RevisionId, LastModified, states. */
 struct json *deployment_configuration(struct arena *a, const struct json *configuration);
 /* Puts marks in the place of secrets: of properties of the template's resource that mention a

@@ -178,16 +178,15 @@ int deployment_add_function(struct deployment_record *r, struct str function, st
 
 /* ---- a stack ---- */
 
-static struct json *processed_template(struct deployment_record *r, struct str stack)
+struct json *deployment_processed(struct arena *a, struct aws_client *aws, struct str stack)
 {
-    struct arena *a = r->run->arena;
     struct cloudformation_get_template_input in = {.stack_name = stack,
                                                    .template_stage = S("Processed")};
     struct cloudformation_get_template_output *out;
     struct aws_error err = {0};
     struct template_error why;
     struct json *root;
-    if (aws_call(r->aws, a, &cloudformation_get_template_op, &in, (void **)&out, &err) < 0 ||
+    if (aws_call(aws, a, &cloudformation_get_template_op, &in, (void **)&out, &err) < 0 ||
         template_parse(a, out->template_body, &root, &why) < 0)
         return NULL;
     return root;
@@ -281,7 +280,7 @@ int deployment_add_stack(struct deployment_record *r, struct str stack, struct a
     int e = stacks_describe(r->run, r->aws, stack, &s, err);
     if (e < 0)
         return e;
-    const struct json *template = processed_template(r, s->stack_id);
+    const struct json *template = deployment_processed(r->run->arena, r->aws, s->stack_id);
     if (!template)
         template = r->template_root;
     add_about(r, s);

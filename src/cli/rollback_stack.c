@@ -187,6 +187,7 @@ const struct json *rollback_wanted(struct rollback *r, const struct json *want)
 /* What the change set will do to the functions, as differences; it makes them itself. */
 static int plan_functions(struct rollback *r)
 {
+    const struct json *template = r->exists ? deployment_processed(r->a, r->aws, r->name) : NULL;
     JSON_EACH(json_get(r->target, "functions"), want) {
         struct json *now = NULL;
         int e = r->exists ? rollback_now(r, want, &now) : 0;
@@ -199,6 +200,12 @@ static int plan_functions(struct rollback *r)
             continue;
         }
         struct deployment_changes changes = {0};
+        /* what is shown must not have today's secrets either */
+        deployment_redact(
+            r->a, json_get(now, "configuration"),
+            json_get(json_find(json_get(template, "Resources"), json_get_str(want, "logical_id")),
+                     "Properties"),
+            json_get(template, "Parameters"), NULL, 0);
         deployment_diff_function(r->a, json_get_str(want, "name"), now, rollback_wanted(r, want),
                                  true, &changes);
         for (size_t i = 0; i < changes.n; i++)

@@ -89,6 +89,26 @@ def test_a_function_that_was_deleted_past_the_stack_is_told(project):
     assert project.records()[0]["result"] == "failed"
 
 
+def test_a_plan_shows_no_secret_that_came_later(project):
+    project.write("one")
+    path = project.folder / "template.yaml"
+    with_secret = path.read_text()
+    path.write_text("".join(l for l in with_secret.splitlines(True) if "URL:" not in l))
+    args = ("deploy", "--stack-name", project.name, "--capabilities", "CAPABILITY_IAM")
+    project.run(*args, "--parameter-overrides", "Secret=" + SECRET)
+    path.write_text(with_secret)
+    project.run(*args)
+    variables = project.configuration()["Environment"]["Variables"]
+    assert SECRET in variables["URL"]
+    for out in (
+        project.run("rollback", project.name, "--plan"),
+        project.run("rollback", project.name, "--yes"),
+    ):
+        assert SECRET not in out.stdout + out.stderr
+    assert SECRET not in (project.folder / "rollback-report.json").read_text()
+    assert "URL" not in project.configuration()["Environment"]["Variables"]
+
+
 def test_a_template_too_big_for_a_request_comes_from_the_bucket(project):
     project.deploy("one")
     path = project.folder / "template.yaml"
