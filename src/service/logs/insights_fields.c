@@ -9,21 +9,21 @@ static const struct {
     const char *name, *label; /* label: of a REPORT line */
     double unit;              /* megabytes are told as bytes, as AWS does */
 } fields[INSIGHTS_FIELDS_KNOWN] = {
-    [FIELD_TIMESTAMP] = {"@timestamp"},
-    [FIELD_MESSAGE] = {"@message"},
-    [FIELD_INGESTION] = {"@ingestionTime"},
-    [FIELD_LOG_STREAM] = {"@logStream"},
-    [FIELD_LOG] = {"@log"},
-    [FIELD_PTR] = {"@ptr"},
-    [FIELD_TYPE] = {"@type"},
-    [FIELD_REQUEST_ID] = {"@requestId"},
-    [FIELD_DURATION] = {"@duration", "\tDuration: "},
-    [FIELD_BILLED] = {"@billedDuration", "\tBilled Duration: "},
-    [FIELD_INIT] = {"@initDuration", "\tInit Duration: "},
-    [FIELD_MEMORY_SIZE] = {"@memorySize", "\tMemory Size: ", 1e6},
-    [FIELD_MEMORY_USED] = {"@maxMemoryUsed", "\tMax Memory Used: ", 1e6},
-    [FIELD_XRAY_TRACE] = {"@xrayTraceId", "XRAY TraceId: "},
-    [FIELD_XRAY_SEGMENT] = {"@xraySegmentId", "SegmentId: "},
+    [FIELD_TIMESTAMP] = {.name = "@timestamp"},
+    [FIELD_MESSAGE] = {.name = "@message"},
+    [FIELD_INGESTION] = {.name = "@ingestionTime"},
+    [FIELD_LOG_STREAM] = {.name = "@logStream"},
+    [FIELD_LOG] = {.name = "@log"},
+    [FIELD_PTR] = {.name = "@ptr"},
+    [FIELD_TYPE] = {.name = "@type"},
+    [FIELD_REQUEST_ID] = {.name = "@requestId"},
+    [FIELD_DURATION] = {.name = "@duration", .label = "\tDuration: "},
+    [FIELD_BILLED] = {.name = "@billedDuration", .label = "\tBilled Duration: "},
+    [FIELD_INIT] = {.name = "@initDuration", .label = "\tInit Duration: "},
+    [FIELD_MEMORY_SIZE] = {.name = "@memorySize", .label = "\tMemory Size: ", .unit = 1e6},
+    [FIELD_MEMORY_USED] = {.name = "@maxMemoryUsed", .label = "\tMax Memory Used: ", .unit = 1e6},
+    [FIELD_XRAY_TRACE] = {.name = "@xrayTraceId", .label = "XRAY TraceId: "},
+    [FIELD_XRAY_SEGMENT] = {.name = "@xraySegmentId", .label = "SegmentId: "},
 };
 
 enum insights_field_id insights_field_id(struct str name)
