@@ -147,9 +147,11 @@ static int find_prefix(struct deletion *d, struct str bucket, struct str prefix)
         if (call(d, &s3_list_object_versions_op, &in, (void **)&out, &err) < 0)
             return missing(&err) ? 0
                                  : target_fail(d->run, &err, "the uploaded code cannot be listed");
-        for (size_t i = 0; i < out->versions.n; i++)
-            add_object(d, "uploaded code", bucket, out->versions.items[i].key,
-                       out->versions.items[i].version_id);
+        for (size_t i = 0; i < out->versions.n; i++) {
+            const struct s3_object_version *v = &out->versions.items[i];
+            add_object(d, v->is_latest.is ? "uploaded code" : "older version", bucket, v->key,
+                       v->version_id);
+        }
         for (size_t i = 0; i < out->delete_markers.n; i++)
             add_object(d, "delete marker", bucket, out->delete_markers.items[i].key,
                        out->delete_markers.items[i].version_id);

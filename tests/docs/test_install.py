@@ -75,12 +75,12 @@ def complete(root, words):
 
 
 def test_completion_of_bash(root):
-    assert complete(root, ["dep"]) == ["deploy"]
+    assert complete(root, ["dep"]) == ["deploy", "deployments"]
     assert complete(root, ["deploy", "--stack"]) == ["--stack-name"]
     assert complete(root, ["up", "--iam", ""]) == ["enforce", "log", "off"]
     assert complete(root, ["up", "--iam", "e"]) == ["enforce"]
     assert complete(root, ["list", "res"]) == ["resources"]
-    assert complete(root, ["help", "ver"]) == ["version"]
+    assert complete(root, ["help", "ver"]) == ["verify", "version"]
     assert complete(root, ["coverage", "enab"]) == ["enable"]
     assert complete(root, ["coverage", "report", "--fail"]) == ["--fail-under"]
     assert complete(root, ["coverage", "enable", "--fail"]) == []
