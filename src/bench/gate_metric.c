@@ -224,7 +224,7 @@ struct str bench_ms(struct arena *a, double ms)
         return S("-");
     double size = fabs(ms);
     if (size == 0)
-        return S("0 ms");
+        return S("0 µs");
     if (size < 0.9995)
         return str_printf(a, "%.*f µs", size < 0.00995 ? 1 : 0, ms * 1e3);
     if (size < 9999.5)

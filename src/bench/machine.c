@@ -186,9 +186,13 @@ int64_t machine_end(struct machine_watch *w, struct arena *a, bool others_known,
         int64_t others = now.busy - w->busy - (now.self - w->self);
         if (now.server >= 0 && w->server >= 0)
             others -= now.server - w->server;
+        if (now.server < w->server) /* environments that ended took their ticks with them */
+            others_known = false;
         ret->steal = (double)(now.steal - w->steal) / (double)total;
         if (others_known)
-            ret->others = others > 0 ? (double)others / (double)total : 0;
+            ret->others = others <= 0      ? 0
+                          : others > total ? 1 /* ticks are counted at different moments */
+                                           : (double)others / (double)total;
     }
     judge(a, ret);
     return now.server_own_ns >= 0 && w->server_own_ns >= 0 ? now.server_own_ns - w->server_own_ns

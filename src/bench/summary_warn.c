@@ -2,6 +2,7 @@
 #include <math.h>
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "bench/output.h"
 #include "bench/summary_parts.h"
 
 static void warn(struct arena *a, struct bench_summary *sum, struct str text)
@@ -75,10 +76,8 @@ static void warn_of_first(struct arena *a, struct bench_summary *sum, struct str
         stats_modified_z(first, median, s->mad) < STATS_OUTLIER_Z)
         return;
     warn(a, sum,
-         str_printf(a,
-                    "the first warm request of %.*s took %.3g ms, the median is %.3g ms: add "
-                    "--warmup",
-                    STR(name), first, median));
+         str_printf(a, "the first warm request of %.*s took %.*s, the median is %.*s: add --warmup",
+                    STR(name), STR(bench_ms(a, first)), STR(bench_ms(a, median))));
 }
 
 /* Was the last third slower or faster than the first one? */

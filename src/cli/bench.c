@@ -37,7 +37,8 @@ int bench_warm_run(struct verb_run *run)
     struct bench_call call;
     int code = bench_call_open(run, BENCH_WARM, &call);
     call.plan.connections = 1;
-    if (!call.plan.warmup) /* the first request may meet a cold start */
+    bool given = options_given(&run->parsed, run->sets, run->n_sets, "warmup");
+    if (!call.plan.warmup && !given) /* the first request may meet a cold start */
         call.plan.warmup = 5;
     return execute(&call, code);
 }

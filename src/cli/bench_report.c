@@ -94,6 +94,8 @@ static int write_files(struct bench_call *call, const struct bench_summary *sum,
     struct bench_output out = {
         .dir = o->out, .csv = o->csv, .markdown = o->markdown, .html = o->html, .samples = true};
     int r = bench_write(call->run->arena, sum, gates, &out, &path);
+    if (r == -EPIPE && verb_reader_left())
+        return VERB_READER_LEFT;
     return r < 0 ? verb_fail(call->run, "%.*s: %s", STR(path), strerror(-r)) : 0;
 }
 

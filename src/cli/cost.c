@@ -108,7 +108,10 @@ static int read_logs(struct coster *c, struct str function, bool known, struct c
                     : str_printf(a, "/aws/lambda/%.*s", STR(function));
     if (!q.since_ms)
         q.since_ms = 24 * 3600000;
+    double configured = m->memory_mb;
     int r = cost_from_logs(c->aws, a, &q, m, &err);
+    if (r == 0 && m->mixed_memory && configured > 0) /* not that of whichever came last */
+        m->memory_mb = configured;
     if (r < 0 && !target_error_is(&err, "ResourceNotFoundException"))
         return target_fail(c->run, &err, str_c(a, q.group));
     if (r < 0 && !known)

@@ -195,6 +195,8 @@ size_t cost_notes(struct arena *a, const struct cost_row *row, struct str notes[
             "durations as measured at %.*s MB, though they change with memory: measure with "
             "`lamina bench memory`",
             STR(cost_count(a, m->memory_mb)));
+    else if (m->mixed_memory)
+        notes[n++] = S("REPORT lines of several memory sizes: GB-seconds as they were billed");
     if (r->other_architecture)
         notes[n++] = str_printf(a, "durations as measured on %.*s", STR(m->architecture));
     if (r->architecture_assumed)

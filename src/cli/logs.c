@@ -1,6 +1,7 @@
 /* logs - `lamina logs`: the log of a function, or of all functions of a stack. */
 #include <errno.h>
 #include <poll.h>
+#include <unistd.h>
 #include "base/clock.h"
 #include "cli/logs.h"
 #include "cli/stacks.h"
@@ -20,7 +21,7 @@ static const struct option_row rows[] = {
     {OPTION(struct logs_options, stack_name), .name = "stack-name", .type = OPTION_TEXT,
      .metavar = "NAME", .help = "stack in which a logical id is looked up"},
     {OPTION(struct logs_options, groups), .name = "log-group", .type = OPTION_LIST,
-     .metavar = "NAME", .help = "query: a log group by its name; may be repeated"},
+     .metavar = "NAME", .help = "query: a log group by its name"},
     {OPTION(struct logs_options, until_ms), .name = "until", .type = OPTION_DURATION, .unit = "s",
      .default_value = "0", .metavar = "TIME", .help = "query: up to so long ago"},
     {OPTION(struct logs_options, start), .name = "start", .type = OPTION_TEXT, .metavar = "TIME",
@@ -171,7 +172,11 @@ static int follow(struct reader *r)
                                    "or its role "
                                    "may not write logs",
                                    STR(r->sources[0].group));
-        poll(NULL, 0, aws_client_is_local(r->aws) ? 200 : 2000);
+        /* `--tail | head` ends when head has its lines */
+        struct pollfd out = {.fd = STDOUT_FILENO};
+        poll(&out, 1, aws_client_is_local(r->aws) ? 200 : 2000);
+        if (out.revents & POLLERR)
+            return VERB_READER_LEFT;
     }
 }
 

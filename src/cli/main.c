@@ -1,7 +1,9 @@
 /* main - lamina VERB ...: the verb table, and how a verb's words become its options. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/table.h"
@@ -161,6 +163,12 @@ static int parse(struct verb_run *run)
     return verb->actions ? verb_action_check(run) : 0;
 }
 
+bool verb_reader_left(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
+}
+
 static int verb_main(struct arena *a, const struct verb *verb, int argc, char **argv)
 {
     struct verb_run run = {.arena = a, .verb = verb, .argc = argc, .argv = argv};
@@ -173,6 +181,8 @@ static int verb_main(struct arena *a, const struct verb *verb, int argc, char **
     }
     code = run.action ? run.action->run(&run) : verb->run(&run);
     if (fflush(stdout) != 0 || ferror(stdout)) {
+        if (verb_reader_left()) /* `| head` has seen enough */
+            return code ? code : VERB_READER_LEFT;
         fprintf(stderr, "lamina: %s: cannot write: %s\n", verb->name, strerror(errno));
         return code ? code : 1;
     }

@@ -6,7 +6,8 @@
 
 static const struct option_row common_rows[] = {
     {OPTION(struct policy_common_options, output), .name = "output", .letter = 'o',
-     .type = OPTION_TEXT, .metavar = "FILE", .help = "where to write; stdout otherwise"},
+     .type = OPTION_TEXT, .metavar = "FILE",
+     .help = "where to write; stdout otherwise, policy-record.json of record"},
     {OPTION(struct policy_common_options, from), .name = "from", .type = OPTION_TEXT,
      .metavar = "RECORD", .help = "a file that `lamina policy record` has written"},
     {OPTION(struct policy_common_options, principal), .name = "principal", .type = OPTION_TEXT,
@@ -43,7 +44,7 @@ static const struct option_row template_rows[] = {
 
 static const struct option_row simulate_rows[] = {
     {OPTION(struct policy_simulate_options, policies), .name = "policy", .letter = 'f',
-     .type = OPTION_LIST, .metavar = "FILE", .help = "an identity-based policy; may be repeated"},
+     .type = OPTION_LIST, .metavar = "FILE", .help = "an identity-based policy"},
     {OPTION(struct policy_simulate_options, actions), .name = "action", .letter = 'a',
      .type = OPTION_LIST, .many = true, .metavar = "ACTION...",
      .help = "actions that are asked for"},

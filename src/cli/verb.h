@@ -2,7 +2,8 @@
  *
  * A verb is a file of its own with one `const struct verb NAME_verb`, and a line VERB(NAME) in
  * verbs.h. Its options are rows of base/options.h; main() parses them, so that run() begins with
- * values in a struct. Exit codes: 0 done, 1 failed (verb_fail), 2 wrong usage (verb_usage).
+ * values in a struct. Exit codes: 0 done, 1 failed (verb_fail), 2 wrong usage (verb_usage),
+ * 141 nobody reads the output any more.
  *
  *     static const struct option_row rows[] = {
  *         {OPTION(struct status_options, json), .name = "json", .type = OPTION_FLAG, .help =
@@ -75,6 +76,10 @@ struct verb {
     bool takes_command;   /* "-- CMD..." in run->parsed.rest */
     bool hidden;
 };
+
+/* Exit code when who reads stdout has gone (`| head`): a shell's for SIGPIPE. Nothing is said. */
+#define VERB_READER_LEFT 141
+bool verb_reader_left(void);
 
 /* "lamina: VERB: message" on stderr. Return 1 and 2. */
 int verb_fail(const struct verb_run *run, const char *fmt, ...)

@@ -1,0 +1,83 @@
+"""A person at a terminal: output that nobody reads on, options that mean what they say."""
+
+import json
+import subprocess
+
+import pytest
+from cloud import LAMINA, environ
+
+SOURCE = """
+def handler(event, context):
+    print("x" * 200)
+    return event
+"""
+
+
+@pytest.fixture
+def function(cloud):
+    return cloud.function(SOURCE)
+
+
+def first_line(cloud, *args):
+    """As `lamina ... | head -1`: the line, stderr, and the exit code."""
+    p = subprocess.Popen([LAMINA, *map(str, args)], env=environ(AWS_ENDPOINT_URL=cloud.url),
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    line = p.stdout.readline()
+    p.stdout.close()
+    err = p.stderr.read()
+    p.stderr.close()
+    return line, err, p.wait(timeout=60)
+
+
+def test_head_is_no_error(cloud, function):
+    """More than a pipe holds, so that the writer is there when the reader goes."""
+    line, err, code = first_line(cloud, "bench", "warm", function, "-n", 2000, "-q", "--csv", "-")
+    assert line.startswith("series,outcome,")
+    assert (err, code) == ("", 141)
+    line, err, code = first_line(cloud, "logs", function, "--since", "1h")
+    assert "INIT_START" in line
+    assert (err, code) == ("", 141)
+
+
+def test_a_tail_without_a_reader_ends(cloud, function):
+    cloud.invoke(function)
+    line, err, code = first_line(cloud, "logs", function, "--since", "1h", "--tail")
+    assert "INIT_START" in line
+    assert (err, code) == ("", 141)
+
+
+def test_a_full_disk_is_an_error(cloud):
+    with open("/dev/full", "w") as full:
+        r = subprocess.run([LAMINA, "list", "functions"], stdout=full, stderr=subprocess.PIPE,
+                           env=environ(AWS_ENDPOINT_URL=cloud.url), universal_newlines=True)
+    assert r.returncode == 1
+    assert "cannot write: No space left on device" in r.stderr
+
+
+def test_warm_up_is_what_was_asked_for(cloud, function):
+    for args, count in [((), 5), (("--warmup", 0), 0), (("--warmup", 2), 2)]:
+        report = cloud.lamina("bench", "warm", function, "-n", 3, "--json", *args).stdout
+        assert json.loads(report)["run"]["warmup"] == count
+
+
+def test_cost_names_the_size_of_now(cloud, function):
+    """Lines of other sizes, as `bench memory` leaves them, are billed as they were."""
+    cloud.lamina("bench", "memory", function, "--memory", "128,256", "-n", 3)
+    cloud.invoke(function)
+    cloud.invoke("%s:%s" % (function, version(cloud, function, 512)))
+    r = cloud.lamina("cost", function)
+    assert "x86_64, 128 MB" in r.stdout
+    assert "REPORT lines of several memory sizes" in r.stdout
+    assert json.loads(cloud.lamina("cost", function, "--json").stdout)["rows"][0]["memoryMb"] == 128
+
+
+def version(cloud, function, memory):
+    """A version of another size; $LATEST is as it was."""
+    def set_memory(mb):
+        cloud.lambda_.update_function_configuration(FunctionName=function, MemorySize=mb)
+        cloud.lambda_.get_waiter("function_updated_v2").wait(
+            FunctionName=function, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    set_memory(memory)
+    name = cloud.lambda_.publish_version(FunctionName=function)["Version"]
+    set_memory(128)
+    return name
