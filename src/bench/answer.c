@@ -197,9 +197,8 @@ static size_t feed_head(struct answer *a, const char *p, size_t n)
 static void take_body(struct answer *a, const char *p, size_t n)
 {
     a->body_bytes += (int64_t)n;
-    if (!a->keeping)
-        return;
-    size_t room = BENCH_BODY_KEPT - a->body.n;
+    size_t most = a->keeping ? BENCH_BODY_KEPT : BENCH_BODY_LOOKED_AT;
+    size_t room = a->body.n < most ? most - a->body.n : 0;
     buf_add(&a->body, p, n < room ? n : room);
 }
 

@@ -1,9 +1,9 @@
 /* answer - an HTTP/1.1 answer, as its bytes come from a connection.
  *
  * Strict about what decides where an answer ends (lengths, chunks), because a truncated answer must
- * not pass for a success; blind to what it does not need. A body is kept (up to BENCH_BODY_KEPT)
- * only when the head tells of a failure, otherwise counted. Texts point into the answer until it is
- * reset. Pure; no I/O. May use base/. */
+ * not pass for a success; blind to what it does not need. Of a body the first BENCH_BODY_LOOKED_AT
+ * bytes are kept, and BENCH_BODY_KEPT when the head tells of a failure; the others are counted.
+ * Texts point into the answer until it is reset. Pure; no I/O. May use base/. */
 #pragma once
 #include <stdbool.h>
 #include "base/buf.h"
@@ -11,6 +11,7 @@
 
 #define BENCH_HEAD_MAX (64 * 1024)
 #define BENCH_BODY_KEPT (256 * 1024)
+#define BENCH_BODY_LOOKED_AT (16 * 1024)
 
 enum answer_state {
     ANSWER_HEAD,

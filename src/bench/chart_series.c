@@ -34,11 +34,13 @@ static size_t collect(struct arena *a, const struct bench_summary *sum, struct p
                           choice.front[i], NULL};
         if (!figure_known(&p.time) || !figure_known(&p.cost) || p.mb <= 0)
             continue;
-        p.label = i == choice.cheapest && i == choice.fastest ? "cheapest and fastest"
-                  : i == choice.cheapest                      ? "cheapest"
-                  : i == choice.fastest                       ? "fastest"
-                  : i == choice.balanced                      ? "balanced"
-                                                              : NULL;
+        p.label = i == choice.cheapest && i == choice.fastest
+                      ? *choice.cheapest_mark || *choice.fastest_mark ? "cheapest and fastest?"
+                                                                      : "cheapest and fastest"
+                  : i == choice.cheapest ? *choice.cheapest_mark ? "cheapest?" : "cheapest"
+                  : i == choice.fastest  ? *choice.fastest_mark ? "fastest?" : "fastest"
+                  : i == choice.balanced ? *choice.balanced_mark ? "balanced?" : "balanced"
+                                         : NULL;
         points[n++] = p;
     }
     return n;

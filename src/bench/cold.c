@@ -80,7 +80,7 @@ static int make_new(struct colds *c, struct bench_segment *segment, struct aws_e
         return change_configure(c->change, 0, err);
     default:
         if (c->next_version == c->n_versions)
-            r = more_versions(c, c->wanted - c->result->cold, err);
+            r = more_versions(c, c->wanted - c->result->counted, err);
         if (r < 0)
             return r;
         segment->function = change_function(c->change);
@@ -100,12 +100,13 @@ static int look_at(struct colds *c, size_t first, struct aws_error *err)
     const struct bench_sample *s = &run->samples[first];
     if (s->cold || s->outcome != BENCH_OK) {
         c->in_a_row = 0;
-        c->result->cold++;
+        c->result->counted++;
+        c->result->cold += s->cold;
         return 1;
     }
     run->n_samples = first;
     c->result->not_cold++;
-    if (++c->in_a_row < GIVE_UP_AFTER || c->result->cold)
+    if (++c->in_a_row < GIVE_UP_AFTER || c->result->counted)
         return c->in_a_row < 4 * GIVE_UP_AFTER
                    ? 0
                    : fail(err, -ENODATA, S("environments that were there already keep answering"));
@@ -119,7 +120,7 @@ static int look_at(struct colds *c, size_t first, struct aws_error *err)
 static int one(struct colds *c, struct aws_error *err)
 {
     struct bench_segment segment = {
-        .phase = "cold", .n = 1, .connections = 1, .closed = true, .turn = c->result->cold};
+        .phase = "cold", .n = 1, .connections = 1, .closed = true, .turn = c->result->counted};
     size_t first = c->run->n_samples;
     int r = make_new(c, &segment, err);
     if (r == 0)
@@ -143,7 +144,7 @@ static int one(struct colds *c, struct aws_error *err)
 static int all(struct colds *c, struct aws_error *err)
 {
     int r = 0;
-    while (r == 0 && c->result->cold < c->wanted) {
+    while (r == 0 && c->result->counted < c->wanted) {
         r = one(c, err);
         if (r == 0 && c->plan->stop && *c->plan->stop)
             r = -ECANCELED;

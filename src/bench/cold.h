@@ -26,7 +26,8 @@ struct cold_options {
 
 struct cold_result {
     enum cold_method method;   /* that was used */
-    int64_t cold;              /* samples that are counted: cold ones, and failures */
+    int64_t counted;           /* samples: cold ones, and failures of which that is not known */
+    int64_t cold;              /* of them the cold ones */
     int64_t not_cold;          /* answered by an environment that was there: not counted */
     int64_t provisioned;       /* environments that could not be dropped */
     struct cold_starts starts; /* on a Lamina */

@@ -28,6 +28,7 @@ static void add(struct rows *rows, const char *name, const char *unit, const str
     struct contrast_row *row = &rows->items[rows->n++];
     *row = (struct contrast_row){.name = name, .unit = unit, .sides = {*a, *b}};
     row->ratio = stats_ratio(b, a);
+    row->ratio = stats_together(&row->ratio, true);
     row->verdict = judge(&row->ratio, 1);
 }
 
@@ -37,6 +38,7 @@ static void add_rate(struct rows *rows, const char *name, const struct figure *a
     struct contrast_row *row = &rows->items[rows->n++];
     *row = (struct contrast_row){.name = name, .unit = "", .sides = {*a, *b}, .rate = true};
     row->ratio = stats_difference(b, a);
+    row->ratio = stats_together(&row->ratio, false);
     row->verdict = judge(&row->ratio, 0);
 }
 

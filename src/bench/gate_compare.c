@@ -104,6 +104,15 @@ static struct str said(struct arena *a, double v)
     return isnan(v) ? str_from(NULL) : str_printf(a, "%g", v);
 }
 
+/* Texts of a hash say nothing to people. */
+static void compare_payloads(struct arena *a, const struct bench_run *run, const struct json *r,
+                             struct gate_report *report)
+{
+    struct str before = json_get_str(r, "payloads_sha256");
+    if (str_has(before) && str_has(run->payloads) && !str_eq(before, run->payloads))
+        note(a, report, S("payloads: others were sent before"));
+}
+
 static void compare_conditions(struct arena *a, const struct bench_run *run,
                                const struct gate_baseline *base, struct gate_report *report)
 {
@@ -115,7 +124,14 @@ static void compare_conditions(struct arena *a, const struct bench_run *run,
     differs(a, report, "region", json_get_str(r, "region"), run->region);
     differs(a, report, "runtime", json_get_str(f, "runtime"), run->function.runtime);
     differs(a, report, "architecture", json_get_str(f, "architecture"), run->function.architecture);
+    compare_payloads(a, run, r, report);
+    differs(a, report, "asked", str_has(json_get_str(f, "url")) ? S("by its URL") : S("by Invoke"),
+            str_has(run->function.url) ? S("by its URL") : S("by Invoke"));
+    differs(a, report, "initialised", json_get_str(f, "init_type"), run->function.init_type);
     differs(a, report, "machine's processor", json_get_str(m, "cpu"), run->machine.cpu);
+    if (run->machine.cores > 0)
+        differs(a, report, "machine's cores", said(a, number(m, "cores")),
+                said(a, run->machine.cores));
     if (run->function.memory_mb && !str_is(run->mode, "memory"))
         differs(a, report, "memory (MB)", said(a, number(f, "memory_mb")),
                 said(a, run->function.memory_mb));
@@ -141,22 +157,6 @@ static enum gate_verdict verdict_of(const struct gate_result *r, double max)
            : r->ratio.high < 1        ? GATE_IMPROVED
            : r->ratio.high <= 1 + max ? GATE_PASSED
                                       : GATE_NOT_SHOWN;
-}
-
-/* Ten figures are compared at once: with ends 1.43 times as far away (2.81 deviations instead of
- * 1.96, Bonferroni) all of their intervals together hold in 95 %, and one of them is not red by
- * chance in every tenth run. */
-#define TOGETHER 1.43
-
-static double farther(double end, double value, bool log_scale)
-{
-    return log_scale ? value * pow(end / value, TOGETHER) : value + (end - value) * TOGETHER;
-}
-
-static struct figure together(const struct figure *f, bool log_scale)
-{
-    return (struct figure){f->value, farther(f->low, f->value, log_scale),
-                           farther(f->high, f->value, log_scale), f->n};
 }
 
 static struct str change_text(struct arena *a, double v, enum gate_unit unit)
@@ -204,7 +204,8 @@ static void compare_metric(struct arena *a, const struct bench_summary *sum,
     if (!figure_known(&now) && g->outcomes[BENCH_OK])
         return; /* not asked for this time: no cold start, no phases */
     r.ratio = m.unit == GATE_RATE ? stats_difference(&now, &then) : stats_ratio(&now, &then);
-    r.ratio = together(&r.ratio, m.unit != GATE_RATE);
+    /* Ten figures are not ten chances to be red. */
+    r.ratio = stats_together(&r.ratio, m.unit != GATE_RATE);
     if (!figure_known(&now)) {
         r.verdict = GATE_REGRESSED;
         r.why = S("it cannot be measured any more: every request failed");

@@ -56,26 +56,22 @@ static void set_deltas(struct memory_table *t, const struct memory_result *resul
             t->rows[i].delta = t->rows[i].cost.value / t->rows[t->base].cost.value - 1;
 }
 
-/* Another one whose figure cannot be told from the best one's. */
-static struct str doubts(struct arena *a, const struct memory_table *t,
-                         const struct pareto_point *points)
+/* The others that may as well be the best one. */
+static struct str doubts(struct arena *a, struct memory_table *t, const struct pareto_point *points)
 {
     const struct memory_advice *advice = &t->advice;
-    const struct memory_row *best = row_at(t, advice->best);
-    bool speed = advice->strategy == PARETO_SPEED;
-    const struct figure *x = speed ? &best->duration.p50 : &best->cost;
     struct str list = S("");
     for (size_t i = 0; i < t->n_rows; i++) {
-        const struct figure *y = speed ? &t->rows[i].duration.p50 : &t->rows[i].cost;
-        if (i != advice->best && points[i].usable && y->low <= x->high)
+        t->rows[i].rival =
+            i != advice->best && points[i].usable &&
+            !pareto_shown(points, t->n_rows, advice->best, i, advice->strategy, advice->weight);
+        if (t->rows[i].rival)
             list = str_printf(a, "%.*s%s%d MB", STR(list), list.n ? ", " : "", t->rows[i].size->mb);
     }
-    if (!list.n || advice->strategy == PARETO_BALANCED)
-        return S("");
-    return str_printf(a, "; not told apart from it: %.*s", STR(list));
+    return list.n ? str_printf(a, "; no difference is shown between it and %.*s", STR(list)) : list;
 }
 
-static struct str reason(struct arena *a, const struct memory_table *t,
+static struct str reason(struct arena *a, struct memory_table *t,
                          const struct memory_result *result, const struct pareto_point *points)
 {
     static const char *const words[] = {"the cheapest", "the fastest", "the best balance"};
@@ -91,10 +87,10 @@ static struct str reason(struct arena *a, const struct memory_table *t,
     if (base && base != best && base->size->mb == result->was_mb && base->duration.n)
         than = str_printf(
             a, "; %+.0f %% cost and %+.0f %% time against the %d MB of now", best->delta * 100,
-            (best->duration.p50.value / base->duration.p50.value - 1) * 100, result->was_mb);
-    return str_printf(a, "%d MB: %s%.*s, $%.4g a million invocations, median %.4g ms%.*s%.*s",
+            (best->duration.mean.value / base->duration.mean.value - 1) * 100, result->was_mb);
+    return str_printf(a, "%d MB: %s%.*s, $%.4g a million invocations, mean %.4g ms%.*s%.*s",
                       best->size->mb, words[advice->strategy], STR(weighed), best->cost.value,
-                      best->duration.p50.value, STR(than), STR(doubts(a, t, points)));
+                      best->duration.mean.value, STR(than), STR(doubts(a, t, points)));
 }
 
 static void advise_below(struct arena *a, struct memory_table *t, const struct pareto_point *points,
@@ -131,6 +127,8 @@ void memory_table_make(struct arena *a, const struct bench_summary *sum,
         points[i] = (struct pareto_point){.usable = is_usable(row),
                                           .cost = row->cost.value,
                                           .time = row->duration.n ? row->duration.mean.value : NAN,
+                                          .cost_is = row->cost,
+                                          .time_is = row->duration.mean,
                                           .p99 = row->duration.n ? row->duration.p99.value : NAN};
     }
     set_deltas(ret, result);
@@ -181,6 +179,7 @@ static struct json *row_json(struct arena *a, const struct memory_row *row)
     if (row->memory_used >= 0)
         set_number(a, o, "max_memory_mb", row->memory_used);
     json_set(a, o, S("pareto"), json_new_bool(a, row->front));
+    json_set(a, o, S("not_told_apart"), json_new_bool(a, row->rival));
     json_set(a, o, S("known_early"), json_new_bool(a, row->size->narrow));
     set_text(a, o, "note", row->series->note);
     return o;

@@ -14,6 +14,7 @@ struct memory_row {
     double delta;                 /* of the cost to the base's, as a share; NAN */
     int memory_used;              /* MB; -1: not known */
     bool front;                   /* of the Pareto front */
+    bool rival;                   /* not shown to be worse than the one that is recommended */
 };
 
 struct memory_advice {

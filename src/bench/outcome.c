@@ -86,6 +86,72 @@ static void url_failed(struct arena *a, const struct answer *answer, struct str 
     }
 }
 
+/* ---- what API Gateway, a URL and load balancers make of an answer ---- */
+
+static size_t skip_space(struct str s, size_t i)
+{
+    while (i < s.n && (s.p[i] == ' ' || s.p[i] == '\t' || s.p[i] == '\r' || s.p[i] == '\n'))
+        i++;
+    return i;
+}
+
+/* Behind the text that begins at i. */
+static size_t skip_text(struct str s, size_t i)
+{
+    for (i++; i < s.n && s.p[i] != '"'; i++)
+        i += s.p[i] == '\\';
+    return i + 1;
+}
+
+/* 500 or "500"; 0: something else. */
+static int code_at(struct str s, size_t i)
+{
+    bool quoted = i < s.n && s.p[i] == '"';
+    int code = 0;
+    size_t from = i += quoted;
+    for (; i < s.n && s.p[i] >= '0' && s.p[i] <= '9' && i - from < 4; i++)
+        code = code * 10 + (s.p[i] - '0');
+    bool ends = i < s.n && (quoted ? s.p[i] == '"' : s.p[i] != '.' && s.p[i] != 'e');
+    return ends && i - from == 3 ? code : 0;
+}
+
+/* "statusCode" of an object, whose end need not be there; 0: it has none. */
+static int status_code(struct str body)
+{
+    struct str wanted = S("\"statusCode\"");
+    size_t i = skip_space(body, 0), depth = 0, end;
+    if (i >= body.n || body.p[i] != '{' || str_find(body, wanted) < 0)
+        return 0;
+    for (; i < body.n; i = end) {
+        char c = body.p[i];
+        end = i + 1;
+        if (c == '{' || c == '[')
+            depth++;
+        else if ((c == '}' || c == ']') && --depth == 0)
+            return 0;
+        if (c != '"')
+            continue;
+        end = skip_text(body, i);
+        size_t colon = skip_space(body, end);
+        if (depth == 1 && colon < body.n && body.p[colon] == ':' &&
+            str_eq(str_slice(body, i, end), wanted))
+            return code_at(body, skip_space(body, colon + 1));
+    }
+    return 0;
+}
+
+/* The caller behind a gateway gets that status: it is as much a failure as behind a URL. */
+static void look_at_status_code(struct arena *a, const struct answer *answer, struct verdict *ret)
+{
+    int code = status_code(buf_view(&answer->body));
+    if (code < 400 || code > 599)
+        return;
+    ret->outcome = BENCH_FUNCTION_ERROR;
+    ret->type = str_printf(a, "statusCode %d", code);
+    ret->message =
+        clipped(first(json_get_str(parse_body(a, answer), "body"), buf_view(&answer->body)));
+}
+
 void outcome_judge(struct arena *a, const struct answer *answer, bool url, struct str report_status,
                    struct verdict *ret)
 {
@@ -96,4 +162,6 @@ void outcome_judge(struct arena *a, const struct answer *answer, bool url, struc
         url_failed(a, answer, report_status, ret);
     else if (!url && answer->status >= 300)
         service_refused(a, answer, ret);
+    else if (!url)
+        look_at_status_code(a, answer, ret);
 }

@@ -74,6 +74,8 @@ struct str bench_memory_text(struct arena *a, const struct bench_group *g);   /*
  * the run is no sweep of memory sizes. */
 struct bench_choice {
     size_t cheapest, fastest, balanced; /* n_groups: none */
+    /* "", or "?": by the figures alone; no difference is shown to at least one other size */
+    const char *cheapest_mark, *fastest_mark, *balanced_mark;
     bool *front;
 };
 bool bench_choose(struct arena *a, const struct bench_summary *sum, struct bench_choice *ret);

@@ -81,9 +81,11 @@ static void series_tiles(struct page *p)
     if (bench_choose(p->a, sum, &c)) {
         const size_t picks[] = {c.cheapest, c.balanced, c.fastest};
         static const char *const names[] = {"cheapest", "balanced", "fastest"};
+        const char *const marks[] = {c.cheapest_mark, c.balanced_mark, c.fastest_mark};
         for (size_t i = 0; i < ARRAY_LEN(picks); i++)
             if (picks[i] < sum->n_groups)
-                tile(p, "", names[i], sum->groups[picks[i]].name,
+                tile(p, "", str_printf(p->a, "%s%s", names[i], marks[i]).p,
+                     sum->groups[picks[i]].name,
                      str_printf(
                          p->a, "%.*s, %.*s a million",
                          STR(bench_ms(p->a, bench_sweep_time(&sum->groups[picks[i]]))),
@@ -217,13 +219,16 @@ static void series_table(struct page *p)
     buf_text(p->b, "<div class=\"card\"><h2>Series</h2><div class=\"scroll\"><table><tr><th></th>"
                    "<th>n</th><th>success</th><th>p50</th><th>p99</th><th>billed</th>"
                    "<th>a million</th><th>max MB</th><th class=\"text\"></th></tr>\n");
-    for (size_t i = 0; i < sum->n_groups; i++)
-        series_row(p, &sum->groups[i],
-                   !sweep            ? ""
-                   : c.cheapest == i ? c.fastest == i ? "cheapest and fastest; " : "cheapest; "
-                   : c.fastest == i  ? "fastest; "
-                   : c.balanced == i ? "balanced; "
-                                     : "");
+    for (size_t i = 0; i < sum->n_groups; i++) {
+        struct str said = S("");
+        if (sweep && c.cheapest == i)
+            said = str_printf(p->a, "cheapest%s; ", c.cheapest_mark);
+        if (sweep && c.fastest == i)
+            said = str_printf(p->a, "%.*sfastest%s; ", STR(said), c.fastest_mark);
+        if (sweep && c.balanced == i && !said.n)
+            said = str_printf(p->a, "balanced%s; ", c.balanced_mark);
+        series_row(p, &sum->groups[i], said.p);
+    }
     buf_text(p->b, "</table></div></div>\n");
 }
 

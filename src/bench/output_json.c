@@ -191,6 +191,7 @@ static void put_run(struct writer *w, const struct bench_run *run)
     put_double(w, "rate", run->rate);
     put_int(w, "requests", (int64_t)run->n_samples);
     put_int(w, "warmup", run->warmup);
+    put_text(w, "payloads_sha256", run->payloads);
     put_bool(w, "interrupted", run->interrupted);
     put_int(w, "late", (int64_t)run->late_sends);
     put_int(w, "dropped", (int64_t)run->dropped);

@@ -117,9 +117,9 @@ static void series(struct buf *b, struct arena *a, const struct bench_summary *s
         cell(b, g->memory_used < 0 ? S("-") : str_printf(a, "%d", g->memory_used));
         buf_byte(b, ' ');
         if (sweep && c.cheapest == i)
-            buf_text(b, "**cheapest** ");
+            buf_printf(b, "**cheapest%s** ", c.cheapest_mark);
         if (sweep && c.fastest == i)
-            buf_text(b, "**fastest** ");
+            buf_printf(b, "**fastest%s** ", c.fastest_mark);
         if (g->series->extrapolated)
             buf_text(b, "beyond this machine ");
         plain(b, a, g->series->note, 80);

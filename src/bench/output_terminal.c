@@ -244,11 +244,11 @@ static struct str series_note(struct screen *s, const struct bench_choice *c, si
     auto_buf struct buf b;
     buf_init(&b, 4096);
     if (c && c->cheapest == i)
-        buf_text(&b, "cheapest ");
+        buf_printf(&b, "cheapest%s ", c->cheapest_mark);
     if (c && c->fastest == i)
-        buf_text(&b, "fastest ");
+        buf_printf(&b, "fastest%s ", c->fastest_mark);
     if (c && c->balanced == i)
-        buf_text(&b, "balanced ");
+        buf_printf(&b, "balanced%s ", c->balanced_mark);
     if (c && c->front[i])
         buf_text(&b, "* ");
     if (g->series->extrapolated)
@@ -285,7 +285,9 @@ static void series_table(struct screen *s)
     }
     table_write(s->b, t, s->width, s->colour);
     if (sweep)
-        line(s, S("* no other size is both cheaper and faster"));
+        line(s,
+             S("* no other size is both cheaper and faster; ? to some other size no difference is "
+               "shown"));
     buf_byte(s->b, '\n');
 }
 
@@ -295,10 +297,13 @@ static void compare_lines(struct screen *s)
         return;
     const struct bench_group *a = &s->sum->groups[0], *b = &s->sum->groups[1];
     static const char *const names[] = {"p50", "p99"};
-    const struct figure *of[][2] = {{&a->all.latency.p50, &b->all.latency.p50},
-                                    {&a->all.latency.p99, &b->all.latency.p99}};
+    bool warm = a->warm.latency.n > 1 && b->warm.latency.n > 1; /* as contrast_rows() */
+    const struct bench_spread *x = warm ? &a->warm.latency : &a->all.latency,
+                              *y = warm ? &b->warm.latency : &b->all.latency;
+    const struct figure *of[][2] = {{&x->p50, &y->p50}, {&x->p99, &y->p99}};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         struct figure r = stats_ratio(of[i][1], of[i][0]);
+        r = stats_together(&r, true);
         if (!figure_known(&r))
             continue;
         struct str range = isnan(r.low) || isnan(r.high)

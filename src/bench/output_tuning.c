@@ -55,7 +55,9 @@ int bench_write_tuning(struct buf *b, const struct bench_summary *sum, struct st
         const struct bench_group *g = &groups[i];
         double time = bench_sweep_time(g), cost = g->all.cost.value / 1e6;
         spent += isnan(g->cost_usd) ? 0 : g->cost_usd;
-        if ((g->series && g->series->extrapolated) || !g->memory_mb || !(time > 0) || !(cost > 0))
+        /* A size that fails now and then is no candidate, however cheap its failures are. */
+        if ((g->series && g->series->extrapolated) || !g->memory_mb || !(time > 0) || !(cost > 0) ||
+            g->outcomes[BENCH_OK] < g->n)
             continue;
         sizes[n] = g->memory_mb;
         times[n] = time;

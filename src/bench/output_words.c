@@ -196,6 +196,30 @@ double bench_sweep_time(const struct bench_group *g)
     return p->part_ms[BENCH_HANDLER] + p->part_ms[BENCH_INIT];
 }
 
+/* With its interval, as far as one is known. */
+static struct figure sweep_figure(const struct bench_group *g)
+{
+    const struct bench_population *p = &g->all;
+    struct figure f = {bench_sweep_time(g), NAN, NAN, p->latency.n};
+    const struct figure *handler = &p->phases[BENCH_HANDLER].mean;
+    const struct bench_spread *init = &p->phases[BENCH_INIT];
+    if (!p->phased)
+        return p->latency.mean;
+    if (!init->n || (init->min == 0 && init->max == 0))
+        return (struct figure){f.value, handler->low, handler->high, f.n};
+    if (init->n == p->phased) {
+        f.low = handler->low + init->mean.low;
+        f.high = handler->high + init->mean.high;
+    }
+    return f;
+}
+
+static const char *mark(const struct pareto_point *points, size_t n, size_t best,
+                        enum pareto_strategy strategy)
+{
+    return best == n || pareto_all_shown(points, n, best, strategy, 0.5) ? "" : "?";
+}
+
 bool bench_choose(struct arena *a, const struct bench_summary *sum, struct bench_choice *ret)
 {
     size_t n = sum->n_groups;
@@ -210,12 +234,17 @@ bool bench_choose(struct arena *a, const struct bench_summary *sum, struct bench
         points[i] = (struct pareto_point){.cost = usable ? cost : 1,
                                           .time = usable ? time : 1,
                                           .p99 = g->all.latency.p99.value,
+                                          .cost_is = g->all.cost,
+                                          .time_is = sweep_figure(g),
                                           .usable = usable};
     }
     pareto_mark(points, n);
     ret->cheapest = pareto_best(points, n, PARETO_COST, 0);
     ret->fastest = pareto_best(points, n, PARETO_SPEED, 0);
     ret->balanced = pareto_best(points, n, PARETO_BALANCED, 0.5);
+    ret->cheapest_mark = mark(points, n, ret->cheapest, PARETO_COST);
+    ret->fastest_mark = mark(points, n, ret->fastest, PARETO_SPEED);
+    ret->balanced_mark = mark(points, n, ret->balanced, PARETO_BALANCED);
     ret->front = ARENA_ARRAY(a, bool, n);
     for (size_t i = 0; i < n; i++)
         ret->front[i] = points[i].usable && points[i].front;

@@ -186,7 +186,9 @@ void price_month(const struct prices *p, const struct price_usage *u, bool free_
                  struct price_bill *ret)
 {
     struct price_bill b = {0};
-    if (free_tier) {
+    /* "does not apply to functions that have Provisioned Concurrency enabled": not for requests
+     * either. */
+    if (free_tier && !(u->provisioned_gb_seconds > 0)) {
         b.free_requests = less(u->requests, PRICE_FREE_REQUESTS);
         b.free_gb_seconds = less(u->gb_seconds, PRICE_FREE_GB_SECONDS);
     }

@@ -9,7 +9,8 @@
  * AWS Pricing Calculator's meter map for the other columns of regions; AmazonCloudWatch's price
  * list of 2025-10-28 for logs. Billing: Billed Duration of REPORT lines, in steps of 1 ms, initial-
  * isation included (since 2025-08-01); memory in units of 1024 MB; the free tier is of the account,
- * both architectures together, and does not cover storage, logs or provisioned concurrency. */
+ * both architectures together, and does not cover storage, logs, or anything of a function with
+ * provisioned concurrency. */
 #pragma once
 #include "base/arena.h"
 #include "base/str.h"

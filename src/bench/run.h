@@ -18,7 +18,8 @@ struct json;
 
 enum bench_outcome {
     BENCH_OK,
-    BENCH_FUNCTION_ERROR, /* the function said so, whatever the HTTP status */
+    BENCH_FUNCTION_ERROR, /* the function said so, whatever the HTTP status: an error, or an answer
+                             whose statusCode is 400 or more */
     BENCH_THROTTLED,      /* TooManyRequestsException; the error's type is its Reason */
     BENCH_TIMED_OUT,      /* the function's own timeout */
     BENCH_REFUSED,        /* another 4xx/5xx of the service */
@@ -133,6 +134,7 @@ struct bench_run {
     int64_t duration_ms;     /* 0: by n */
     int64_t n;               /* 0: by duration */
     int64_t warmup;          /* requests before the run that are not in samples */
+    struct str payloads;     /* SHA-256 of what was sent: names no secret, tells runs apart */
     bool logs;               /* REPORT lines were asked for */
     int64_t started_ms;      /* wall clock, since 1970 */
     int64_t started_mono_ns; /* what all ..._ns count from */

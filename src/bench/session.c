@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "bench/generator.h"
@@ -37,6 +38,24 @@ static int64_t thread_cpu_ns(void)
     return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
+/* Of all payloads, their shares, and where they go. */
+static struct str payloads_said(struct bench_session *s)
+{
+    const struct bench_plan *plan = s->plan;
+    auto_buf struct buf b;
+    buf_init(&b, SIZE_MAX);
+    if (!plan->n_payloads)
+        buf_text(&b, "1 2\n{}");
+    for (size_t i = 0; i < plan->n_payloads; i++) {
+        double share = plan->n_payloads > 1 ? plan->payloads[i].weight : 1;
+        buf_printf(&b, "%g %zu\n", share, plan->payloads[i].body.n);
+        buf_str(&b, plan->payloads[i].body);
+    }
+    if (str_has(plan->url))
+        buf_printf(&b, "\n%.*s", STR(str_has(plan->method) ? plan->method : S("POST")));
+    return sha256_hex(s->arena, buf_view(&b));
+}
+
 /* What the run says of itself. */
 static void describe(struct bench_session *s)
 {
@@ -58,6 +77,7 @@ static void describe(struct bench_session *s)
     run->duration_ms = plan->duration_ms;
     run->n = plan->n ? plan->n : plan->duration_ms ? 0 : N_WHEN_NOTHING_IS_SAID;
     run->warmup = plan->warmup;
+    run->payloads = payloads_said(s);
     run->logs = !plan->no_log && !str_has(plan->url);
 }
 

@@ -239,9 +239,11 @@ struct figure stats_mean(const double *values, size_t n)
     struct figure f = figure_none();
     if (!n)
         return f;
-    double mean = 0, count = (double)n, square = 0, cube = 0;
-    for (size_t i = 0; i < n; i++)
+    double mean = 0, count = (double)n, square = 0, cube = 0, least = values[0];
+    for (size_t i = 0; i < n; i++) {
         mean += values[i];
+        least = fmin(least, values[i]);
+    }
     mean /= count;
     for (size_t i = 0; i < n; i++) {
         double d = values[i] - mean;
@@ -260,7 +262,23 @@ struct figure stats_mean(const double *values, size_t n)
     double t = n > 100000 ? Z975 : stats_t975(n - 1);
     f.low = mean - deviation * hall_inverse(t, skew, count);
     f.high = mean - deviation * hall_inverse(-t, skew, count);
+    if (least >= 0) /* times and sums: their mean is not below 0 either */
+        f.low = fmax(f.low, 0);
     return f;
+}
+
+/* Clopper and Pearson's end: the rate at which P(X <= k) of n is `share`. */
+static double rate_end(size_t k, size_t n, double share)
+{
+    double low = 0, high = 1;
+    for (int i = 0; i < 50; i++) {
+        double p = (low + high) / 2;
+        if (stats_binomial_cdf(k, n, p) > share)
+            low = p;
+        else
+            high = p;
+    }
+    return (low + high) / 2;
 }
 
 struct figure stats_rate(size_t hits, size_t n)
@@ -268,12 +286,9 @@ struct figure stats_rate(size_t hits, size_t n)
     struct figure f = figure_none();
     if (!n)
         return f;
-    double count = (double)n, p = (double)hits / count, z2 = Z975 * Z975;
-    double middle = (p + z2 / (2 * count)) / (1 + z2 / count);
-    double half = Z975 / (1 + z2 / count) * sqrt(p * (1 - p) / count + z2 / (4 * count * count));
-    f.value = p;
-    f.low = hits ? fmax(0, middle - half) : 0;
-    f.high = hits < n ? fmin(1, middle + half) : 1;
+    f.value = (double)hits / (double)n;
+    f.low = hits ? rate_end(hits - 1, n, 0.975) : 0;
+    f.high = hits < n ? rate_end(hits, n, 0.025) : 1;
     f.n = n;
     return f;
 }
@@ -305,6 +320,20 @@ struct figure stats_ratio(const struct figure *a, const struct figure *b)
     struct figure la = log_figure(a), lb = log_figure(b);
     struct figure d = stats_difference(&la, &lb);
     return (struct figure){exp(d.value), exp(d.low), exp(d.high), d.n};
+}
+
+/* Bonferroni for ten: 2.81 deviations instead of 1.96. */
+#define TOGETHER 1.43
+
+static double farther(double end, double value, bool log_scale)
+{
+    return log_scale ? value * pow(end / value, TOGETHER) : value + (end - value) * TOGETHER;
+}
+
+struct figure stats_together(const struct figure *f, bool log_scale)
+{
+    return (struct figure){f->value, farther(f->low, f->value, log_scale),
+                           farther(f->high, f->value, log_scale), f->n};
 }
 
 /* ---- outliers ---- */

@@ -8,10 +8,10 @@
  *    below 3,688) and is absent, not invented.
  *  - Means: Student's t with Hall's cubic correction for skewness; latencies are skewed to the
  *    right, and the plain t interval then misses the mean on one side.
- *  - Rates: Wilson's score interval.
+ *  - Rates: Clopper and Pearson's interval: of rare failures Wilson's holds in 91 % only.
  *  - Ratios of two figures: from the two intervals, on the logarithm (MOVER, Zou and Donner 2008),
  *    so that a report read from a file can be compared without its samples. Differences of two
- *    rates: Newcombe's, which is the same on Wilson's intervals.
+ *    rates: the same way, as Newcombe does.
  * All suppose that samples are independent of each other; a machine that gets slower during a run
  * is not in the intervals. tests/unit/test_bench_stats.c counts how often they hold. */
 #pragma once
@@ -39,14 +39,19 @@ void stats_quantile_ranks(size_t n, double p, size_t *low, size_t *high);
 /* The least n with which quantile p has both ends. */
 size_t stats_quantile_needs(double p);
 
-struct figure stats_mean(const double *values, size_t n); /* n 1: a value without interval */
-double stats_deviation(const double *values, size_t n);   /* of the sample, n - 1; 0 below 2 */
-struct figure stats_rate(size_t hits, size_t n);          /* 0..1 */
+/* n 1: a value without interval. Of values >= 0 the interval is not below 0. */
+struct figure stats_mean(const double *values, size_t n);
+double stats_deviation(const double *values, size_t n); /* of the sample, n - 1; 0 below 2 */
+struct figure stats_rate(size_t hits, size_t n);        /* 0..1 */
 
 /* a / b of independent figures > 0; none where a point is not known or not > 0. */
 struct figure stats_ratio(const struct figure *a, const struct figure *b);
 /* a - b of independent figures. */
 struct figure stats_difference(const struct figure *a, const struct figure *b);
+
+/* The interval of one of about ten figures that are judged at once, so that in 95 % all of them
+ * hold: ends 1.43 times as far away, on the logarithm when it is that of a ratio. */
+struct figure stats_together(const struct figure *f, bool log_scale);
 
 /* Median absolute deviation from the median of sorted values, as it is (not scaled). */
 double stats_mad(const double *sorted, size_t n);

@@ -118,6 +118,17 @@ static void collect(struct scratch *v, const struct bench_run *run, int series, 
 
 /* ---- one group ---- */
 
+/* Is the run's time that of its requests? Otherwise environments were made, sizes changed, turns
+ * taken or stages led in between them. */
+static bool flows(const struct bench_run *run)
+{
+    static const char *const others[] = {"cold", "memory", "compare", "ramp"};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (str_is(run->mode, others[i]))
+            return false;
+    return true;
+}
+
 static void count(struct bench_group *g, const struct bench_run *run, int series)
 {
     for (size_t i = 0; i < run->n_samples; i++) {
@@ -132,11 +143,15 @@ static void count(struct bench_group *g, const struct bench_run *run, int series
     }
     for (int i = 0; i < BENCH_OUTCOMES; i++)
         g->rates[i] = stats_rate(g->outcomes[i], g->n);
-    g->success = g->rates[BENCH_OK];
-    g->errors = stats_rate(g->n - g->outcomes[BENCH_OK], g->n);
+    /* What was due and never left is no success. It has no series. */
+    g->dropped = series < 0 ? run->dropped : 0;
+    size_t due = g->n + g->dropped;
+    g->rates[BENCH_OK] = g->success = stats_rate(g->outcomes[BENCH_OK], due);
+    g->errors = stats_rate(due - g->outcomes[BENCH_OK], due);
     g->cold_rate = stats_rate(g->n_cold, g->n);
-    g->throughput =
-        run->elapsed_ns > 0 ? (double)g->outcomes[BENCH_OK] * 1e9 / (double)run->elapsed_ns : NAN;
+    g->throughput = run->elapsed_ns > 0 && flows(run)
+                        ? (double)g->outcomes[BENCH_OK] * 1e9 / (double)run->elapsed_ns
+                        : NAN;
 }
 
 static struct bench_population *population(struct bench_group *g, const struct bench_sample *s)

@@ -55,11 +55,13 @@ struct bench_group {
     int memory_mb;                     /* 0: not known, or not the same in all of them */
     struct str architecture;
     size_t n, outcomes[BENCH_OUTCOMES], n_cold;
-    struct figure success, errors; /* rates of n; errors: all that is no success */
+    size_t dropped;                /* due, and never sent; of the whole run only */
+    struct figure success, errors; /* rates of n + dropped; errors: all that is no success */
     struct figure rates[BENCH_OUTCOMES], cold_rate;
     struct bench_population all, cold, warm;
     struct bench_spread failed;  /* ms, done - due, of all that is no success */
-    double throughput;           /* successes a second of the run's time; NAN: no time */
+    double throughput;           /* successes a second of the run's time; NAN: none, or one that
+                                    is not the requests' (cold, memory, compare, ramp) */
     double gb_seconds, cost_usd; /* of what was billed in the run; NAN: not known */
     int memory_used;             /* MB, the most; -1: not known */
     int memory_advice;           /* MB that would do; 0: no advice */

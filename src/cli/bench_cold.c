@@ -21,9 +21,13 @@ static void tell(struct verb_run *run, const struct bench_call *call, const stru
     if (!call->options->quiet && !target_of(run)->json) {
         printf("new environments: %s\n", how[r->method]);
         if (r->starts.spare || r->starts.exec)
-            printf("%lld made of a spare, %lld executed\n", (long long)r->starts.spare,
-                   (long long)r->starts.exec);
+            printf("%lld begun from a spare interpreter, %lld with a process of their own\n",
+                   (long long)r->starts.spare, (long long)r->starts.exec);
     }
+    if (r->cold < r->counted)
+        fprintf(stderr,
+                "lamina: bench: %lld of %lld failed without telling whether they were cold\n",
+                (long long)(r->counted - r->cold), (long long)r->counted);
     if (r->not_cold)
         fprintf(stderr,
                 "lamina: bench: %lld answer%s came from an environment that was there already: "
@@ -35,7 +39,8 @@ static struct json *details(struct arena *a, const struct cold_result *r)
 {
     struct json *o = json_new(a, JSON_OBJECT);
     json_set(a, o, S("method"), json_new_str(a, str_from(cold_method_name(r->method))));
-    json_set(a, o, S("counted"), json_new_int(a, r->cold));
+    json_set(a, o, S("counted"), json_new_int(a, r->counted));
+    json_set(a, o, S("cold"), json_new_int(a, r->cold));
     json_set(a, o, S("not_cold"), json_new_int(a, r->not_cold));
     if (r->starts.spare || r->starts.exec) {
         json_set(a, o, S("spare"), json_new_int(a, r->starts.spare));

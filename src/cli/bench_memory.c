@@ -71,6 +71,8 @@ static struct str note_of(struct arena *a, const struct memory_table *t, const s
         marks = S("recommended");
     else if (r->front)
         marks = S("front");
+    if (r->rival)
+        marks = str_printf(a, "%.*s%snot told apart", STR(marks), marks.n ? ", " : "");
     if (r->size->narrow)
         marks = str_printf(a, "%.*s%sn=%lld", STR(marks), marks.n ? ", " : "",
                            (long long)r->size->sent);

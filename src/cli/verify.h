@@ -112,6 +112,8 @@ size_t verify_count(const struct verify *v, enum verify_verdict verdict);
  * it could not be read, which is a failure. */
 void verify_configuration(struct verify *v, const struct verify_function *f,
                           const struct lambda_function_configuration *c);
+/* Somebody who asks for times, or for one kind of failure, has not said that others are right. */
+size_t verify_unasked_failures(const struct verify_step *step, const struct bench_group *g);
 /* All measured steps of a function, their gates, cost and baselines. */
 void verify_measure(struct verify *v, const struct verify_function *f,
                     const struct lambda_function_configuration *c);

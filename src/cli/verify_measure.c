@@ -1,5 +1,5 @@
-/* verify_measure - the measured half of `lamina verify`: cold, warm, load, memory, their
- * conditions, baselines and cost (verify.h). What could not be measured fails: it never passes. */
+/* verify_measure - the measured half of `lamina verify`. What could not be measured never passes.
+ */
 #include <errno.h>
 #include <math.h>
 #include <sys/stat.h>
@@ -30,17 +30,6 @@ static void row(struct measurer *k, const char *group, struct str check,
 
 /* ---- conditions ---- */
 
-/* Somebody who only asks for times has not said that failures are right. */
-static bool looks_at_failures(const struct verify_step *step)
-{
-    static const char *const names[] = {"success", "errors", "function-errors", NULL};
-    for (size_t i = 0; i < step->n_gates; i++)
-        for (size_t n = 0; names[n]; n++)
-            if (str_is(step->gates[i].metric.name, names[n]))
-                return true;
-    return false;
-}
-
 /* ", most with ValueError: no such thing" */
 static struct str top_error(struct measurer *k)
 {
@@ -57,12 +46,20 @@ static struct str top_error(struct measurer *k)
 static void check_failures(struct measurer *k, const char *name, const struct verify_step *step)
 {
     const struct bench_group *g = &k->last->summary->all;
-    size_t failed = g->n - g->outcomes[BENCH_OK];
-    if (!failed || looks_at_failures(step))
+    size_t failed = verify_unasked_failures(step, g);
+    if (!failed)
         return;
     row(k, name, S("errors==0"), VERIFY_FAIL,
-        str_printf(k->v->a, "%zu of %zu failed%.*s", failed, g->n, STR(top_error(k))),
+        str_printf(k->v->a, "%zu of %zu failed%s%.*s", failed, g->n + g->dropped,
+                   g->dropped ? " or were never sent" : "", STR(top_error(k))),
         S("a condition on errors in verify.yaml says how many are right"));
+}
+
+static enum verify_verdict verdict_of(const struct gate_result *r)
+{
+    return r->verdict == GATE_FAILED || r->verdict == GATE_REGRESSED ? VERIFY_FAIL
+           : r->close || r->verdict == GATE_NOT_SHOWN                ? VERIFY_WARN
+                                                                     : VERIFY_PASS;
 }
 
 static void check_gates(struct measurer *k, const char *name, const struct verify_step *step)
@@ -72,16 +69,12 @@ static void check_gates(struct measurer *k, const char *name, const struct verif
     gate_check(a, k->last->summary, step->gates, step->n_gates, &report);
     for (size_t i = 0; i < report.n; i++) {
         const struct gate_result *r = &report.results[i];
-        bool failed = r->verdict == GATE_FAILED || r->verdict == GATE_REGRESSED;
+        enum verify_verdict verdict = verdict_of(r);
         struct str check = str_has(r->series)
                                ? str_printf(a, "%.*s (%.*s)", STR(r->text), STR(r->series))
                                : r->text;
-        row(k, name, check,
-            failed     ? VERIFY_FAIL
-            : r->close ? VERIFY_WARN
-                       : VERIFY_PASS,
-            r->why.n ? r->why : gate_value(a, r->figure.value, r->unit),
-            !failed && r->close ? S("more samples make it certain") : NOTHING);
+        row(k, name, check, verdict, r->why.n ? r->why : gate_value(a, r->figure.value, r->unit),
+            verdict == VERIFY_WARN ? S("more samples make it certain") : NOTHING);
     }
 }
 
@@ -97,7 +90,8 @@ static void say_figures(struct measurer *k, const char *name)
                           STR(gate_value(a, g->all.phases[BENCH_INIT].p50.value, GATE_MS)));
     struct str text =
         l->n ? str_printf(a, "%zu of %zu succeeded, p50 %.*s, p95 %.*s, longest %.*s%.*s",
-                          g->outcomes[BENCH_OK], g->n, STR(gate_value(a, l->p50.value, GATE_MS)),
+                          g->outcomes[BENCH_OK], g->n + g->dropped,
+                          STR(gate_value(a, l->p50.value, GATE_MS)),
                           STR(gate_value(a, l->p95.value, GATE_MS)),
                           STR(gate_value(a, l->max, GATE_MS)), STR(init))
              : str_printf(a, "none of %zu succeeded", g->n);
@@ -136,9 +130,7 @@ static void compare(struct measurer *k, const char *step, struct str path, struc
     gate_compare(v->a, k->last->summary, base, path, v->plan->max_regression, &report);
     for (size_t i = 0; i < report.n; i++) {
         const struct gate_result *r = &report.results[i];
-        bool failed = r->verdict == GATE_FAILED || r->verdict == GATE_REGRESSED;
-        row(k, "baseline", str_printf(v->a, "%s %.*s", step, STR(r->text)),
-            failed ? VERIFY_FAIL : VERIFY_PASS,
+        row(k, "baseline", str_printf(v->a, "%s %.*s", step, STR(r->text)), verdict_of(r),
             r->why.n ? r->why : str_from(gate_verdict_name(r->verdict)), NOTHING);
     }
     for (size_t i = 0; i < report.n_notes; i++)
@@ -326,7 +318,8 @@ static void judge_sizes(struct measurer *k, const struct memory_result *result)
     const struct bench_group *best = NULL, *now = NULL;
     for (size_t i = 0; i < sum->n_groups; i++) {
         const struct bench_group *g = &sum->groups[i];
-        bool known = figure_known(&g->all.cost) && g->outcomes[BENCH_OK] == g->n;
+        bool known = figure_known(&g->all.cost) && g->outcomes[BENCH_OK] == g->n && g->n &&
+                     !g->series->extrapolated;
         if (g->memory_mb == result->was_mb)
             now = g;
         if (known && (!best || g->all.cost.value < best->all.cost.value))
@@ -337,8 +330,13 @@ static void judge_sizes(struct measurer *k, const struct memory_result *result)
             NOTHING);
         return;
     }
-    struct str is = str_printf(a, "%d MB is cheapest, %.*s a million invocations, p50 %.*s",
-                               best->memory_mb, STR(cost_money(a, best->all.cost.value)),
+    bool alone = true;
+    for (size_t i = 0; i < sum->n_groups; i++)
+        alone = alone && (&sum->groups[i] == best || sum->groups[i].series->extrapolated ||
+                          best->all.cost.high < sum->groups[i].all.cost.low);
+    struct str is = str_printf(a, "%d MB is cheapest%s, %.*s a million invocations, p50 %.*s",
+                               best->memory_mb, alone ? "" : " (not of all sizes this is shown)",
+                               STR(cost_money(a, best->all.cost.value)),
                                STR(gate_value(a, best->all.latency.p50.value, GATE_MS)));
     bool shown = now && now != best && figure_known(&now->all.cost) &&
                  best->all.cost.high < now->all.cost.low;

@@ -105,6 +105,41 @@ static void strategies(void **state)
     assert_int_equal(pareto_best(some, 0, PARETO_COST, .5), 0);
 }
 
+/* The best one by its figure is told apart from another one only where intervals show it. */
+static void what_is_best_may_not_be_shown(void **state)
+{
+    struct pareto_point p[] = {
+        {.cost = 2,
+         .time = 9,
+         .usable = true,
+         .cost_is = {2, 1.9, 2.1, 9},
+         .time_is = {9, 8, 10, 9}},
+        {.cost = 3,
+         .time = 5,
+         .usable = true,
+         .cost_is = {3, 2.9, 3.1, 9},
+         .time_is = {5, 4, 6, 9}},
+        {.cost = 2.1,
+         .time = 5.1,
+         .usable = true,
+         .cost_is = {2.1, 2, 2.2, 9},
+         .time_is = {5.1, 4.1, 6.1, 9}},
+        {.cost = 9,
+         .time = 99,
+         .usable = true,
+         .cost_is = {9, NAN, NAN, 1},
+         .time_is = {99, NAN, NAN, 1}},
+    };
+    assert_true(pareto_shown(p, 3, 0, 1, PARETO_COST, .5));
+    assert_false(pareto_shown(p, 3, 0, 2, PARETO_COST, .5));
+    assert_true(pareto_shown(p, 3, 1, 0, PARETO_SPEED, .5));
+    assert_false(pareto_shown(p, 3, 1, 2, PARETO_SPEED, .5));
+    assert_false(pareto_all_shown(p, 3, 0, PARETO_COST, .5));
+    assert_true(pareto_all_shown(p, 2, 0, PARETO_COST, .5));
+    assert_false(pareto_shown(p, 4, 0, 3, PARETO_COST, .5)); /* one answer has no interval */
+    assert_true(pareto_shown(p, 3, 2, 0, PARETO_BALANCED, .5));
+}
+
 static void the_cheapest_that_is_quick_enough(void **state)
 {
     assert_int_equal(pareto_cheapest_below(some, 6, 1000), 1);
@@ -121,6 +156,7 @@ int main(void)
         cmocka_unit_test(lists_of_sizes),
         cmocka_unit_test(sizes_that_nothing_beats_are_the_front),
         cmocka_unit_test(strategies),
+        cmocka_unit_test(what_is_best_may_not_be_shown),
         cmocka_unit_test(the_cheapest_that_is_quick_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -211,6 +211,60 @@ static void regressions_are_shown_by_intervals(void **state)
     assert_true(r.ratio.value > 0.999999 && r.ratio.value < 1.000001);
 }
 
+static bool noted(const struct gate_report *report, const char *what)
+{
+    for (size_t i = 0; i < report->n_notes; i++)
+        if (str_starts(report->notes[i], str_from(what)))
+            return true;
+    return false;
+}
+
+/* Another payload, machine or way of asking is not compared without a word. */
+static void other_conditions_are_told(void **state)
+{
+    struct arena *a = *state;
+    for (int other = 0; other < 2; other++) {
+        struct bench_summary *s = summary_of(a, load);
+        run.payloads = S("a");
+        const struct gate_baseline *base = baseline_of(a, s);
+        struct gate_report report = {0};
+        if (other) {
+            run.payloads = S("b");
+            run.machine.cores++;
+            run.function.url = S("https://example.lambda-url.us-east-1.on.aws");
+        }
+        gate_compare(a, s, base, S("x"), 0.05, &report);
+        assert_int_equal(noted(&report, "payloads"), other);
+        assert_int_equal(noted(&report, "machine's cores"), other);
+        assert_int_equal(noted(&report, "asked"), other);
+        bench_run_done(&run);
+    }
+}
+
+/* The cheapest size that fails now and then is no advice. */
+static void sizes_that_fail_are_not_tuned_to(void **state)
+{
+    struct arena *a = *state;
+    struct bench_fake f = load;
+    f.mode = "memory";
+    f.series = 3;
+    f.error_share = f.throttle_share = f.cold_share = 0;
+    struct bench_summary *s = summary_of(a, f);
+    auto_buf struct buf b;
+    buf_init(&b, 1 << 20);
+    for (size_t i = 0; i < run.n_samples; i++)
+        if (run.samples[i].series == 0) { /* 128 MB would be the cheapest */
+            run.samples[i].billed_ms = 1;
+            run.samples[i].outcome = i % 30 ? BENCH_OK : BENCH_FUNCTION_ERROR;
+        }
+    s = bench_summarize(a, &run);
+    assert_int_equal(bench_write_tuning(&b, s, S("cost"), 0.5), 0);
+    struct json *root;
+    assert_int_equal(json_parse(a, buf_view(&b), &root, NULL), 0);
+    assert_false(str_is(json_get(root, "power")->text, "128"));
+    assert_int_equal(json_get(root, "stats")->n, 2);
+}
+
 static void more_failures_are_a_regression(void **state)
 {
     struct bench_fake before = load, now = load;
@@ -484,6 +538,7 @@ static void files_are_whole_or_not_there(void **state)
     struct bench_fake f = load;
     f.mode = "memory";
     f.series = 4;
+    f.error_share = f.throttle_share = 0;
     const struct bench_summary *s = summary_of(a, f);
     struct str path, out = str_printf(a, "%s/deep/er", dir);
     struct bench_output o = {.dir = out, .samples = true};
@@ -538,6 +593,8 @@ int main(void)
         CASE(failures_pass_no_gate),
         CASE(regressions_are_shown_by_intervals),
         CASE(more_failures_are_a_regression),
+        CASE(other_conditions_are_told),
+        CASE(sizes_that_fail_are_not_tuned_to),
         CASE(nothing_regresses_without_reason),
         CASE(baselines_that_are_none_are_refused),
         CASE(parts_add_up),

@@ -2,6 +2,7 @@
 #include <math.h>
 #include "check.h"
 #include "base/cleanup.h"
+#include "bench/contrast.h"
 #include "bench_fake.h"
 
 static int setup(void **state)
@@ -178,12 +179,39 @@ static void means_and_rates(void **state)
     assert_true(f.value == 1 && isnan(f.low) && isnan(f.high));
     f = stats_mean(v, 0);
     assert_false(figure_known(&f));
-    f = stats_rate(0, 10); /* Wilson */
+    double far[] = {5, 90, 10}; /* Student's lower end would be -84 */
+    f = stats_mean(far, 3);
+    assert_true(f.value == 35 && f.low == 0 && f.high > 90);
+    f = stats_rate(0, 10); /* Clopper and Pearson; from sums of binomial probabilities */
     assert_near(f.low, 0, 0);
-    assert_near(f.high, 0.2775328, 1e-6);
+    assert_near(f.high, 0.3084971, 1e-6);
     f = stats_rate(5, 10);
-    assert_near(f.low, 0.2365931, 1e-6);
-    assert_near(f.high, 0.7634069, 1e-6);
+    assert_near(f.low, 0.1870860, 1e-6);
+    assert_near(f.high, 0.8129140, 1e-6);
+    f = stats_rate(3, 100);
+    assert_near(f.low, 0.0062300, 1e-6);
+    assert_near(f.high, 0.0851761, 1e-6);
+}
+
+/* Exactly: the sum of the probabilities of all counts whose interval has the truth in it. */
+static void rates_hold_for_rare_failures(void **state)
+{
+    (void)state;
+    static const double ps[] = {0.001, 0.01, 0.02, 0.03, 0.1};
+    static const size_t sizes[] = {1, 5, 20, 50, 100, 200};
+    for (size_t i = 0; i < ARRAY_LEN(ps); i++)
+        for (size_t k = 0; k < ARRAY_LEN(sizes); k++) {
+            double held = 0, below = 0;
+            for (size_t hits = 0; hits <= sizes[k]; hits++) {
+                double upto = stats_binomial_cdf(hits, sizes[k], ps[i]);
+                struct figure f = stats_rate(hits, sizes[k]);
+                if (f.low <= ps[i] && ps[i] <= f.high)
+                    held += upto - below;
+                below = upto;
+            }
+            if (held < 0.95)
+                fail_msg("a rate of %g, %zu requests: %.4f", ps[i], sizes[k], held);
+        }
 }
 
 static void outliers_are_far_from_the_median(void **state)
@@ -231,6 +259,72 @@ static void ratios_know_what_is_unknown(void **state)
 }
 
 /* ---- how often intervals hold ---- */
+
+/* 40 comparisons of a function with itself: in 95 % no row of any figure says a difference. */
+static void equals_are_not_told_apart(void **state)
+{
+    (void)state;
+    int told = 0;
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        auto_arena struct arena a;
+        arena_init(&a);
+        struct bench_run run;
+        struct bench_fake f = {.mode = "compare",
+                               .seed = seed + 1,
+                               .n = 60,
+                               .median_ms = 11,
+                               .sigma = 0.35,
+                               .slow_share = 0.05,
+                               .slow_by = 8,
+                               .error_share = 0.03,
+                               .series = 2};
+        bench_fake_run(&a, &f, &run);
+        for (size_t i = 0; i < run.n_samples; i++) { /* the fake makes more memory faster */
+            struct bench_sample *s = &run.samples[i];
+            int64_t less = s->series == 0 && s->handler_us > 0 ? s->handler_us / 2 : 0;
+            s->handler_us -= (int32_t)less;
+            s->done_ns -= less * 1000;
+            if (less)
+                s->billed_ms = (int32_t)ceil(s->handler_us / 1e3);
+        }
+        run.series[1].memory_mb = run.series[0].memory_mb;
+        const struct bench_summary *s = bench_summarize(&a, &run);
+        struct contrast_row one[CONTRAST_ROWS], other[CONTRAST_ROWS];
+        size_t n = contrast_rows(&s->groups[0], &s->groups[1], one);
+        assert_int_equal(contrast_rows(&s->groups[1], &s->groups[0], other), n);
+        bool any = false;
+        for (size_t i = 0; i < n; i++) {
+            any = any || one[i].verdict > CONTRAST_NONE;
+            assert_int_equal(one[i].verdict == CONTRAST_LESS, other[i].verdict == CONTRAST_MORE);
+            assert_near(one[i].rate ? one[i].ratio.value + other[i].ratio.value
+                                    : one[i].ratio.value * other[i].ratio.value,
+                        one[i].rate ? 0 : 1, 1e-9);
+        }
+        told += any;
+        bench_run_done(&run);
+    }
+    print_message("# %d of 40 comparisons of equals say a difference\n", told);
+    assert_true(told <= 2);
+}
+
+/* Due and never sent is no success; a run with pauses of its own has no throughput. */
+static void what_was_not_sent_is_no_success(void **state)
+{
+    (void)state;
+    auto_arena struct arena a;
+    arena_init(&a);
+    struct bench_run run;
+    struct bench_fake f = {.mode = "rate", .n = 90, .median_ms = 5, .rate = 100};
+    bench_fake_run(&a, &f, &run);
+    run.dropped = 10;
+    const struct bench_summary *s = bench_summarize(&a, &run);
+    assert_near(s->all.success.value, 0.9, 1e-12);
+    assert_near(s->all.errors.value, 0.1, 1e-12);
+    assert_true(s->all.success.n == 100 && s->all.throughput > 0);
+    run.mode = S("cold");
+    assert_true(isnan(bench_summarize(&a, &run)->all.throughput));
+    bench_run_done(&run);
+}
 
 static bool within(const struct figure *f, double truth)
 {
@@ -355,6 +449,9 @@ int main(void)
         CASE(quantiles_are_nearest_ranks),
         CASE(tails_have_no_end_before_enough_samples),
         CASE(means_and_rates),
+        CASE(rates_hold_for_rare_failures),
+        CASE(equals_are_not_told_apart),
+        CASE(what_was_not_sent_is_no_success),
         CASE(outliers_are_far_from_the_median),
         CASE(sorting_many_is_sorting),
         CASE(ratios_know_what_is_unknown),
