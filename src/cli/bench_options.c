@@ -328,7 +328,6 @@ int bench_call_open(struct verb_run *run, enum bench_mode mode, struct bench_cal
 {
     struct bench_call *call = ret;
     *call = (struct bench_call){.run = run, .plan = {.mode = mode, .stop = &stop}};
-    bench_run_init(&call->result);
     call->options = values_of(run, bench_rows);
     call->load = values_of(run, bench_load_rows);
     int code = take_common(call);
@@ -340,8 +339,10 @@ int bench_call_open(struct verb_run *run, enum bench_mode mode, struct bench_cal
         code = target_open(run, &call->aws);
     if (!code)
         code = find_function(call);
-    if (code)
+    if (code) {
+        bench_call_close(call);
         return code;
+    }
     progress_init(&call->line, stderr);
     call->progress = (struct bench_progress){on_progress, call};
     if (call->options->quiet)
@@ -379,4 +380,5 @@ void bench_call_close(struct bench_call *call)
     progress_clear(&call->line);
     bench_run_done(&call->result);
     aws_client_close(call->aws);
+    call->aws = NULL; /* may be closed twice */
 }
