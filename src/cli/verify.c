@@ -252,6 +252,8 @@ static int run_verify(struct verb_run *run)
         e = find_functions(&v, o);
     if (!e)
         e = verify_all(&v, o);
+    for (size_t i = 0; i < v.n_measured; i++)
+        bench_run_done(v.measured[i].run);
     aws_client_close(v.aws);
     return e;
 }

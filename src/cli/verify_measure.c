@@ -216,6 +216,7 @@ static bool take(struct measurer *k, const char *name, const struct verify_step 
                                                       STR(err->message.n ? err->message : str_from(strerror(-r))))
                                          : S("it could not be measured: no request was sent"),
             NOTHING);
+        bench_run_done(run);
         return false;
     }
     struct verify_measured *m =
