@@ -42,9 +42,10 @@ USER_E2E = [
     "test_sandbox.py",
     "test_starts.py",
 ]
-# Of no use with a sanitized program: these are about other people's clients, or about what no
-# sanitizer sees (python, the tracer, which is never sanitized), or about how long things take.
+# Of no use with a sanitized program: these are about other people's clients and shells, or about
+# what no sanitizer sees (python, the tracer, which is never sanitized), or how long things take.
 SANITIZED_E2E_WITHOUT = [
+    "test_common_functions.py",
     "test_coverage_tracer.py",
     "test_coverage_wrapper.py",
     "test_lambda_cli.py",
@@ -57,7 +58,7 @@ AGAIN_MAX = 5
 SANITIZED_NOT = "not callers_of_others_do_not_notice"
 # What makes use of the thread pool: hashing, unpacking, spooled bodies.
 THREADED_E2E = ["test_images.py", "test_lambda_api.py", "test_s3.py"]
-FUZZ_SECONDS = 3
+FUZZ_SECONDS = 2
 
 
 class Tally:
