@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 
 from cloud import RUNTIME, unique, zipped
 
@@ -48,3 +49,35 @@ def test_layers(cloud, tmp_path):
     r = cloud.aws("lambda", "get-layer-version-by-arn", "--arn", arn)
     assert json.loads(r.stdout)["CompatibleRuntimes"] == ["python3.11", "python3.12"]
     cloud.aws("lambda", "delete-layer-version", "--layer-name", name, "--version-number", "1")
+
+
+def test_insights_definitions_and_simulation(cloud):
+    group, name = unique("/cli"), unique("query")
+    cloud.logs.create_log_group(logGroupName=group)
+    r = cloud.aws("logs", "put-query-definition", "--name", name, "--query-string", "fields @message",
+                  "--log-group-names", group, "--query", "queryDefinitionId", "--output", "text")
+    (saved,) = cloud.logs.describe_query_definitions(queryDefinitionNamePrefix=name)["queryDefinitions"]
+    assert (saved["queryDefinitionId"], saved["logGroupNames"]) == (r.stdout.strip(), [group])
+
+    role = cloud.role([{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}])
+    r = cloud.aws("iam", "simulate-principal-policy", "--policy-source-arn", role, "--action-names",
+                  "s3:GetObject", "s3:PutObject", "--resource-arns", "arn:aws:s3:::b/k",
+                  "--query", "EvaluationResults[].[EvalActionName,EvalDecision]", "--output", "text")
+    assert r.stdout.split() == ["s3:GetObject", "allowed", "s3:PutObject", "implicitDeny"]
+
+
+def test_ways_back_of_a_stack(cloud):
+    """What is refused, as the CLI says it; and a creation that failed, taken back."""
+    name = unique("cli")
+    cloud.logs.create_log_group(logGroupName="/taken/" + name)
+    group = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/taken/" + name}}
+    cloud.cfn.create_stack(StackName=name, OnFailure="DO_NOTHING",
+                           TemplateBody=json.dumps({"Resources": {"A": group}}))
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if cloud.cfn.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == "CREATE_FAILED":
+            break
+    r = cloud.aws("cloudformation", "cancel-update-stack", "--stack-name", name, check=False)
+    assert r.returncode == 254 and "An error occurred (ValidationError)" in r.stderr
+    r = cloud.aws("cloudformation", "rollback-stack", "--stack-name", name)
+    assert name in json.loads(r.stdout)["StackId"]

@@ -2,10 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  CancelUpdateStackCommand,
   CloudFormationClient,
+  ContinueUpdateRollbackCommand,
   CreateStackCommand,
   DeleteStackCommand,
   DescribeStacksCommand,
+  RollbackStackCommand,
+  UpdateStackCommand,
   waitUntilStackCreateComplete,
   waitUntilStackDeleteComplete,
 } from "@aws-sdk/client-cloudformation";
@@ -14,10 +18,22 @@ import {
   CreateLogGroupCommand,
   CreateLogStreamCommand,
   DeleteLogGroupCommand,
+  DeleteQueryDefinitionCommand,
+  DescribeQueryDefinitionsCommand,
   FilterLogEventsCommand,
+  GetQueryResultsCommand,
   PutLogEventsCommand,
+  PutQueryDefinitionCommand,
+  StartQueryCommand,
 } from "@aws-sdk/client-cloudwatch-logs";
-import { CreateRoleCommand, GetRoleCommand, IAMClient, PutRolePolicyCommand } from "@aws-sdk/client-iam";
+import {
+  CreateRoleCommand,
+  GetRoleCommand,
+  IAMClient,
+  PutRolePolicyCommand,
+  SimulateCustomPolicyCommand,
+  SimulatePrincipalPolicyCommand,
+} from "@aws-sdk/client-iam";
 import {
   CreateFunctionCommand,
   DeleteFunctionCommand,
@@ -150,4 +166,108 @@ test("a stack", async () => {
     "ValidationError",
     `Stack with id ${StackName} does not exist`,
   ]);
+});
+
+test("a query of logs", async () => {
+  const logGroupName = unique("/node");
+  await logs.send(new CreateLogGroupCommand({ logGroupName }));
+  await logs.send(new CreateLogStreamCommand({ logGroupName, logStreamName: "s" }));
+  const now = Date.now();
+  const logEvents = [3, 1, 2].map((n, i) => ({ timestamp: now + i, message: JSON.stringify({ n }) }));
+  await logs.send(new PutLogEventsCommand({ logGroupName, logStreamName: "s", logEvents }));
+  const queryString = "stats sum(n) as total, max(n), count(*)";
+  const startTime = Math.floor(now / 1000) - 60;
+  const { queryId } = await logs.send(
+    new StartQueryCommand({ logGroupName, queryString, startTime, endTime: startTime + 120 }),
+  );
+  let found;
+  do found = await logs.send(new GetQueryResultsCommand({ queryId }));
+  while (["Running", "Scheduled"].includes(found.status) && Date.now() < now + 30_000);
+  assert.deepEqual(found.results, [
+    [
+      { field: "total", value: "6" },
+      { field: "max(n)", value: "3" },
+      { field: "count(*)", value: "3" },
+    ],
+  ]);
+  assert.deepEqual([found.status, found.statistics.recordsMatched], ["Complete", 3]);
+
+  const name = unique("query");
+  const { queryDefinitionId } = await logs.send(
+    new PutQueryDefinitionCommand({ name, queryString, logGroupNames: [logGroupName] }),
+  );
+  const list = async () =>
+    (await logs.send(new DescribeQueryDefinitionsCommand({ queryDefinitionNamePrefix: name }))).queryDefinitions;
+  assert.deepEqual(
+    (await list()).map((d) => [d.queryDefinitionId, d.queryString, d.logGroupNames]),
+    [[queryDefinitionId, queryString, [logGroupName]]],
+  );
+  await logs.send(new DeleteQueryDefinitionCommand({ queryDefinitionId }));
+  assert.deepEqual(await list(), []);
+  await logs.send(new DeleteLogGroupCommand({ logGroupName }));
+  const [status, code] = await errorOf(
+    logs.send(new StartQueryCommand({ logGroupName, queryString, startTime, endTime: startTime + 120 })),
+  );
+  assert.deepEqual([status, code], [400, "ResourceNotFoundException"]);
+});
+
+test("what a role may do", async () => {
+  const RoleName = unique("role");
+  const policy = {
+    Version: "2012-10-17",
+    Statement: [{ Sid: "Read", Effect: "Allow", Action: "s3:Get*", Resource: "arn:aws:s3:::b/*" }],
+  };
+  const { Role } = await iam.send(
+    new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trust({ Service: "lambda.amazonaws.com" }) }),
+  );
+  await iam.send(
+    new PutRolePolicyCommand({ RoleName, PolicyName: "read", PolicyDocument: JSON.stringify(policy) }),
+  );
+  const asked = { ActionNames: ["s3:GetObject", "s3:PutObject"], ResourceArns: ["arn:aws:s3:::b/k"] };
+  const own = await iam.send(new SimulatePrincipalPolicyCommand({ PolicySourceArn: Role.Arn, ...asked }));
+  const custom = await iam.send(
+    new SimulateCustomPolicyCommand({ PolicyInputList: [JSON.stringify(policy)], ...asked }),
+  );
+  for (const { EvaluationResults: results } of [own, custom]) {
+    assert.deepEqual(
+      results.map((r) => [r.EvalActionName, r.EvalDecision, r.EvalResourceName]),
+      [
+        ["s3:GetObject", "allowed", "arn:aws:s3:::b/k"],
+        ["s3:PutObject", "implicitDeny", "arn:aws:s3:::b/k"],
+      ],
+    );
+    assert.deepEqual(results.map((r) => r.MatchedStatements?.length ?? 0), [1, 0]);
+  }
+});
+
+test("a stack's ways back", async () => {
+  const StackName = unique("stack");
+  const taken = unique("/taken");
+  const group = (LogGroupName, RetentionInDays, DependsOn) => ({
+    Type: "AWS::Logs::LogGroup",
+    Properties: { LogGroupName, RetentionInDays },
+    ...(DependsOn && { DependsOn }),
+  });
+  const template = (Resources) => JSON.stringify({ Resources });
+  await logs.send(new CreateLogGroupCommand({ logGroupName: taken }));
+  const before = template({ A: group(unique("/a"), 1) });
+  await cloudformation.send(new CreateStackCommand({ StackName, TemplateBody: before }));
+  await waitUntilStackCreateComplete({ client: cloudformation, ...soon }, { StackName });
+  for (const Command of [CancelUpdateStackCommand, RollbackStackCommand, ContinueUpdateRollbackCommand]) {
+    const [status, code, message] = await errorOf(cloudformation.send(new Command({ StackName })));
+    assert.deepEqual([status, code], [400, "ValidationError"]);
+    assert.match(message, /cannot be called from current stack status/);
+  }
+  const TemplateBody = template({ ...JSON.parse(before).Resources, B: group(taken, 1, "A") });
+  await cloudformation.send(new UpdateStackCommand({ StackName, TemplateBody, DisableRollback: true }));
+  const until = Date.now() + 30_000;
+  const status = async () =>
+    (await cloudformation.send(new DescribeStacksCommand({ StackName }))).Stacks[0].StackStatus;
+  while ((await status()).endsWith("_IN_PROGRESS") && Date.now() < until);
+  assert.equal(await status(), "UPDATE_FAILED");
+  await cloudformation.send(new RollbackStackCommand({ StackName }));
+  while ((await status()).endsWith("_IN_PROGRESS") && Date.now() < until);
+  assert.equal(await status(), "UPDATE_ROLLBACK_COMPLETE");
+  await cloudformation.send(new DeleteStackCommand({ StackName }));
+  await logs.send(new DeleteLogGroupCommand({ logGroupName: taken }));
 });
