@@ -233,4 +233,4 @@ def test_spares_and_executed_ones_are_told_apart(new_cloud, state):  # noqa: F81
     cloud = new_cloud("--spares", "0")
     fn = cloud.function("def handler(event, context): pass")
     r = bench(cloud, "cold", fn, "-n", 2, state=state)
-    assert "0 made of a spare, 2 executed" in r.stdout
+    assert "0 begun from a spare interpreter, 2 with a process of their own" in r.stdout
