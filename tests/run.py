@@ -55,7 +55,8 @@ SANITIZED_E2E_WITHOUT = [
 ]
 # More failures of one part than these are no matter of a busy machine.
 AGAIN_MAX = 5
-SANITIZED_NOT = "not callers_of_others_do_not_notice"
+SANITIZED_NOT = ("not (callers_of_others_do_not_notice or build_is_reproducible or"
+                 " build_of_a_layer_alone)")  # load; pip
 # What makes use of the thread pool: hashing, unpacking, spooled bodies.
 THREADED_E2E = ["test_images.py", "test_lambda_api.py", "test_s3.py"]
 FUZZ_SECONDS = 2
