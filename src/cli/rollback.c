@@ -97,6 +97,12 @@ static int find(struct rollback *r)
                                   : "the deployment %.*s is one of a stack, of which %.*s is "
                                     "no part any more",
                          STR(json_get_str(r->target, "deployment_id")), STR(r->name));
+    /* A logical id, or a function that went with its stack: no name for a new stack. */
+    struct str stack = json_get_str(json_get(r->target, "stack"), "name");
+    if (r->stack && str_has(stack) && !str_eq(stack, r->name) && !str_starts(r->name, S("arn:")))
+        return verb_fail(r->run,
+                         "%.*s belongs to the stack %.*s; so that both agree: lamina rollback %.*s",
+                         STR(r->name), STR(stack), STR(stack));
     if (!r->stack && (!functions || !functions->n))
         return verb_fail(r->run, "the deployment %.*s has no function",
                          STR(json_get_str(r->target, "deployment_id")));

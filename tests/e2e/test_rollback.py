@@ -157,6 +157,20 @@ def test_a_rollback_whose_function_fails_afterwards_is_a_failure(project):
     assert project.answer()[0] == "one"
 
 
+def test_a_test_that_tests_nothing_is_no_proof(project):
+    project.deploy("one")
+    project.deploy("two")
+    (project.folder / "other.yaml").write_text(
+        "cases:\n  - name: of another\n    function: not-of-this-stack\n    payload: 1\n")
+    done = project.run("rollback", project.name, "--yes", "--tests", "other.yaml", ok=False)
+    assert done.returncode == 1 and "nothing was tested" in done.stderr
+    assert project.records()[0]["validation"]["passed"] is False
+    # An answer that a gateway would make a failure is none less here.
+    payload = '{"statusCode": 500}'
+    assert project.json("rollback", project.name, "--yes", "--verify", payload,
+                        ok=False)["validation"]["passed"] is ("statusCode" not in json.dumps(project.answer(payload)))
+
+
 def test_nobody_says_yes_and_nothing_is_changed(project):
     project.deploy("one")
     project.deploy("two")
@@ -297,6 +311,10 @@ def test_a_function_of_a_stack_goes_back_with_it(project):
     arn = project.configuration()["FunctionArn"]
     done = project.run("rollback", arn, "--yes", ok=False)
     assert done.returncode == 1 and "lamina rollback " + stack in done.stderr
+    project.deploy("two")  # a logical id is no stack that is to be made again
+    for more in ((), ("--plan",)):
+        done = project.run("rollback", "Main", "--yes", *more, ok=False)
+        assert done.returncode == 1 and "lamina rollback " + stack in done.stderr
 
 
 def test_what_cannot_be_returned_to_is_refused(project):
