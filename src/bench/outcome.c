@@ -115,8 +115,7 @@ static int code_at(struct str s, size_t i)
     return ends && i - from == 3 ? code : 0;
 }
 
-/* "statusCode" of an object, whose end need not be there; 0: it has none. */
-static int status_code(struct str body)
+int outcome_status_code(struct str body)
 {
     struct str wanted = S("\"statusCode\"");
     size_t i = skip_space(body, 0), depth = 0, end;
@@ -143,7 +142,7 @@ static int status_code(struct str body)
 /* The caller behind a gateway gets that status: it is as much a failure as behind a URL. */
 static void look_at_status_code(struct arena *a, const struct answer *answer, struct verdict *ret)
 {
-    int code = status_code(buf_view(&answer->body));
+    int code = outcome_status_code(buf_view(&answer->body));
     if (code < 400 || code > 599)
         return;
     ret->outcome = BENCH_FUNCTION_ERROR;

@@ -1,6 +1,7 @@
 /* rollback_verify - is it what it was, and does it answer: see rollback.h. */
 #include <errno.h>
 #include "base/fs.h"
+#include "bench/outcome.h"
 #include "cli/rollback.h"
 #include "cli/source.h"
 #include "cli/stacks.h"
@@ -66,6 +67,8 @@ static void invoke(struct rollback *r, struct json *list, struct str function, s
     else if (inv.function_error.n)
         why = str_printf(r->a, "%.*s: %.*s", STR(inv.function_error),
                          STR(str_slice(inv.answer, 0, 500)));
+    else if (outcome_status_code(inv.answer) >= 400)
+        why = str_printf(r->a, "its statusCode is %d", outcome_status_code(inv.answer));
     told(r, list, str_slice(payload, 0, 60), &inv, why);
 }
 
@@ -144,9 +147,13 @@ int rollback_verify(struct rollback *r)
     r->validation = v;
     compare(r, compared);
     int e = invoke_payloads(r, invoked);
+    size_t before = invoked->n;
     if (!e && r->o->tests.n)
         e = invoke_cases(r, r->o->tests, invoked);
-    else if (!e && !r->o->verify.n && fs_exists("tests.yaml"))
+    if (!e && r->o->tests.n && invoked->n == before)
+        e = verb_fail(r->run, "%.*s has no case of what went back: nothing was tested",
+                      STR(r->o->tests));
+    if (!e && !r->o->tests.n && !r->o->verify.n && fs_exists("tests.yaml"))
         e = invoke_cases(r, S("tests.yaml"), invoked);
     r->valid = r->valid && !e;
     json_set(r->a, v, S("passed"), json_new_bool(r->a, r->valid));
