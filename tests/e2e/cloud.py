@@ -20,7 +20,9 @@ import zipfile
 from unittest import mock
 
 import boto3
+import botocore.session
 from botocore.config import Config
+from botocore.loaders import create_loader
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LAMINA = os.path.abspath(os.environ.get("LAMINA", os.path.join(ROOT, "build", "lamina")))
@@ -94,13 +96,18 @@ def environ(**more):
     return env
 
 
+LOADER = create_loader()  # reading the models again for each client takes 80 ms of a processor
+
+
 def client(url, service, key="test", secret="test", token=None, region=REGION, **config):
     config.setdefault("retries", {"total_max_attempts": 1})
     config.setdefault("connect_timeout", 5)
     config.setdefault("read_timeout", 60)
     if service == "s3":
         config.setdefault("s3", {"addressing_style": "path"})
-    return boto3.session.Session().client(
+    session = botocore.session.Session()
+    session.register_component("data_loader", LOADER)
+    return boto3.session.Session(botocore_session=session).client(
         service,
         endpoint_url=url,
         region_name=region,
