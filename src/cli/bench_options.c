@@ -359,7 +359,10 @@ int bench_call_fail(struct bench_call *call, const struct aws_error *err)
         verb_fail(call->run, "interrupted before anything was measured");
         return 130;
     }
-    return target_fail(call->run, err, NULL);
+    if (call->run->parsed.n_operands != 2) /* of two it is not known which */
+        return target_fail(call->run, err, NULL);
+    return stacks_function_fail(call->run, call->aws, call->options->stack_name,
+                                call->run->parsed.operands[1], err, NULL);
 }
 
 int bench_call_execute(struct bench_call *call)

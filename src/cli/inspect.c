@@ -84,7 +84,7 @@ static int find_function(struct verb_run *run, struct aws_client *aws, struct st
     void *out;
     in.function_name = stacks_function(run, aws, o->stack_name, run->parsed.operands[0]);
     if (aws_call(aws, run->arena, &lambda_get_function_configuration_op, &in, &out, &err) < 0)
-        return target_fail(run, &err, NULL);
+        return stacks_function_fail(run, aws, o->stack_name, run->parsed.operands[0], &err, NULL);
     *ret = ((struct lambda_function_configuration *)out)->function_name;
     return 0;
 }

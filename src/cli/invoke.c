@@ -145,7 +145,8 @@ static int run_invoke(struct verb_run *run)
         return e;
     inv.function = stacks_function(run, aws, o->stack_name, run->parsed.operands[0]);
     if (invocation_run(aws, run->arena, &inv, &err) < 0)
-        e = target_fail(run, &err, str_c(run->arena, inv.function));
+        e = stacks_function_fail(run, aws, o->stack_name, run->parsed.operands[0], &err,
+                                 str_c(run->arena, inv.function));
     else
         e = show(run, o, &inv);
     aws_client_close(aws);

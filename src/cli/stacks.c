@@ -2,6 +2,7 @@
 #include "cli/stacks.h"
 #include <errno.h>
 #include <poll.h>
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/table.h"
 #include "cli/target.h"
@@ -163,15 +164,77 @@ struct str stacks_function(struct verb_run *run, struct aws_client *aws, struct 
 {
     if (!stack.n || str_starts(name, S("arn:")))
         return name;
+    struct str logical, qualifier;
+    bool qualified = str_cut(name, ':', &logical, &qualifier);
     struct cloudformation_describe_stack_resource_input in = {.stack_name = stack,
-                                                              .logical_resource_id = name};
+                                                              .logical_resource_id = logical};
     struct cloudformation_describe_stack_resource_output *out;
     struct aws_error err = {0};
     if (aws_call(aws, run->arena, &cloudformation_describe_stack_resource_op, &in, (void **)&out,
                  &err) < 0 ||
         !out->stack_resource_detail || !str_has(out->stack_resource_detail->physical_resource_id))
         return name;
-    return out->stack_resource_detail->physical_resource_id;
+    struct str physical = out->stack_resource_detail->physical_resource_id;
+    return qualified ? str_printf(run->arena, "%.*s:%.*s", STR(physical), STR(qualifier))
+                     : physical;
+}
+
+static size_t names_of_stack(struct verb_run *run, struct aws_client *aws, struct str stack,
+                             struct str *names, size_t max)
+{
+    struct cloudformation_stack_resource_summary *items;
+    struct aws_error err = {0};
+    size_t n, found = 0;
+    if (stacks_resources(run, aws, stack, &items, &n, &err) < 0)
+        return 0;
+    for (size_t i = 0; i < n && found < max; i++)
+        if (str_is(items[i].resource_type, "AWS::Lambda::Function"))
+            names[found++] = items[i].logical_resource_id;
+    return found;
+}
+
+/* Of the first page: who has more finds the name in `lamina list functions`. */
+static size_t names_of_account(struct verb_run *run, struct aws_client *aws, struct str given,
+                               struct str *names, size_t max, struct str *ret_holds)
+{
+    struct lambda_list_functions_input in = {0};
+    struct lambda_list_functions_output *out;
+    struct aws_error err = {0};
+    size_t found = 0;
+    if (aws_call(aws, run->arena, &lambda_list_functions_op, &in, (void **)&out, &err) < 0)
+        return 0;
+    for (size_t i = 0; i < out->functions.n && found < max; i++) {
+        names[found] = out->functions.items[i].function_name;
+        if (!str_has(*ret_holds) && str_find(names[found], given) >= 0)
+            *ret_holds = names[found];
+        found++;
+    }
+    return found;
+}
+
+int stacks_function_fail(struct verb_run *run, struct aws_client *aws, struct str stack,
+                         struct str given, const struct aws_error *err, const char *what)
+{
+    struct str names[50], near = {0};
+    int code = target_fail(run, err, what);
+    if (!target_error_is(err, "ResourceNotFoundException") || str_starts(given, S("arn:")))
+        return code;
+    str_cut(given, ':', &given, &(struct str){0}); /* NAME:ALIAS */
+    size_t n = stack.n ? names_of_stack(run, aws, stack, names, ARRAY_LEN(names)) : 0;
+    if (n)
+        near = options_nearest(given, names, n);
+    if (!str_has(near)) {
+        n = names_of_account(run, aws, given, names, ARRAY_LEN(names), &near);
+        if (!str_has(near))
+            near = options_nearest(given, names, n);
+    }
+    if (str_eq(near, given)) /* there, but no such version or alias */
+        return code;
+    if (str_has(near))
+        fprintf(stderr, "lamina: %s: did you mean %.*s?\n", run->verb->name, STR(near));
+    else
+        fprintf(stderr, "`lamina list functions` shows which there are.\n");
+    return code;
 }
 
 struct str stacks_log_group(struct verb_run *run, struct aws_client *aws, struct str function)

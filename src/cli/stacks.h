@@ -32,8 +32,12 @@ int stacks_resources(struct verb_run *run, struct aws_client *aws, struct str na
 int stacks_name(struct verb_run *run, struct str given, struct str *ret);
 
 /* The physical name of a function given by name, ARN, or logical id of a stack (stack may be
- * absent). */
+ * absent); a qualifier stays with it: Main:live is app-Main-1A2B:live. */
 struct str stacks_function(struct verb_run *run, struct aws_client *aws, struct str stack,
                            struct str name);
+/* target_fail() of a function that was looked for; one that does not exist with the name that may be
+ * meant: a logical id of the stack, or a function whose name holds what was given. */
+int stacks_function_fail(struct verb_run *run, struct aws_client *aws, struct str stack,
+                         struct str given, const struct aws_error *err, const char *what);
 /* The log group of a function: its own choice, or /aws/lambda/NAME. */
 struct str stacks_log_group(struct verb_run *run, struct aws_client *aws, struct str function);

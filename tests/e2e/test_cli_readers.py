@@ -4,7 +4,7 @@ import json
 import subprocess
 
 import pytest
-from cloud import LAMINA, environ
+from cloud import LAMINA, RUNTIME, environ, unique
 
 SOURCE = """
 def handler(event, context):
@@ -81,3 +81,40 @@ def version(cloud, function, memory):
     name = cloud.lambda_.publish_version(FunctionName=function)["Version"]
     set_memory(128)
     return name
+
+
+def test_a_name_that_is_nearly_right(cloud, function):
+    for args in (["invoke"], ["inspect"], ["bench", "warm"]):
+        r = cloud.lamina(*args, function[:-1], check=False)
+        assert r.returncode == 1
+        assert "did you mean %s?" % function in r.stderr
+    r = cloud.lamina("invoke", function + ":7", check=False)
+    assert r.returncode == 1 and "did you mean" not in r.stderr
+
+
+def test_a_logical_id_with_an_alias(cloud):
+    stack = unique("ids")
+    resources = {
+        "Main": {
+            "Type": "AWS::Serverless::Function",
+            "Properties": {
+                "InlineCode": "def handler(event, context): return context.function_version\n",
+                "Handler": "index.handler", "Runtime": RUNTIME, "AutoPublishAlias": "live",
+            },
+        }
+    }
+    template = {"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}
+    cloud.cfn.create_change_set(
+        StackName=stack, ChangeSetName="c", ChangeSetType="CREATE", TemplateBody=json.dumps(template),
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"])
+    cloud.cfn.get_waiter("change_set_create_complete").wait(
+        StackName=stack, ChangeSetName="c", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    cloud.cfn.execute_change_set(StackName=stack, ChangeSetName="c")
+    cloud.cfn.get_waiter("stack_create_complete").wait(
+        StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    r = cloud.lamina("invoke", "Main:live", "--stack-name", stack)
+    assert json.loads(r.stdout) == "1"
+    r = cloud.lamina("bench", "warm", "Main:live", "--stack-name", stack, "-n", 1, "--json")
+    assert json.loads(r.stdout)["function"]["version"] == "1"
+    r = cloud.lamina("invoke", "Mian", "--stack-name", stack, check=False)
+    assert "did you mean Main?" in r.stderr
