@@ -258,3 +258,21 @@ def test_saved_queries(cloud, logs, group):
     assert (row["given_mb"], row["most_mb"], row["unused_mb"]) == ("128", "50", "78")
     rows = json.loads(ask(cloud, "--saved", "slowest", "--log-group", group, "--json").stdout)["results"]
     assert [r["ms"] for r in rows] == ["%.2f" % (i * 10) for i in range(10, 0, -1)]
+
+
+def test_others_are_answered_while_a_query_runs(logs, group):
+    """A query of seconds, of whose expression every event takes milliseconds."""
+    put(logs, group, "s", ["a" * 5000] * 190)
+    query_id = start(logs, group, "filter @message like /a[a-z]*[0-9][A-Z]/")
+    assert logs.get_query_results(queryId=query_id)["status"] in ("Scheduled", "Running")
+    assert logs.stop_query(queryId=query_id)["success"]
+    assert logs.get_query_results(queryId=query_id)["status"] == "Cancelled"
+
+
+def test_a_group_that_goes_while_it_is_read(logs):
+    name = "/aws/lambda/" + unique()
+    logs.create_log_group(logGroupName=name)
+    put(logs, name, "s", ["a" * 4000] * 40)
+    query_id = start(logs, name, "filter @message like /a[a-z]*[0-9][A-Z]/")
+    logs.delete_log_group(logGroupName=name)
+    assert finish(logs, query_id)["status"] in ("Complete", "Failed")

@@ -78,6 +78,8 @@ static void run_query(struct arena *a, const struct insights_query *q, struct st
     }
     const struct insights_row *rows;
     size_t n_rows;
+    while (!insights_run_end(run, 0)) /* in as many pieces as it can */
+        ;
     struct str why = insights_run_finish(run, &rows, &n_rows);
     if (why.n)
         buf_printf(out, "failed %.*s\n", STR(why));
@@ -154,6 +156,103 @@ static void deep_and_long_queries_are_refused(void **state)
     }
 }
 
+static struct str answer_of(struct arena *a, const char *text, struct str message, int n)
+{
+    struct insights_query *q;
+    struct insights_error err;
+    struct buf events, out;
+    buf_init(&events, 1 << 24);
+    buf_init(&out, 1 << 24);
+    for (int i = 0; i < n; i++)
+        buf_printf(&events, "%d %.*s\n", 1000 + i, STR(message));
+    assert_int_equal(insights_parse(a, str_from(text), &q, &err), 0);
+    run_query(a, q, buf_view(&events), &out);
+    struct str ret = buf_copy(&out, a);
+    buf_done(&events);
+    buf_done(&out);
+    return ret;
+}
+
+static struct str repeated(struct arena *a, char c, size_t n, const char *end)
+{
+    char *p = arena_alloc(a, n + strlen(end) + 1);
+    memset(p, c, n);
+    memcpy(p + n, end, strlen(end));
+    return str_of(p, n + strlen(end));
+}
+
+static void assert_starts(struct str s, const char *with)
+{
+    if (!str_starts(s, str_from(with)))
+        fail_msg("%.*s does not begin with %s", STR(s), with);
+}
+
+/* One event must not keep the thread: a regular expression whose steps grow with the square of a
+ * line, or without a bound, ends the query, and says so rather than "no match". */
+static void what_takes_too_long_fails(void **state)
+{
+    auto_arena struct arena a;
+    arena_init(&a);
+    struct str line = repeated(&a, 'a', 200000, "");
+    assert_starts(answer_of(&a, "filter @message like /a[a-z]*[0-9][A-Z]/", line, 1),
+                  "failed A regular expression takes too");
+    assert_starts(answer_of(&a, "filter @message like /(a+)+[0-9][A-Z]/", line, 1),
+                  "failed A regular expression takes too");
+    assert_starts(answer_of(&a, "parse @message /a[a-z]*(?<x>[0-9][A-Z])/", line, 1),
+                  "failed A regular expression takes too");
+}
+
+static void long_lines_are_matched_everywhere(void **state)
+{
+    auto_arena struct arena a;
+    arena_init(&a);
+    for (size_t n = 0; n < 5000; n += n < 300 ? 1 : 977) {
+        struct str line = repeated(&a, 'b', n, "needle77 end");
+        const char *query = "filter @message like /le[0-9]+ e/ | parse @message /n(?<x>e+)d/ | "
+                            "display x";
+        assert_true(str_is(answer_of(&a, query, line, 1), "x=ee\n"));
+        assert_true(str_is(
+            answer_of(&a, "filter @message like /^b*n/ | stats count(*) as n", line, 1), "n=1\n"));
+        assert_true(
+            str_is(answer_of(&a, "filter @message like /^n/ | stats count(*) as n", line, 1),
+                   n ? "" : "n=1\n"));
+    }
+}
+
+/* 100 ^ 4 rows of an event of a few hundred bytes; and texts that double. */
+static void what_grows_too_much_fails(void **state)
+{
+    auto_arena struct arena a;
+    arena_init(&a);
+    struct str list = S("{\"l\":[0");
+    for (int i = 1; i < 100; i++)
+        list = str_printf(&a, "%.*s,%d", STR(list), i);
+    list = str_printf(&a, "%.*s]}", STR(list));
+    assert_starts(answer_of(&a,
+                            "fields jsonParse(@message) as j | unnest j.l into a | unnest j.l "
+                            "into b | unnest j.l into c | unnest j.l into d | stats count(*)",
+                            list, 1),
+                  "failed An event becomes more than 1,000,000 rows");
+    struct str query = S("fields concat(@message, @message) as a0");
+    for (int i = 0; i < 60; i++)
+        query = str_printf(&a, "%.*s, concat(@message, @message, '%d') as b%d", STR(query), i, i);
+    query = str_printf(&a, "%.*s | filter strlen(b59) > 0 | stats count(*) as n", STR(query));
+    struct str line = repeated(&a, 'x', 1000000, "");
+    assert_starts(answer_of(&a, query.p, line, 1), "failed An event becomes more than 64 MiB");
+}
+
+/* What was kept is given on in pieces. */
+static void the_end_comes_in_pieces(void **state)
+{
+    auto_arena struct arena a;
+    arena_init(&a);
+    const char *query = "sort @timestamp | stats count(*) as n by bin(300ms) | "
+                        "stats count(*) as m, sum(n) as k";
+    assert_true(str_is(answer_of(&a, query, S("x"), 1000), "m=4  k=1000\n"));
+    query = "stats count(*) as n by @timestamp | stats count(*) as m";
+    assert_true(str_is(answer_of(&a, query, S("x"), 1000), "m=1000\n"));
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1) {
@@ -168,6 +267,10 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cases),
         cmocka_unit_test(deep_and_long_queries_are_refused),
+        cmocka_unit_test(what_takes_too_long_fails),
+        cmocka_unit_test(long_lines_are_matched_everywhere),
+        cmocka_unit_test(what_grows_too_much_fails),
+        cmocka_unit_test(the_end_comes_in_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* insights_eval - expressions over a row. */
 #include <math.h>
+#include "base/clock.h"
 #include "service/logs/insights_stage.h"
 
 struct insights_value insights_slot_value(struct insights_run *run, int slot)
@@ -78,6 +79,40 @@ static bool compare(struct insights_run *run, const struct insights_expr *e)
     }
 }
 
+#define REGEX_NS 250000000 /* for one text */
+#define REGEX_WINDOW_NS 2000000
+
+/* The library's limit is for each place where a match may begin, and a long text has many: they are
+ * tried in growing numbers, as long as that takes no time. */
+int insights_match(struct insights_run *run, const struct insights_regex *regex, struct str s)
+{
+    int64_t begun = s.n > 64 ? clock_thread_ns() : 0, last = begun;
+    size_t window = 64;
+    for (size_t from = 0;;) {
+        bool whole = s.n - from <= window;
+        pcre2_set_offset_limit(regex->limits, whole ? PCRE2_UNSET : from + window - 1);
+        int r = pcre2_match(regex->code, (PCRE2_SPTR)(s.n ? s.p : ""), s.n, from, 0, regex->data,
+                            regex->limits);
+        if (r != PCRE2_ERROR_NOMATCH && r < 0) {
+            run->failed = S("A regular expression takes too many steps.");
+            return r;
+        }
+        if (r >= 0 || whole)
+            return r;
+        int64_t now = clock_thread_ns();
+        if (now - begun > REGEX_NS) {
+            run->failed = S("A regular expression takes too long.");
+            return r;
+        }
+        from += window;
+        if (now - last < REGEX_WINDOW_NS / 4)
+            window *= 2;
+        else if (now - last > REGEX_WINDOW_NS && window > 1)
+            window /= 2;
+        last = now;
+    }
+}
+
 static bool like(struct insights_run *run, const struct insights_expr *e)
 {
     struct insights_value x = insights_eval(run, e->args[0]);
@@ -85,8 +120,7 @@ static bool like(struct insights_run *run, const struct insights_expr *e)
         return false;
     struct str s = insights_to_text(&run->scratch, &x);
     if (e->regex)
-        return pcre2_match(e->regex->code, (PCRE2_SPTR)(s.n ? s.p : ""), s.n, 0, 0, e->regex->data,
-                           e->regex->limits) >= 0;
+        return insights_match(run, e->regex, s) >= 0;
     return str_find(s, e->args[1]->literal.text) >= 0;
 }
 

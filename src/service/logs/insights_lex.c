@@ -234,7 +234,8 @@ struct insights_regex *insights_compile(struct insights_parser *p, struct str te
     size_t where;
     pcre2_compile_context *context = pcre2_compile_context_create(p->memory);
     regex->code = pcre2_compile((PCRE2_SPTR)(text.n ? text.p : ""), text.n,
-                                PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C, &code, &where, context);
+                                PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT,
+                                &code, &where, context);
     if (!regex->code) {
         PCRE2_UCHAR why[128] = "";
         pcre2_get_error_message(code, why, sizeof why);
@@ -244,9 +245,9 @@ struct insights_regex *insights_compile(struct insights_parser *p, struct str te
     pcre2_pattern_info(regex->code, PCRE2_INFO_CAPTURECOUNT, &regex->n_groups);
     regex->data = pcre2_match_data_create(regex->n_groups + 1, p->memory);
     regex->limits = pcre2_match_context_create(p->memory);
-    pcre2_set_match_limit(regex->limits, 100000);
-    pcre2_set_depth_limit(regex->limits, 1000);
-    pcre2_set_heap_limit(regex->limits, 1024); /* KiB */
+    pcre2_set_match_limit(regex->limits, 100000); /* from one place of the text */
+    pcre2_set_depth_limit(regex->limits, 20000);
+    pcre2_set_heap_limit(regex->limits, 8192); /* KiB */
     return regex;
 }
 

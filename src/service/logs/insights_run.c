@@ -1,10 +1,13 @@
 /* insights_run - see insights_run.h: the stages of a query, and rows that go through them. */
 #include "service/logs/insights_run.h"
 #include <stdlib.h>
+#include "base/clock.h"
 #include "base/mem.h"
 #include "service/logs/insights_stage.h"
 
 #define SCRATCH ((size_t)1 << 20)
+#define SCRATCH_MAX ((size_t)64 << 20) /* of one event */
+#define ROWS_MAX 1000000               /* that unnest makes of one event */
 
 /* ---- the plan ---- */
 
@@ -181,16 +184,22 @@ void insights_new_row(struct insights_run *run)
     if (run->scratch.used > SCRATCH)
         arena_reset(&run->scratch);
     run->in_event = false;
+    run->unnested = 0;
     run->source = NULL;
     run->scope.has_event_ms = false;
 }
 
-bool insights_full(struct insights_run *run)
+size_t insights_run_memory(const struct insights_run *run)
 {
     size_t used = run->memory + run->arena.used;
     for (size_t i = 0; i < run->n_stages; i++)
         used += run->stages[i].arena->used;
-    if (used > INSIGHTS_MEMORY && !run->failed.n)
+    return used;
+}
+
+bool insights_full(struct insights_run *run)
+{
+    if (insights_run_memory(run) > INSIGHTS_MEMORY && !run->failed.n)
         run->failed = S("The query keeps more in memory than a query may: 256 MiB.");
     return run->failed.n > 0;
 }
@@ -235,8 +244,7 @@ static void parse_row(struct insights_run *run, const struct insights_command *c
         parse_glob(run, c, s);
         return;
     }
-    int r = pcre2_match(c->regex->code, (PCRE2_SPTR)(s.n ? s.p : ""), s.n, 0, 0, c->regex->data,
-                        c->regex->limits);
+    int r = insights_match(run, c->regex, s);
     if (r < 0)
         return;
     const PCRE2_SIZE *spans = pcre2_get_ovector_pointer(c->regex->data);
@@ -256,6 +264,10 @@ static void unnest_row(struct insights_run *run, size_t stage)
         return;
     }
     JSON_EACH(v.json, item) {
+        if (++run->unnested > ROWS_MAX)
+            run->failed = S("An event becomes more than 1,000,000 rows.");
+        if (run->failed.n)
+            return;
         insights_set(run, c->items[0].slot, insights_of_json(item));
         insights_push(run, stage + 1);
     }
@@ -285,9 +297,16 @@ static void put_row(struct insights_run *run)
     row->cells[row->n++] = (struct insights_cell){S("@ptr"), insights_pointer(&run->arena, &e)};
 }
 
+static bool row_full(struct insights_run *run)
+{
+    if (run->scratch.used > SCRATCH_MAX)
+        run->failed = S("An event becomes more than 64 MiB.");
+    return run->failed.n > 0;
+}
+
 static void set_items(struct insights_run *run, const struct insights_command *c)
 {
-    for (size_t i = 0; i < c->n_items; i++)
+    for (size_t i = 0; i < c->n_items && !row_full(run); i++)
         if (c->items[i].expr->type != INSIGHTS_SLOT || c->items[i].expr->slot != c->items[i].slot)
             insights_set(run, c->items[i].slot, insights_eval(run, c->items[i].expr));
 }
@@ -304,6 +323,8 @@ static bool is_new(struct insights_run *run, struct insights_stage *s)
 
 void insights_push(struct insights_run *run, size_t stage)
 {
+    if (row_full(run))
+        return;
     if (stage == run->n_stages) {
         put_row(run);
         return;
@@ -383,17 +404,30 @@ void insights_run_events(struct insights_run *run, const struct insights_event *
     insights_full(run);
 }
 
+bool insights_out_of_time(const struct insights_run *run, size_t i)
+{
+    return i % 256 == 0 && clock_thread_ns() > run->until_ns;
+}
+
+bool insights_run_end(struct insights_run *run, int64_t until_ns)
+{
+    run->until_ns = until_ns;
+    for (; run->ending < run->n_stages && !run->failed.n; run->ending++) {
+        enum insights_command_type type = run->stages[run->ending].command->type;
+        if (type == INSIGHTS_STATS && !insights_stats_finish(run, run->ending))
+            break;
+        if (type == INSIGHTS_SORT && !insights_sort_finish(run, run->ending))
+            break;
+        insights_full(run);
+    }
+    insights_full(run);
+    return run->ending == run->n_stages || run->failed.n;
+}
+
 struct str insights_run_finish(struct insights_run *run, const struct insights_row **ret,
                                size_t *ret_n)
 {
-    arena_reset(&run->scratch);
-    for (size_t i = 0; i < run->n_stages && !run->failed.n; i++) {
-        if (run->stages[i].command->type == INSIGHTS_STATS)
-            insights_stats_finish(run, i);
-        else if (run->stages[i].command->type == INSIGHTS_SORT)
-            insights_sort_finish(run, i);
-        insights_full(run);
-    }
+    insights_run_end(run, INT64_MAX);
     *ret = run->rows;
     *ret_n = run->failed.n ? 0 : run->n_rows;
     return run->failed;

@@ -24,8 +24,11 @@ void insights_run_free(struct insights_run *run); /* accepts NULL */
 /* Events [from, to) of a block. source: its group, stream and account live as long as the run. */
 void insights_run_events(struct insights_run *run, const struct insights_event *source,
                          const struct log_block *block, size_t from, size_t to);
+/* No more events: what was kept is given on, until the thread's time is until_ns. True: all is. */
+bool insights_run_end(struct insights_run *run, int64_t until_ns);
 /* The result, in the run's memory; absent why: it has succeeded. */
 struct str insights_run_finish(struct insights_run *run, const struct insights_row **ret,
                                size_t *ret_n);
+size_t insights_run_memory(const struct insights_run *run);
 bool insights_run_failed(const struct insights_run *run);
 int64_t insights_run_matched(const struct insights_run *run); /* events that filters let pass */

@@ -122,14 +122,15 @@ static int by_keys(const void *x, const void *y, void *user)
                     *(struct insights_kept *const *)y);
 }
 
-void insights_sort_finish(struct insights_run *run, size_t stage)
+bool insights_sort_finish(struct insights_run *run, size_t stage)
 {
     struct insights_stage *s = &run->stages[stage];
     struct comparison c = {&run->scratch, s->command};
-    if (s->n_kept)
+    if (s->n_kept && !s->ordered)
         qsort_r(s->kept, s->n_kept, sizeof *s->kept, by_keys, &c);
-    for (size_t i = 0; i < s->n_kept && !run->failed.n; i++) {
-        const struct insights_kept *row = s->kept[i];
+    s->ordered = true;
+    while (s->given < s->n_kept && !run->failed.n) {
+        const struct insights_kept *row = s->kept[s->given];
         insights_new_row(run);
         run->event.place = row->place;
         run->source = row->source;
@@ -139,5 +140,8 @@ void insights_sort_finish(struct insights_run *run, size_t stage)
             if (s->needed[k])
                 insights_set(run, (int)k, row->values[k]);
         insights_push(run, stage + 1);
+        if (insights_out_of_time(run, ++s->given))
+            return false;
     }
+    return true;
 }

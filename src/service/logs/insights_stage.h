@@ -24,6 +24,12 @@ struct insights_group {
     struct insights_aggregate *aggregates;
 };
 
+struct insights_ordered {
+    struct insights_group *group;
+    double time;
+    size_t i;
+};
+
 struct insights_stage {
     const struct insights_command *command;
     const bool *needed; /* slots that later stages look at */
@@ -36,6 +42,11 @@ struct insights_stage {
     struct insights_group **groups;
     size_t n_groups, cap_groups;
     int64_t passed; /* limit */
+    /* Of the end: what is given on, how much of it has been. */
+    struct insights_ordered *order;
+    struct insights_value *results;
+    size_t given;
+    bool ordered;
 };
 
 struct insights_run {
@@ -56,9 +67,11 @@ struct insights_run {
     struct insights_scope scope;
     const struct insights_value *aggregates; /* while the results of stats are made */
     size_t first_keeper;
-    int64_t n_matched;
-    size_t memory; /* beside the arenas */
+    int64_t n_matched, unnested; /* unnested: rows of this event */
+    size_t memory;               /* beside the arenas */
     struct str failed;
+    size_t ending;    /* the stage that gives on what it has kept */
+    int64_t until_ns; /* of the thread's time */
     struct insights_row *rows;
     size_t n_rows, cap_rows;
     uint32_t *hits;
@@ -67,16 +80,20 @@ struct insights_run {
 
 struct insights_value insights_slot_value(struct insights_run *run, int slot);
 void insights_set(struct insights_run *run, int slot, struct insights_value v);
+/* As pcre2_match(); what takes too long ends the query. */
+int insights_match(struct insights_run *run, const struct insights_regex *regex, struct str s);
 struct insights_value insights_eval(struct insights_run *run, const struct insights_expr *e);
 struct insights_value insights_keep(struct arena *a, const struct insights_value *v);
+bool insights_out_of_time(const struct insights_run *run, size_t i); /* now and then: i counts */
 void insights_new_row(struct insights_run *run);
 void insights_push(struct insights_run *run, size_t stage);
 bool insights_full(struct insights_run *run); /* its memory; it has failed then */
 
 void insights_stats_add(struct insights_run *run, struct insights_stage *s);
-void insights_stats_finish(struct insights_run *run, size_t stage);
+/* False: time is over, there is more. */
+bool insights_stats_finish(struct insights_run *run, size_t stage);
 void insights_stats_free(struct insights_stage *s);
 void insights_sort_add(struct insights_run *run, struct insights_stage *s);
-void insights_sort_finish(struct insights_run *run, size_t stage);
+bool insights_sort_finish(struct insights_run *run, size_t stage);
 /* Text that is the same for equal values only. */
 struct str insights_key(struct insights_run *run, const struct insights_item *items, size_t n);

@@ -183,36 +183,38 @@ static struct insights_value outcome(struct insights_run *run, const struct insi
     }
 }
 
-struct ordered {
-    struct insights_group *group;
-    double time;
-    size_t i;
-};
-
 static int newest_first(const void *x, const void *y)
 {
-    const struct ordered *a = x, *b = y;
+    const struct insights_ordered *a = x, *b = y;
     if (a->time != b->time)
         return a->time > b->time ? -1 : 1;
     return a->i < b->i ? -1 : 1;
 }
 
-void insights_stats_finish(struct insights_run *run, size_t stage)
+static void order_groups(struct insights_stage *s)
+{
+    const struct insights_command *c = s->command;
+    s->order = ARENA_ARRAY(s->arena, struct insights_ordered, s->n_groups + 1);
+    s->results = ARENA_ARRAY(s->arena, struct insights_value, c->n_aggregates + c->n_items + 1);
+    for (size_t i = 0; i < s->n_groups; i++) {
+        s->order[i] = (struct insights_ordered){.group = s->groups[i], .i = i};
+        for (size_t k = c->n_by; k-- > 0;)
+            if (s->groups[i]->by[k].type == INSIGHTS_TIME)
+                s->order[i].time = s->groups[i]->by[k].number;
+    }
+    qsort(s->order, s->n_groups, sizeof *s->order, newest_first);
+    s->ordered = true;
+}
+
+bool insights_stats_finish(struct insights_run *run, size_t stage)
 {
     struct insights_stage *s = &run->stages[stage];
     const struct insights_command *c = s->command;
-    struct ordered *order = ARENA_ARRAY(s->arena, struct ordered, s->n_groups + 1);
-    struct insights_value *values =
-        ARENA_ARRAY(s->arena, struct insights_value, c->n_aggregates + c->n_items + 1);
-    for (size_t i = 0; i < s->n_groups; i++) {
-        order[i] = (struct ordered){.group = s->groups[i], .i = i};
-        for (size_t k = c->n_by; k-- > 0;)
-            if (s->groups[i]->by[k].type == INSIGHTS_TIME)
-                order[i].time = s->groups[i]->by[k].number;
-    }
-    qsort(order, s->n_groups, sizeof *order, newest_first);
-    for (size_t i = 0; i < s->n_groups && !run->failed.n; i++) {
-        struct insights_group *g = order[i].group;
+    if (!s->ordered)
+        order_groups(s);
+    struct insights_value *values = s->results;
+    while (s->given < s->n_groups && !run->failed.n) {
+        struct insights_group *g = s->order[s->given].group;
         insights_new_row(run);
         for (size_t k = 0; k < c->n_aggregates; k++)
             values[k] = outcome(run, c->aggregates[k], &g->aggregates[k]);
@@ -225,9 +227,12 @@ void insights_stats_finish(struct insights_run *run, size_t stage)
         run->aggregates = NULL;
         for (size_t k = 0; k < c->n_items; k++)
             insights_set(run, c->items[k].slot, results[k]);
-        run->event.place = (struct log_place){0, -(int64_t)i}; /* equal rows stay in order */
+        run->event.place = (struct log_place){0, -(int64_t)s->given}; /* equal rows stay in order */
         insights_push(run, stage + 1);
+        if (insights_out_of_time(run, ++s->given))
+            return false;
     }
+    return true;
 }
 
 void insights_stats_free(struct insights_stage *s)

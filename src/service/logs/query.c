@@ -6,7 +6,10 @@
 #include "base/mem.h"
 
 #define SLICE_NS 2000000 /* of the loop's thread; the longest one is a block more */
-#define CHUNK 128        /* events between two looks at the clock */
+#define CHUNK 128        /* events between two looks at the clock, at first */
+#define CHUNK_MAX 65536
+#define CHUNK_NS 300000          /* that they should take */
+#define MEMORY ((size_t)1 << 30) /* of all queries together */
 #define STREAMS 200
 #define TIMEOUT_NS (INT64_C(3600) * 1000000000)
 #define KEPT_MS (7 * LOGS_DAY_MS)
@@ -14,8 +17,8 @@
 struct logs_queries {
     struct logs_state *state;
     struct list running;
-    size_t n;
-    uv_timer_t timer;
+    size_t n, memory;
+    uv_idle_t turn; /* once a turn of the loop; a timer of 0 ms begins again within the same turn */
     bool ticking;
 };
 
@@ -101,6 +104,7 @@ int logs_query_end(struct logs_queries *q, struct logs_query *query, struct str 
                      &logs_query_record_shape, &query->record);
     list_remove(&query->link);
     q->n--;
+    q->memory -= query->memory;
     q->state->n_readers--;
     logs_query_free(query);
     return r;
@@ -175,19 +179,27 @@ static void look(struct logs_query *query)
 {
     struct log_run *run = &query->at;
     size_t from = run->from;
-    if (!query->plan->needle.n && run->to - from > CHUNK)
-        from = run->to - CHUNK;
+    int64_t begun = clock_thread_ns();
+    if (run->to - from > query->chunk)
+        from = run->to - query->chunk;
     insights_run_events(query->run, query->source, &run->block, from, run->to);
     query->scanned += (int64_t)(run->to - from);
     query->bytes +=
         (int64_t)(log_block_end(&run->block, run->to - 1) - log_block_begin(&run->block, from));
     run->to = from;
+    int64_t took = clock_thread_ns() - begun;
+    if (took < CHUNK_NS / 2 && query->chunk < CHUNK_MAX)
+        query->chunk *= 2;
+    else if (took > CHUNK_NS && query->chunk > 1)
+        query->chunk /= 2;
 }
 
-/* 0: there is more to do; 1: done. */
-static int step(struct logs_queries *q, struct logs_query *query)
+/* 0: there is more to do; 1: done. until_ns: of this slice, by the thread's time. */
+static int step(struct logs_queries *q, struct logs_query *query, int64_t until_ns)
 {
     int r = 0;
+    if (query->ending)
+        return insights_run_end(query->run, until_ns);
     if (query->reading && query->at.from < query->at.to)
         look(query);
     else if (query->reading)
@@ -195,28 +207,43 @@ static int step(struct logs_queries *q, struct logs_query *query)
     else if (query->stream < query->n_streams)
         r = open_stream(q, query);
     else if (!next_page(q, query, &r))
-        return r < 0 ? r : 1;
+        query->ending = r == 0;
     return r < 0 ? r : insights_run_failed(query->run);
 }
 
-static void tick(uv_timer_t *timer);
+static void tick(uv_idle_t *turn);
 
 static void go_on(struct logs_queries *q)
 {
     q->ticking = q->n > 0;
     if (q->ticking)
-        uv_timer_start(&q->timer, tick, 0, 0);
+        uv_idle_start(&q->turn, tick);
+    else
+        uv_idle_stop(&q->turn);
 }
 
-static void tick(uv_timer_t *timer)
+static size_t count_memory(struct logs_queries *q, struct logs_query *query)
 {
-    struct logs_queries *q = timer->data;
+    q->memory -= query->memory;
+    query->memory = insights_run_memory(query->run);
+    return q->memory += query->memory;
+}
+
+static void tick(uv_idle_t *turn)
+{
+    struct logs_queries *q = turn->data;
+    if (!q->n) { /* the last one was stopped */
+        go_on(q);
+        return;
+    }
     struct logs_query *query = LIST_ENTRY(q->running.next, struct logs_query, link);
     int64_t begun = clock_thread_ns(), now = clock_mono_ns();
     int r = 0;
     query->begun = true;
     while (r == 0 && clock_thread_ns() - begun < SLICE_NS)
-        r = step(q, query);
+        r = step(q, query, begun + SLICE_NS);
+    if (r == 0 && count_memory(q, query) > MEMORY)
+        r = -ENOMEM;
     if (r != 0 || now - query->begun_ns > TIMEOUT_NS) {
         r = logs_query_end(q, query, r < 0 ? S("Failed") : r ? S("Complete") : S("Timeout"));
         if (r < 0)
@@ -235,14 +262,14 @@ struct logs_queries *logs_queries_new(struct logs_state *state, uv_loop_t *loop)
     struct logs_queries *q = MEM_NEW(struct logs_queries);
     q->state = state;
     list_init(&q->running);
-    q->timer.data = q;
-    uv_timer_init(loop, &q->timer);
+    q->turn.data = q;
+    uv_idle_init(loop, &q->turn);
     return q;
 }
 
-static void free_queries(uv_handle_t *timer)
+static void free_queries(uv_handle_t *turn)
 {
-    free(timer->data);
+    free(turn->data);
 }
 
 void logs_queries_free(struct logs_queries *q)
@@ -253,7 +280,7 @@ void logs_queries_free(struct logs_queries *q)
         list_remove(&query->link);
         logs_query_free(query);
     }
-    uv_close((uv_handle_t *)&q->timer, free_queries);
+    uv_close((uv_handle_t *)&q->turn, free_queries);
 }
 
 size_t logs_queries_n(const struct logs_queries *q)
@@ -264,6 +291,7 @@ size_t logs_queries_n(const struct logs_queries *q)
 void logs_queries_add(struct logs_queries *q, struct logs_query *query)
 {
     query->begun_ns = clock_mono_ns();
+    query->chunk = CHUNK;
     list_append(&q->running, &query->link);
     q->n++;
     q->state->n_readers++;

@@ -40,12 +40,13 @@ struct logs_query {
     struct store_row *streams;
     size_t stream, n_streams;
     struct str after;
-    bool last_page, reading, last_run;
+    bool last_page, reading, last_run, ending;
     struct insights_event *source;
     struct log_cursor cursor;
     struct log_run at;
     int64_t from; /* of the stream, ms */
     int64_t scanned, bytes;
+    size_t chunk, memory; /* events at a time; bytes that it keeps */
 };
 
 struct logs_queries; /* those that run */
