@@ -101,8 +101,8 @@ static int assume(struct question *q, struct str *ret_why)
     enum policy_verdict own = q->has_access ? identity_says(q) : POLICY_SILENT;
     if (own == POLICY_DENIES)
         return deny(q, " with an explicit deny in an identity-based policy", false, ret_why);
-    bool needs_own =
-        trust == POLICY_DELEGATES || (q->has_access && !str_eq(account, q->who->account));
+    bool needs_own = trust == POLICY_DELEGATES ||
+                     (q->who->type == PRINCIPAL_ROLE_SESSION && !str_eq(account, q->who->account));
     if (trust == POLICY_DENIES || trust == POLICY_SILENT || (needs_own && own != POLICY_ALLOWS))
         return deny(q, "", false, ret_why);
     if (q->who->session_policy.n &&
@@ -164,7 +164,8 @@ static int decide_session(struct question *q, int resource, struct str *ret_why)
     if (applies[POLICY_LAYER_SESSION])
         says_all[POLICY_LAYER_SESSION] = says(q, POLICY_IDENTITY, q->who->session_policy);
     enum policy_layer layer;
-    enum policy_effect effect = policy_decide_from(says_all, applies, false, &layer);
+    bool stranger = resource == CALL_POLICY_LETS_STRANGER;
+    enum policy_effect effect = policy_decide_from(says_all, applies, stranger, &layer);
     if (effect == POLICY_ALLOWED)
         return 0;
     struct arena *a = q->call->arena;
@@ -243,18 +244,37 @@ int call_allowed(struct call *call, const struct principal *who, struct str acti
     return r;
 }
 
-int call_policy_says(struct call *call, struct str policy, struct str action, struct str resource)
+static enum policy_verdict policy_says(struct call *call, struct str policy, struct str action,
+                                       struct str resource)
 {
     struct question q = {.call = call, .who = call->who, .action = action, .resource = resource};
     if (call->who->type == PRINCIPAL_ROLE_SESSION)
         q.has_access = iam_access_load(call->store, call->arena, call->who->account,
                                        call->who->role_name, &q.access) == 0;
-    enum policy_verdict verdict = says(&q, POLICY_RESOURCE, policy);
+    return says(&q, POLICY_RESOURCE, policy);
+}
+
+int call_policy_says(struct call *call, struct str policy, struct str action, struct str resource)
+{
+    enum policy_verdict verdict = policy_says(call, policy, action, resource);
     if (verdict == POLICY_DENIES)
         return -EACCES;
     if (verdict == POLICY_ALLOWS_ITSELF && call->who->type == PRINCIPAL_ROLE_SESSION)
         return CALL_POLICY_ALLOWS_ITSELF;
     return verdict == POLICY_ALLOWS || verdict == POLICY_ALLOWS_ITSELF;
+}
+
+int call_policy_says_of(struct call *call, struct str owner, struct str policy, struct str action,
+                        struct str resource)
+{
+    const struct principal *who = call->who;
+    if (who->type == PRINCIPAL_SERVICE || str_eq(who->account, owner))
+        return policy.n ? call_policy_says(call, policy, action, resource) : 0;
+    enum policy_verdict verdict =
+        policy.n ? policy_says(call, policy, action, resource) : POLICY_SILENT;
+    if (verdict == POLICY_DENIES)
+        return -EACCES;
+    return verdict == POLICY_SILENT ? -EPERM : CALL_POLICY_LETS_STRANGER;
 }
 
 /* Operations. */

@@ -161,6 +161,13 @@ int call_allowed(struct call *call, const struct principal *who, struct str acti
 #define CALL_POLICY_ALLOWS_ITSELF 2
 int call_policy_says(struct call *call, struct str policy, struct str action, struct str resource);
 
+/* The same of a resource that belongs to `owner`. To somebody of another account it says
+ * CALL_POLICY_LETS_STRANGER, when it allows him or his account: his own policies have to allow it
+ * as well; otherwise -EPERM. policy may be absent. */
+#define CALL_POLICY_LETS_STRANGER 3
+int call_policy_says_of(struct call *call, struct str owner, struct str policy, struct str action,
+                        struct str resource);
+
 /* Credentials for a role session, made without a trust check by the cloud itself (function
  * execution, stack service roles). Expire after duration_s. */
 struct session_credentials {
@@ -201,8 +208,7 @@ struct service {
      * sent runs before the first close(). NULL: nothing is to be said. */
     void (*leave)(void *state);
     /* Service-specific authorization on top of the identity's policies (bucket policy, function
-     * policy); NULL: none. Returns 1 explicitly allowed, 0 says nothing, -EACCES explicitly denied,
-     * -EPERM denied to strangers (the resource is of another account and has to allow it). */
+     * policy); NULL: none. Returns what call_policy_says() or call_policy_says_of() does. */
     int (*resource_policy)(struct call *call, struct str action, struct str resource);
     /* The store was rolled back behind the service's back (a commit failed): forget everything that
      * was read from it. NULL: nothing is kept in memory. */

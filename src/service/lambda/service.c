@@ -117,7 +117,7 @@ int lambda_resource_policy(struct call *call, struct str action, struct str reso
             &lambda_layer_version_record_shape, &record);
         if (r < 0)
             return r == -ENOENT ? 0 : r;
-        return record.policy.n ? call_policy_says(call, record.policy, action, resource) : 0;
+        return call_policy_says_of(call, layer.account, record.policy, action, resource);
     }
     if (!function_name_parse(resource, &f))
         return 0;
@@ -135,7 +135,8 @@ int lambda_resource_policy(struct call *call, struct str action, struct str reso
     int r = policy_load(call, f.name, f.qualifier, &record);
     if (r < 0)
         return r == -ENOENT ? 0 : r;
-    return call_policy_says(call, record.policy, action, resource);
+    return call_policy_says_of(call, f.account.n ? f.account : call->account, record.policy, action,
+                               resource);
 }
 
 static void serve(void *user, struct http_request *req)

@@ -148,7 +148,7 @@ static bool policy_lets_in(struct call *call, struct served *s, struct str actio
 {
     struct lambda_policy_record policy = {0};
     return policy_load(call, s->url.function_name, s->url.qualifier, &policy) == 0 &&
-           call_policy_says(call, policy.policy, action, arn) > 0;
+           call_policy_says_of(call, s->url.account, policy.policy, action, arn) > 0;
 }
 
 static bool may_invoke(struct served *s, struct str arn)

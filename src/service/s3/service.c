@@ -20,12 +20,10 @@ static int resource_policy(struct call *call, struct str action, struct str reso
     int r = record_get(call, s3_bucket_key(call->arena, name), &s3_bucket_record_shape, &bucket);
     if (r < 0)
         return r == -ENOENT ? 0 : r; /* the operation will say that there is no such bucket */
-    r = bucket.policy.n ? call_policy_says(call, bucket.policy, action, resource) : 0;
-    bool stranger =
-        !str_eq(call->who->account, bucket.account) && call->who->type != PRINCIPAL_SERVICE;
+    r = call_policy_says_of(call, bucket.account, bucket.policy, action, resource);
     /* Everybody is told about a name that is taken. */
-    if (r == 0 && stranger && !str_is(action, "s3:CreateBucket"))
-        return -EPERM;
+    if (r == -EPERM && str_is(action, "s3:CreateBucket"))
+        return 0;
     return r;
 }
 
