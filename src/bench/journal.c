@@ -194,16 +194,19 @@ int journal_take(struct arena *a, struct str path, struct journal **ret)
 {
     struct stat st;
     struct str text;
-    auto_close int fd = open(str_c(a, path), O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    auto_close int fd =
+        open(str_c(a, path), O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return -errno;
     if (flock(fd, LOCK_EX | LOCK_NB) < 0)
         return errno == EWOULDBLOCK ? -EBUSY : -errno;
     if (fstat(fd, &st) < 0)
         return -errno;
+    if (!S_ISREG(st.st_mode) || st.st_uid != geteuid()) /* a pipe would be waited for */
+        return -EBADMSG;
     if (st.st_nlink == 0) /* removed between open and lock: it has been undone */
         return -ENOENT;
-    int r = fs_read(str_c(a, path), FILE_MAX, a, &text);
+    int r = fs_read(str_c(a, str_printf(a, "/proc/self/fd/%d", fd)), FILE_MAX, a, &text);
     if (r < 0)
         return r;
     struct journal *j = journal_new(a, fd, str_copy(a, path));

@@ -146,6 +146,9 @@ static void links_are_not_followed(void **state)
     const char *path = str_c(a, str_printf(a, "%s/1-x.jsonl", folder));
     assert_int_equal(symlink("/etc/passwd", path), 0);
     assert_int_equal(journal_take(a, str_from(path), &j), -ELOOP);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0); /* nobody ever writes */
+    assert_int_equal(journal_take(a, str_from(path), &j), -EBADMSG);
 }
 
 static void nothing_is_left_of_one_that_could_not_be_begun(void **state)
