@@ -261,9 +261,9 @@ static void print(struct verb_run *run, const struct logs_options *o,
     fflush(stdout);
     const struct logs_query_statistics *s = out->statistics;
     if (s && !target_of(run)->json)
-        fprintf(stderr, "%zu rows; %.0f events matched of %.0f scanned, %.2f MB, %.1f s\n",
-                out->results.n, s->records_matched.is, s->records_scanned.is,
-                s->bytes_scanned.is / 1e6, (double)elapsed_ms / 1000);
+        fprintf(stderr, "%zu row%s; %.0f events matched of %.0f scanned, %.2f MB, %.1f s\n",
+                out->results.n, out->results.n == 1 ? "" : "s", s->records_matched.is,
+                s->records_scanned.is, s->bytes_scanned.is / 1e6, (double)elapsed_ms / 1000);
 }
 
 /* ---- asking ---- */

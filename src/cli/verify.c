@@ -168,7 +168,7 @@ static int report(struct verify *v, const struct verify_options *o)
     } else if (!taken) {
         struct buf b;
         buf_init(&b, 64 << 20);
-        verify_write_text(&b, v, term_colour(stdout));
+        verify_write_text(&b, v, term_width(stdout), term_colour(stdout));
         fwrite(b.p, 1, b.n, stdout);
         buf_done(&b);
     }

@@ -119,7 +119,8 @@ void verify_measure(struct verify *v, const struct verify_function *f,
                     const struct lambda_function_configuration *c);
 
 /* ---- reports ---- */
-void verify_write_text(struct buf *b, const struct verify *v, bool colour);
+/* width 0: lines as long as they are. */
+void verify_write_text(struct buf *b, const struct verify *v, size_t width, bool colour);
 void verify_write_markdown(struct buf *b, const struct verify *v);
 void verify_write_junit(struct buf *b, const struct verify *v);
 void verify_write_html(struct buf *b, const struct verify *v);

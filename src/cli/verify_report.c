@@ -40,14 +40,66 @@ static bool new_function(const struct verify *v, size_t i)
 
 /* ---- text ---- */
 
-void verify_write_text(struct buf *b, const struct verify *v, bool colour)
+static size_t columns_of(struct str s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++)
+        n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+    return n;
+}
+
+/* As many words of *text as have room, at least one. */
+static struct str line_of(struct str *text, size_t room)
+{
+    size_t end = 0, columns = 0;
+    for (size_t i = 0; i <= text->n; i++) {
+        if (i == text->n || text->p[i] == ' ') {
+            if (end && columns > room)
+                break;
+            end = i;
+        }
+        columns += i < text->n && ((unsigned char)text->p[i] & 0xc0) != 0x80;
+    }
+    struct str line = str_slice(*text, 0, end);
+    *text = str_slice(*text, end + (end < text->n), text->n);
+    return line;
+}
+
+/* What is left for the last column, of the rows of the function that begins at `first`. */
+static size_t room_of(const struct verify *v, size_t first, size_t width)
+{
+    size_t verdict = 0, group = 0, check = 0;
+    for (size_t i = first; i < v->n && (i == first || !new_function(v, i)); i++) {
+        const struct verify_row *r = &v->rows[i];
+        size_t name = strlen(verify_verdict_name(r->verdict)), of = strlen(r->group),
+               columns = columns_of(r->check);
+        verdict = name > verdict ? name : verdict;
+        group = of > group ? of : group;
+        check = columns > check ? columns : check;
+    }
+    size_t before = verdict + group + check + 6;
+    return width > before + 24 ? width - before : 0;
+}
+
+static void add_text(struct table *t, struct str text, size_t room)
+{
+    table_cell(t, room ? line_of(&text, room) : text);
+    while (room && text.n) {
+        table_row(t);
+        for (int i = 0; i < 3; i++)
+            table_cell(t, S(""));
+        table_cell(t, line_of(&text, room));
+    }
+}
+
+void verify_write_text(struct buf *b, const struct verify *v, size_t width, bool colour)
 {
     static const enum style styles[] = {STYLE_GREEN, STYLE_YELLOW, STYLE_RED, STYLE_DIM};
     static const struct table_column columns[] = {
         {.title = ""}, {.title = ""}, {.title = ""}, {.title = "", .shrink = true}, {0}};
     for (size_t i = 0; i < v->n;) {
         struct table *t = table_new(v->a, columns);
-        size_t first = i;
+        size_t first = i, room = room_of(v, i, width);
         for (; i < v->n && (i == first || !new_function(v, i)); i++) {
             const struct verify_row *r = &v->rows[i];
             struct str text = r->advice.n
@@ -57,7 +109,7 @@ void verify_write_text(struct buf *b, const struct verify *v, bool colour)
             table_cell_style(t, styles[r->verdict], str_from(verify_verdict_name(r->verdict)));
             table_cell(t, str_from(r->group));
             table_cell(t, r->check);
-            table_cell(t, text);
+            add_text(t, text, room);
         }
         buf_printf(b, "%.*s\n", STR(v->rows[first].function));
         table_write(b, t, 0, colour);

@@ -1,7 +1,12 @@
 """A person at a terminal: output that nobody reads on, options that mean what they say."""
 
+import fcntl
 import json
+import os
+import re
+import struct
 import subprocess
+import termios
 
 import pytest
 from cloud import LAMINA, RUNTIME, environ, unique
@@ -118,3 +123,36 @@ def test_a_logical_id_with_an_alias(cloud):
     assert json.loads(r.stdout)["function"]["version"] == "1"
     r = cloud.lamina("invoke", "Mian", "--stack-name", stack, check=False)
     assert "did you mean Main?" in r.stderr
+
+
+def on_terminal(columns, cloud, *args):
+    """What a terminal of this width shows."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    p = subprocess.Popen([LAMINA, *args], stdout=theirs, stderr=subprocess.PIPE,
+                         env=environ(AWS_ENDPOINT_URL=cloud.url, TERM="xterm"))
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(ours)
+    p.stderr.read()
+    p.stderr.close()
+    assert p.wait(timeout=60) == 0
+    return re.sub(r"\x1b\[[0-9;]*[mK]", "", shown.decode()).replace("\r", "")
+
+
+def test_a_narrow_terminal(cloud, function):
+    """Sentences are folded under themselves; no word is lost."""
+    shown = on_terminal(80, cloud, "verify", "--quick", function)
+    assert max(map(len, shown.splitlines())) <= 80
+    advice = "a log group of the template with RetentionInDays, 14 for instance, keeps logs from"
+    assert advice in " ".join(shown.split())
+    shown = on_terminal(80, cloud, "bench", "warm", function, "-n", "20")
+    assert max(map(len, shown.splitlines())) <= 80
