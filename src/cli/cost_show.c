@@ -232,8 +232,10 @@ struct figure cost_sum(const struct cost_report *report, double *ret_free)
         sum.n += r->total.n;
         low += (r->total.value - r->total.low) * (r->total.value - r->total.low);
         high += (r->total.high - r->total.value) * (r->total.high - r->total.value);
-        requests += r->usage.requests;
-        request_usd += r->bill.requests;
+        if (!(r->usage.provisioned_gb_seconds > 0)) { /* those have no free tier */
+            requests += r->usage.requests;
+            request_usd += r->bill.requests;
+        }
         gb_seconds += r->usage.gb_seconds;
         duration_usd += r->bill.duration;
     }

@@ -113,6 +113,9 @@ def test_a_stack_is_the_sum_of_its_functions(cloud, tmp_path):
     requests_and_duration = sum(
         i["usd"] for r in free["rows"] for i in r["items"] if i["item"] in ("requests", "duration"))
     near(free["freeTierUsd"], requests_and_duration)  # 800,000 requests: all of them are free
+    ready = json.loads(cloud.lamina("cost", stack, "-n", 400000, "--provisioned", 1, "--free-tier", "on",
+                                    "--json").stdout)
+    near(ready["freeTierUsd"], 0)  # it does not apply to functions that are kept ready
 
 
 def test_markdown_keeps_its_table(cloud):
