@@ -16,14 +16,17 @@ struct bench_sweep_options {
     struct str journal; /* folder */
     bool forget;        /* restore */
 };
-extern const struct option_row bench_sweep_rows[];
-#define BENCH_SWEEP_SET                                                                            \
+/* Each action has rows of its own, and the members of those alone. */
+extern const struct option_row bench_cold_rows[], bench_memory_rows[], bench_compare_rows[],
+    bench_journal_rows[], bench_restore_rows[];
+#define BENCH_SWEEP_SET(rows)                                                                      \
     {                                                                                              \
-        bench_sweep_rows, sizeof(struct bench_sweep_options)                                       \
+        rows, sizeof(struct bench_sweep_options)                                                   \
     }
 
+/* Of the action that runs: cold, memory, compare or restore. */
 const struct bench_sweep_options *bench_sweeps_of(const struct verb_run *run);
-/* Options of another action, and those that mean nothing to these. 0 or 2 after a message. */
+/* Options that mean nothing to cold, memory and compare. 0 or 2 after a message. */
 int bench_sweep_check(struct verb_run *run);
 struct str bench_journal_folder(const struct verb_run *run);
 

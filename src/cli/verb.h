@@ -26,7 +26,7 @@
 #include "base/options.h"
 #include "base/str.h"
 
-#define VERB_SETS 6
+#define VERB_SETS 9
 
 struct verb;
 
