@@ -201,12 +201,17 @@ static void compare_metric(struct arena *a, const struct bench_summary *sum,
                             .figure = now,
                             .before = then,
                             .unit = m.unit};
-    if (!figure_known(&now) && g->outcomes[BENCH_OK])
-        return; /* not asked for this time: no cold start, no phases */
+    bool cold = !strncmp(name, "cold.", 5) || !strncmp(name, "init.", 5);
+    bool unasked = !figure_known(&now) && g->outcomes[BENCH_OK];
+    if (unasked && cold)
+        return; /* no cold start this time */
     r.ratio = m.unit == GATE_RATE ? stats_difference(&now, &then) : stats_ratio(&now, &then);
     /* Ten figures are not ten chances to be red. */
     r.ratio = stats_together(&r.ratio, m.unit != GATE_RATE);
-    if (!figure_known(&now)) {
+    if (unasked) {
+        r.verdict = GATE_NOT_SHOWN;
+        r.why = S("the baseline has it, and it was not measured this time");
+    } else if (!figure_known(&now)) {
         r.verdict = GATE_REGRESSED;
         r.why = S("it cannot be measured any more: every request failed");
     } else if (m.unit == GATE_RATE && now.value == 0 && then.value == 0) {

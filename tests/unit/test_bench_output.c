@@ -241,6 +241,23 @@ static void other_conditions_are_told(void **state)
     }
 }
 
+/* A gate does not get fewer figures without a word. */
+static void what_is_not_measured_any_more_is_told(void **state)
+{
+    struct arena *a = *state;
+    const struct gate_baseline *base = baseline_of(a, summary_of(a, load));
+    for (size_t i = 0; i < run.n_samples; i++) /* as with --no-log */
+        run.samples[i].billed_ms = run.samples[i].handler_us = -1;
+    struct gate_report report = {0};
+    gate_compare(a, bench_summarize(a, &run), base, S("x"), 0.05, &report);
+    int told = 0;
+    for (size_t i = 0; i < report.n; i++)
+        told += report.results[i].verdict == GATE_NOT_SHOWN &&
+                str_find(report.results[i].why, S("not measured this time")) >= 0;
+    assert_int_equal(told, 3); /* handler.p50, billed, cost */
+    assert_int_equal(report.failed, 0);
+}
+
 /* The cheapest size that fails now and then is no advice. */
 static void sizes_that_fail_are_not_tuned_to(void **state)
 {
@@ -595,6 +612,7 @@ int main(void)
         CASE(more_failures_are_a_regression),
         CASE(other_conditions_are_told),
         CASE(sizes_that_fail_are_not_tuned_to),
+        CASE(what_is_not_measured_any_more_is_told),
         CASE(nothing_regresses_without_reason),
         CASE(baselines_that_are_none_are_refused),
         CASE(parts_add_up),
