@@ -238,6 +238,8 @@ static enum connection_event step_read(struct connection *c)
         if (!c->first_ns)
             c->first_ns = clock_mono_ns();
         c->bytes_in += n;
+        if (c->bytes_in > CONNECTION_ANSWER_MAX)
+            return fail(c, "malformed", "the answer does not end within 256 MiB");
         enum connection_event e = take(c, (size_t)n);
         if (e != CONNECTION_NOTHING)
             return e;

@@ -15,6 +15,10 @@
 #include "bench/answer.h"
 #include "bench/tls.h"
 
+/* More than the longest answer of Lambda (200 MiB, streamed): who sends without an end, and faster
+ * than is read, would never let go of the thread. */
+#define CONNECTION_ANSWER_MAX (INT64_C(256) << 20)
+
 enum connection_state {
     CONNECTION_CLOSED,
     CONNECTION_CONNECTING,

@@ -3,6 +3,7 @@ cloud itself counted it."""
 
 import http.client
 import http.server
+import io
 import json
 import signal
 import ssl
@@ -255,6 +256,13 @@ class Odd(http.server.BaseHTTPRequestHandler):
         }
         if self.path == "/never":
             self.server.over.wait(60)
+        try:
+            if self.path == "/endless":
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while self.path == "/endless":
+                self.wfile.write(b"100000\r\n" + bytes(1 << 20) + b"\r\n")
+        except OSError:
+            self.wfile = io.BytesIO()  # nobody is there to be told more
         self.wfile.write(answers.get(self.path, b""))
         self.close_connection = self.path != "/whole"
 
@@ -267,7 +275,7 @@ def odd():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Odd)
     server.daemon_threads = True
     server.over = threading.Event()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
     server.over.set()
     server.shutdown()
@@ -286,6 +294,13 @@ def test_an_answer_that_is_not_whole_is_no_success(cloud, odd):
     report = bench(cloud, "load", "--url", url + "never", "--no-sign", "-n", 2, "-c", 2,
                    "--timeout", "100ms")
     assert errors(report) == {("transport", "deadline"): 2}
+
+
+def test_an_answer_without_an_end(cloud, odd):
+    """It comes faster than it is read: nobody but a limit ends that."""
+    url = "http://127.0.0.1:%d/endless" % odd.server_port
+    report = bench(cloud, "load", "--url", url, "--no-sign", "-n", 1, "--timeout", "10m")
+    assert errors(report) == {("transport", "malformed"): 1}
 
 
 @pytest.fixture
@@ -349,7 +364,7 @@ def test_a_whole_run_over_tls(cloud, certificate):
     server.daemon_threads = True
     server.inner = cloud.port
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         args = ("--endpoint", "https://localhost:%d" % server.server_port, "-n", 12, "-c", 3)
         report = bench(cloud, "load", name, *args, AWS_CA_BUNDLE=cert)
