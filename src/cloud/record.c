@@ -5,8 +5,8 @@
  *     GET  /_lamina/policy/record    what there is so far
  *     POST /_lamina/policy/stop      the same, and it ends
  *
- * Equal decisions are one entry with a count. At most RECORD_MAX entries are kept; what comes then
- * is only counted. */
+ * Equal decisions are one entry with a count. At most RECORD_MAX entries of RECORD_BYTES altogether
+ * are kept; what comes then is only counted. */
 #include <stdlib.h>
 #include "base/clock.h"
 #include "base/json.h"
@@ -14,6 +14,7 @@
 #include "cloud/question.h"
 
 #define RECORD_MAX 20000
+#define RECORD_BYTES (32 << 20)
 #define PREFIX S("/_lamina/policy/")
 
 struct decision {
@@ -24,7 +25,7 @@ struct record {
     struct arena arena;
     struct map by_facts; /* their text -> struct decision */
     struct decision **items;
-    size_t n, cap;
+    size_t n, cap, bytes;
     int64_t started_ms, dropped;
 };
 
@@ -103,17 +104,16 @@ void record_decision(struct question *q, bool allowed, struct str why)
     json_set(a, facts, S("context"), context(q));
     struct str key = json_text(a, facts, -1);
     struct decision *d = map_find(&rec->by_facts, key);
-    if (!d && rec->n == RECORD_MAX) {
+    struct json *readable;
+    if (!d && (rec->n == RECORD_MAX || rec->bytes + key.n > RECORD_BYTES ||
+               json_parse(a, key, &readable, NULL) < 0)) { /* bytes that are no UTF-8 */
         rec->dropped++;
         return;
     }
     if (!d) {
         d = ARENA_NEW(&rec->arena, struct decision);
-        struct str kept = str_copy(&rec->arena, key);
-        if (json_parse(&rec->arena, kept, &d->facts, NULL) < 0) {
-            rec->dropped++; /* bytes that are no UTF-8 */
-            return;
-        }
+        d->facts = json_copy(&rec->arena, readable);
+        rec->bytes += key.n;
         d->first_ms = q->call->now_ms;
         struct decision **slot =
             arena_push(&rec->arena, (void **)&rec->items, &rec->n, &rec->cap, sizeof *slot);
