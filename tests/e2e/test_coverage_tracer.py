@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import re
+import select
 import subprocess
 import sys
 import threading
@@ -554,13 +555,14 @@ class _Api(BaseHTTPRequestHandler):
         pass
 
 
-def _serve(function, between=lambda: None, **env):
-    """Three invocations by Lamina's own runtime; between() runs before each `next` is answered."""
+def _serve(function, between=lambda: None, until=lambda: None, **env):
+    """Three invocations by Lamina's own runtime; between() runs before each `next` is answered,
+    until() before the runtime is ended: it asks for the next event before the last one is counted."""
     _Api.posted = []
     _Api.between = staticmethod(between)
     server = HTTPServer(("127.0.0.1", 0), _Api)
     server.finished = threading.Event()
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
         env = dict(
@@ -574,6 +576,7 @@ def _serve(function, between=lambda: None, **env):
             env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=function.task,
         )
         finished = server.finished.wait(60)
+        until()
         runtime.kill()
         runtime.wait()
         assert finished
@@ -598,9 +601,15 @@ def test_shipper_hears_of_each_invocation(function):
     function.dir.mkdir()
     os.mkfifo(function.dir / "done")
     fifo = os.open(function.dir / "done", os.O_RDWR | os.O_NONBLOCK)
-    _serve(function)
+    heard = []
+
+    def hear():
+        while len(heard) < 3 and select.select([fifo], [], [], 20)[0]:
+            heard.extend(os.read(fifo, 100).decode())
+
+    _serve(function, until=hear)
     assert b"KeyError" in _Api.posted[1] and b"_lamina" not in _Api.posted[1]
-    assert os.read(fifo, 100) == b"ddd"
+    assert heard == ["d", "d", "d"]
     os.close(fifo)
     arena = function.arenas()[0]
     assert arena.done == 3 and arena.flags & HAS_DONE
