@@ -261,6 +261,18 @@ bool condition_holds(const struct policy *p, const struct policy_condition *c,
     return op->set != SET_ANY;
 }
 
+bool condition_unknown(const struct policy *p, const struct policy_condition *c,
+                       const struct policy_request *r)
+{
+    if (!c->operator.negated ||(c->operator.type> CONDITION_LIKE && c->operator.type !=
+                                CONDITION_ARN))
+        return false;
+    for (size_t i = 0; i < c->values.n; i++)
+        if (!str_has(policy_expand(p, c->values.items[i], r)))
+            return true;
+    return false;
+}
+
 bool policy_value_valid(struct str type, struct str value)
 {
     double number;

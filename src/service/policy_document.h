@@ -91,6 +91,10 @@ bool statement_concerns(const struct policy *p, const struct policy_statement *s
                         const struct policy_request *r);
 bool condition_holds(const struct policy *p, const struct policy_condition *c,
                      const struct policy_request *r);
+/* It wants something not to be what a variable without a value says: no reason to allow anything.
+ */
+bool condition_unknown(const struct policy *p, const struct policy_condition *c,
+                       const struct policy_request *r);
 
 /* policy_glob.c */
 /* The pattern with its ${variables} filled in; their values stand for themselves, whatever they

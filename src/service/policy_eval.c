@@ -74,19 +74,26 @@ static bool resource_applies(const struct policy *p, const struct policy_stateme
 {
     if (!s->resources.has)
         return true; /* trust policies: the role itself */
-    bool any = false;
+    bool any = false, unknown = false;
     for (size_t i = 0; i < s->resources.n && !any; i++) {
         const struct policy_pattern *pattern = &s->resource_patterns[i];
         if (r->resource.n < pattern->literal ||
-            memcmp(pattern->text.p, r->resource.p, pattern->literal) != 0)
+            memcmp(pattern->text.p, r->resource.p, pattern->literal) != 0) {
+            unknown = unknown ||
+                      (s->not_resource && s->allow && !str_has(policy_expand(p, pattern->text, r)));
             continue;
+        }
         if (pattern->literal == pattern->text.n) {
             any = r->resource.n == pattern->text.n;
             continue;
         }
         struct str expanded = policy_expand(p, pattern->text, r);
         any = str_has(expanded) && policy_glob_arn(expanded, r->resource);
+        unknown = unknown || !str_has(expanded);
     }
+    /* "all but ${aws:username}'s" of somebody who has none allows nothing. */
+    if (s->not_resource && s->allow && unknown)
+        return false;
     return any != s->not_resource;
 }
 
@@ -103,7 +110,8 @@ static enum policy_miss statement_misses(const struct policy *p, const struct po
     if (!resource_applies(p, s, r))
         return POLICY_MISSES_RESOURCE;
     for (size_t i = 0; i < s->n_conditions; i++) {
-        if (condition_holds(p, &s->conditions[i], r))
+        if (condition_holds(p, &s->conditions[i], r) &&
+            !(s->allow && condition_unknown(p, &s->conditions[i], r)))
             continue;
         *ret_condition = i;
         return POLICY_MISSES_CONDITION;
@@ -186,9 +194,4 @@ bool statement_concerns(const struct policy *p, const struct policy_statement *s
     make_small(&action, r);
     return action_applies(s, action.text) && statement_names(s, &r->who) != NAMED_NOT &&
            resource_applies(p, s, r);
-}
-
-size_t policy_size(const struct policy *p)
-{
-    return p->n;
 }
