@@ -299,7 +299,9 @@ static int take_value(struct parse *p, const struct found *f, struct str value)
     } else if (!str_has(value)) {
         if (p->i + 1 >= p->argc || strcmp(p->argv[p->i + 1], "--") == 0)
             return bad(p->err, str_printf(p->arena, "--%s needs %s", f->row->name,
-                                          f->row->metavar ? f->row->metavar : "a value"));
+                                          f->row->metavar   ? f->row->metavar
+                                          : f->row->choices ? f->row->choices
+                                                            : "a value"));
         value = str_from(p->argv[++p->i]);
     }
     int r = give(p, f, value);

@@ -85,6 +85,8 @@ static const struct option_row split_rows[] = {
      .help = "with --apply: without payloads"},
     {OPTION(struct layer_split_options, s3_bucket), .name = "s3-bucket", .type = OPTION_TEXT,
      .metavar = "NAME", .help = "bucket of the records; SAM's managed bucket otherwise"},
+    {OPTION(struct layer_split_options, stack_name), .name = "stack-name", .type = OPTION_TEXT,
+     .metavar = "NAME", .help = "stack in which a logical id is looked up"},
     {0},
 };
 
@@ -270,6 +272,7 @@ const struct verb layer_verb = {
              {publish_rows, sizeof(struct layer_publish_options)},
              {split_rows, sizeof(struct layer_split_options)},
              TARGET_SET},
+    .preset = target_preset,
     .operands = "build PATH|requirements.txt|python-coverage | validate ZIP | publish ZIP | "
                 "split FUNCTION|DIR|ZIP",
     .min_operands = 1,

@@ -10,6 +10,7 @@
 #include "build/zip.h"
 #include "cli/function_wait.h"
 #include "cli/layer_publish.h"
+#include "cli/stacks.h"
 #include "cli/target.h"
 
 #define UNZIPPED_MAX (512LL * 1024 * 1024)
@@ -31,6 +32,7 @@ static int fetch(struct layer_split *s, const char *dir)
 {
     struct aws_error err = {0};
     char zip[] = "/tmp/lamina-split-XXXXXX";
+    s->name = stacks_function(s->run, s->aws, s->o->stack_name, s->name);
     if (function_wait(s->aws, s->a, s->name, &s->config, &err) < 0)
         return target_error_is(&err, "ResourceNotFoundException")
                    ? verb_fail(s->run, "there is no folder, no zip and no function %.*s",

@@ -7,7 +7,7 @@
 #include "wire/lambda.h"
 
 struct layer_split_options {
-    struct str output, runtime, handler, role, s3_bucket;
+    struct str output, runtime, handler, role, s3_bucket, stack_name;
     struct option_list payloads, ignore, packages;
     int64_t layers, cold;
     bool apply, unproven;

@@ -71,9 +71,11 @@ static void check_timeout(struct checker *k)
 
 /* ---- quotas ---- */
 
-static struct str megabytes(struct arena *a, int64_t bytes)
+static struct str size_of(struct arena *a, int64_t bytes)
 {
-    return str_printf(a, "%.2f MB", (double)bytes / (1 << 20));
+    return bytes >= 100 << 10 ? str_printf(a, "%.2f MB", (double)bytes / (1 << 20))
+           : bytes            ? str_printf(a, "%.1f kB", (double)bytes / 1024)
+                              : S("0");
 }
 
 static void check_package(struct checker *k)
@@ -88,11 +90,14 @@ static void check_package(struct checker *k)
             NOTHING);
         return;
     }
-    struct str is = str_printf(a, "%.*s zipped, %zu layer%s of %.*s", STR(megabytes(a, code)),
-                               c->layers.n, c->layers.n == 1 ? "" : "s", STR(megabytes(a, layers)));
+    struct str is = str_printf(
+        a, "%.*s zipped, %s", STR(size_of(a, code)),
+        c->layers.n ? str_c(a, str_printf(a, "%zu layer%s of %.*s", c->layers.n,
+                                          c->layers.n == 1 ? "" : "s", STR(size_of(a, layers))))
+                    : "no layers");
     if (most && code + layers > most)
         row(k, "package", VERIFY_FAIL,
-            str_printf(a, "%.*s, more than %.*s", STR(is), STR(megabytes(a, most))),
+            str_printf(a, "%.*s, more than %.*s", STR(is), STR(size_of(a, most))),
             S("what a function does not need makes cold starts slower"));
     else if (code + layers > UNZIPPED_QUOTA * 8 / 10)
         row(k, "package", VERIFY_WARN, is,

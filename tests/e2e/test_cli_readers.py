@@ -97,7 +97,7 @@ def test_a_name_that_is_nearly_right(cloud, function):
     assert r.returncode == 1 and "did you mean" not in r.stderr
 
 
-def test_a_logical_id_with_an_alias(cloud):
+def test_a_logical_id_with_an_alias(cloud, tmp_path):
     stack = unique("ids")
     resources = {
         "Main": {
@@ -123,6 +123,10 @@ def test_a_logical_id_with_an_alias(cloud):
     assert json.loads(r.stdout)["function"]["version"] == "1"
     r = cloud.lamina("invoke", "Mian", "--stack-name", stack, check=False)
     assert "did you mean Main?" in r.stderr
+    (tmp_path / "samconfig.toml").write_text(
+        'version = 0.1\n[default.global.parameters]\nstack_name = "%s"\n' % stack)
+    r = cloud.lamina("layer", "split", "Main", "-o", "split", cwd=tmp_path, check=False)
+    assert "has no package that could go to a layer" in r.stderr
 
 
 def on_terminal(columns, cloud, *args):
