@@ -115,11 +115,6 @@ int change_open(struct arena *a, struct aws_client *aws, const struct change_opt
     return 0;
 }
 
-const struct lambda_function_configuration *change_before(const struct change *c)
-{
-    return c->before;
-}
-
 struct str change_function(const struct change *c)
 {
     return c->function;

@@ -38,8 +38,6 @@ struct change;
 /* -EBUSY with *err: another run is changing this function, or has left it changed. */
 int change_open(struct arena *a, struct aws_client *aws, const struct change_options *options,
                 struct change **ret, struct aws_error *err);
-/* As it was. */
-const struct lambda_function_configuration *change_before(const struct change *c);
 struct str change_function(const struct change *c); /* its ARN, without a qualifier */
 /* memory_mb 0: only the description, which is another one each time (so that there is something to
  * publish, and environments are new). Returns when the function is ready. */

@@ -99,10 +99,12 @@ static int help_run(struct verb_run *run)
         return unknown_verb(run->arena, run->parsed.operands[0]);
     const struct verb_action *action = NULL;
     if (run->parsed.n_operands > 1) {
-        action = verb_action_find(verb, run->parsed.operands[1]);
-        if (!action)
-            return verb_usage(run, "lamina %s has no action \"%.*s\"", verb->name,
-                              STR(run->parsed.operands[1]));
+        struct str word = run->parsed.operands[1];
+        action = verb_action_find(verb, word);
+        /* `logs query` is on the page of logs. */
+        bool told = verb->operands && strstr(verb->operands, str_c(run->arena, word));
+        if (!action && (verb->actions || !told))
+            return verb_usage(run, "lamina %s has no action \"%.*s\"", verb->name, STR(word));
     }
     verb_show(run->arena, verb, action);
     return 0;

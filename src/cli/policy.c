@@ -110,8 +110,8 @@ static const struct verb_action actions[] = {
      .summary = "tell what B allows that A does not, and the reverse",
      .details =
          "Decisions are compared, not texts: over all actions of the services known here, those "
-         "that the policies\nname and those of --from, on the resources that the policies "
-         "name. Exit code 1 when they differ.\n\n"
+         "that\nthe policies name and those of --from, on the resources that the policies "
+         "name. Exit code 1 when\nthey differ.\n\n"
          "    lamina policy diff old.json new.json"},
     {0},
 };

@@ -84,7 +84,6 @@ struct policy_place {
     int start_line, start_column, end_line, end_column;
 };
 struct policy_place policy_place_of(const struct policy *p, size_t statement);
-size_t policy_size(const struct policy *p); /* number of statements */
 
 /* Condition keys and variables that the document asks for, each once, in the document's order. */
 void policy_context_keys(const struct policy *p, struct arena *a, struct policy_values *ret);
