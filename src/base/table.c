@@ -46,8 +46,7 @@ void table_row(struct table *t)
     t->in_row = 0;
 }
 
-/* What came from elsewhere must not drive the terminal. */
-static struct str printable(struct arena *a, struct str s)
+struct str table_printable(struct arena *a, struct str s)
 {
     bool clean = true;
     for (size_t i = 0; i < s.n && clean; i++)
@@ -66,7 +65,7 @@ void table_cell_style(struct table *t, enum style style, struct str text)
 {
     if (t->in_row++ >= t->n_columns)
         return;
-    struct str shown = str_has(text) ? printable(t->arena, text) : S("-");
+    struct str shown = str_has(text) ? table_printable(t->arena, text) : S("-");
     *cell_add(t) = (struct cell){shown, style};
 }
 

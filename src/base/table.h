@@ -19,6 +19,9 @@ struct table_column {
 struct table;
 struct table *table_new(struct arena *a, const struct table_column *columns);
 void table_row(struct table *t);                   /* begins a row */
+/* A copy on one line, without control characters: what came from elsewhere must not drive the
+ * terminal. Cells are printed like that. */
+struct str table_printable(struct arena *a, struct str s);
 void table_cell(struct table *t, struct str text); /* absent shows "-" */
 void table_cell_style(struct table *t, enum style style, struct str text);
 void table_printf(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -173,9 +173,11 @@ static int keys(const struct deployment_query *q, struct deployment_key **ret, s
 }
 
 /* 0; -EBADMSG: no record, or one of a later version, which was told; or an exit code. */
-static int read_one(const struct deployment_query *q, struct str key, struct json **ret)
+static int read_one(const struct deployment_query *q, const struct deployment_key *of,
+                    struct json **ret)
 {
     struct arena *a = q->run->arena;
+    struct str key = of->key;
     struct s3_get_object_input in = {.bucket = q->bucket, .key = key};
     struct s3_get_object_output *out;
     struct aws_error err = {0};
@@ -188,7 +190,7 @@ static int read_one(const struct deployment_query *q, struct str key, struct jso
     }
     if (body_load(&out->body, RECORD_MAX, a, &text) < 0 || json_parse(a, text, ret, NULL) < 0 ||
         json_int(json_get(*ret, "schema"), &schema) < 0 ||
-        !deployment_id_is(json_get_str(*ret, "deployment_id"))) {
+        !str_eq(json_get_str(*ret, "deployment_id"), of->id)) { /* none in another's name */
         fprintf(stderr, "lamina: %s: %.*s/%.*s is no record of a deployment\n", q->run->verb->name,
                 STR(q->bucket), STR(key));
         return -EBADMSG;
@@ -211,7 +213,7 @@ int deployment_list(const struct deployment_query *q, struct json ***ret, size_t
     int e = keys(q, &all, &n);
     for (size_t i = 0; i < n && !e && (!q->max || *ret_n < q->max); i++) {
         struct json *record;
-        e = read_one(q, all[i].key, &record);
+        e = read_one(q, &all[i], &record);
         bool take = !e && deployment_matches(record, q->name) &&
                     (!q->complete || str_is(json_get_str(record, "result"), "complete"));
         if (take)
@@ -264,7 +266,7 @@ int deployment_find(const struct deployment_query *q, struct str id, struct json
     if (found > 1)
         return verb_fail(q->run, "%zu deployments begin with %.*s; give more of the id", found,
                          STR(id));
-    e = read_one(q, all[at].key, ret);
+    e = read_one(q, &all[at], ret);
     if (e < 0)
         return verb_fail(q->run, "the record of %.*s cannot be read", STR(all[at].id));
     if (!e && !deployment_matches(*ret, q->name))

@@ -130,10 +130,10 @@ static int run_list(struct verb_run *run)
 
 /* ---- show ---- */
 
-static void line(const char *name, struct str value)
+static void line(struct arena *a, const char *name, struct str value)
 {
     if (value.n)
-        printf("%-14s %.*s\n", name, STR(value));
+        printf("%-14s %.*s\n", name, STR(table_printable(a, value)));
 }
 
 static void show_functions(struct arena *a, const struct json *record)
@@ -173,23 +173,24 @@ static void show(struct arena *a, const struct json *r)
 {
     struct str reason = json_get_str(r, "reason"), result = json_get_str(r, "result");
     const struct json *template = json_get(r, "template"), *git = json_get(r, "git");
-    line("deployment", json_get_str(r, "deployment_id"));
-    line("time", json_get_str(r, "timestamp"));
-    line("stack", json_get_str(json_get(r, "stack"), "name"));
-    line("action", json_get_str(r, "action"));
-    line("restores", json_get_str(r, "restores"));
-    line("result", reason.n ? str_printf(a, "%.*s: %.*s", STR(result), STR(reason)) : result);
-    line("by", json_get_str(r, "caller"));
-    line("region", json_get_str(r, "region"));
-    line("commit", json_get_str(git, "commit"));
+    line(a, "deployment", json_get_str(r, "deployment_id"));
+    line(a, "time", json_get_str(r, "timestamp"));
+    line(a, "stack", json_get_str(json_get(r, "stack"), "name"));
+    line(a, "action", json_get_str(r, "action"));
+    line(a, "restores", json_get_str(r, "restores"));
+    line(a, "result", reason.n ? str_printf(a, "%.*s: %.*s", STR(result), STR(reason)) : result);
+    line(a, "by", json_get_str(r, "caller"));
+    line(a, "region", json_get_str(r, "region"));
+    line(a, "commit", json_get_str(git, "commit"));
     if (template)
-        line("template", str_printf(a, "s3://%.*s/%.*s", STR(json_get_str(template, "bucket")),
-                                    STR(json_get_str(template, "key"))));
+        line(a, "template",
+             str_printf(a, "s3://%.*s/%.*s", STR(json_get_str(template, "bucket")),
+                        STR(json_get_str(template, "key"))));
     JSON_EACH(json_get(r, "parameters"), p)
-        line("parameter",
+        line(a, "parameter",
              str_printf(a, "%.*s = %.*s", STR(p->key), STR(deployment_show(a, p, 80))));
     JSON_EACH(json_get(r, "tags"), p)
-        line("tag", str_printf(a, "%.*s = %.*s", STR(p->key), STR(deployment_show(a, p, 80))));
+        line(a, "tag", str_printf(a, "%.*s = %.*s", STR(p->key), STR(deployment_show(a, p, 80))));
     if (json_get(r, "functions") && json_get(r, "functions")->n) {
         putchar('\n');
         show_functions(a, r);

@@ -2,6 +2,7 @@
 #include "cli/rollback.h"
 #include <errno.h>
 #include <signal.h>
+#include "base/table.h"
 #include "cli/stacks.h"
 #include "cli/target.h"
 #include "cli/verbs_all.h"
@@ -256,7 +257,7 @@ static int work(struct rollback *r)
     if (!json)
         printf("%.*s: back to %.*s of %.*s\n", STR(r->name),
                STR(json_get_str(r->target, "deployment_id")),
-               STR(json_get_str(r->target, "timestamp")));
+               STR(table_printable(r->a, json_get_str(r->target, "timestamp"))));
     if (r->o->plan || r->n_obstacles || (!r->o->yes && !json))
         rollback_show(r);
     if (json && (r->o->plan || r->n_obstacles))

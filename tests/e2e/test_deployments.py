@@ -166,6 +166,25 @@ def test_what_is_no_record_is_told_and_left_out(project):
     assert "has the form 99" in done.stderr
 
 
+def test_a_record_of_a_stranger_is_shown_as_what_it_is(project):
+    """Not under another deployment's name, nor as what a terminal does."""
+    project.deploy("one")
+    (record,) = project.records()
+    bucket, key = record["template"]["bucket"], project.name + "/deployments/%s.json"
+    mine = record["deployment_id"]
+    other = "29990101T000000000Z-00000000"
+    project.cloud.s3.put_object(Bucket=bucket, Key=key % other, Body=json.dumps(record).encode())
+    listed = project.run("deployments", "list", project.name)
+    assert listed.stdout.count(mine) == 1
+    assert "is no record of a deployment" in listed.stderr
+    assert mine in project.run("deployments", "show", "latest", "--of", project.name).stdout
+    record.update(deployment_id=other, caller="arn:\x1b]0;evil\x07\x1b[2J", reason="a\x1b[31m")
+    project.cloud.s3.put_object(Bucket=bucket, Key=key % other, Body=json.dumps(record).encode())
+    for args in (("list", project.name), ("show", other)):
+        shown = project.run("deployments", *args).stdout
+        assert other in shown and "evil" in shown and "\x1b" not in shown and "\x07" not in shown
+
+
 def test_what_others_have_deployed_can_be_recorded(project, cloud):
     project.deploy("one")  # makes the bucket
     source = "def handler(event, context): return 1"
