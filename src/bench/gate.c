@@ -74,7 +74,7 @@ static void judge(struct arena *a, const struct bench_summary *sum, const struct
             str_printf(a, "%.*s: %.*s%.*s%s", STR(t->metric.name),
                        STR(gate_value(a, r->figure.value, r->unit)),
                        STR(bench_bracketed(a, &r->figure, r->unit)),
-                       r->close ? ", too close to the limit to be sure with so many samples" : "");
+                       r->close ? ", too few samples to be sure" : "");
     }
     report->failed += r->verdict == GATE_FAILED;
 }
