@@ -185,6 +185,12 @@ static struct str explain(struct arena *a, const struct gate_result *r, double m
         STR(change_text(a, r->ratio.value, r->unit)), STR(low), STR(high), STR(words));
 }
 
+/* REPORT lines tell whole megabytes: 5 and 6 may be the same. */
+static struct figure as_rounded(const struct figure *f)
+{
+    return (struct figure){f->value, fmax(f->value - 1, 0), f->value + 1, f->n};
+}
+
 static void compare_metric(struct arena *a, const struct bench_summary *sum,
                            const struct bench_group *g, const struct json *before, const char *name,
                            double max, struct gate_report *report)
@@ -196,6 +202,10 @@ static void compare_metric(struct arena *a, const struct bench_summary *sum,
     struct figure now = gate_figure(sum, g, &m), then = figure_before(before, &m);
     if (!figure_known(&then) || (!figure_known(&now) && !g->n))
         return;
+    if (m.unit == GATE_MB && figure_known(&now)) {
+        now = as_rounded(&now);
+        then = as_rounded(&then);
+    }
     struct gate_result r = {.text = str_from(name),
                             .series = g == &sum->all ? str_from(NULL) : g->name,
                             .figure = now,

@@ -123,5 +123,8 @@ int bench_call_report(struct bench_call *call)
         return code;
     if (call->result.interrupted)
         return 130;
-    return report.failed ? BENCH_EXIT_GATE : 0;
+    if (report.failed)
+        return BENCH_EXIT_GATE;
+    /* Nothing was measured: who has set no condition shall not take that for a success. */
+    return gated || sum->all.outcomes[BENCH_OK] ? 0 : verb_fail(call->run, "every request failed");
 }

@@ -172,8 +172,9 @@ def test_elsewhere_the_description_is_changed(cloud, state):  # noqa: F811
 
 def test_failures_are_failures(cloud, state):  # noqa: F811
     fn = slow(cloud)
-    r = bench(cloud, "cold", fn, "-n", 3, "-p", '{"fail": true}', state=state)
+    r = bench(cloud, "cold", fn, "-n", 3, "-p", '{"fail": true}', state=state, check=False)
     assert starts(cloud, fn) == (3, 3) and "ValueError" in r.stdout
+    assert r.returncode == 1 and "every request failed" in r.stderr
 
 
 def test_what_was_not_cold_is_not_counted(cloud, state):  # noqa: F811

@@ -132,7 +132,7 @@ def test_throttles_have_their_reason(cloud):
 def test_a_timeout_of_the_function_is_no_other_error(cloud):
     name = cloud.function(SOURCE, Timeout=1)
     for log in ("--log", "--no-log"):
-        report = bench(cloud, "load", name, "-n", 2, "-c", 2, "-p", '{"sleep": 9}', log)
+        report = bench(cloud, "load", name, "-n", 2, "-c", 2, "-p", '{"sleep": 9}', log, check=1)
         assert outcomes(report) == {"timed-out": 2}
         assert errors(report) == {("timed-out", "Sandbox.Timedout"): 2}
     assert counted(cloud, name)["timeouts"] == 4
@@ -236,7 +236,7 @@ def test_a_function_url(cloud):
     report = bench(cloud, "load", "--url", url, "--no-sign", "-n", 10, "-c", 2)
     assert outcomes(report) == {"ok": 10}
     cloud.lambda_.delete_function_url_config(FunctionName=name)
-    assert outcomes(bench(cloud, "load", "--url", url, "--no-sign", "-n", 3)) == {"refused": 3}
+    assert outcomes(bench(cloud, "load", "--url", url, "--no-sign", "-n", 3, check=1)) == {"refused": 3}
 
 
 class Odd(http.server.BaseHTTPRequestHandler):
@@ -286,20 +286,20 @@ def test_an_answer_that_is_not_whole_is_no_success(cloud, odd):
     url = "http://127.0.0.1:%d/" % odd.server_port
     for path, expected in {"whole": None, "truncated": "truncated", "chunked": "truncated",
                            "closed": "closed", "malformed": "malformed"}.items():
-        report = bench(cloud, "load", "--url", url + path, "--no-sign", "-n", 2)
+        report = bench(cloud, "load", "--url", url + path, "--no-sign", "-n", 2, check=int(bool(expected)))
         if expected:
             assert errors(report) == {("transport", expected): 2}, path
         else:
             assert outcomes(report) == {"ok": 2}
     report = bench(cloud, "load", "--url", url + "never", "--no-sign", "-n", 2, "-c", 2,
-                   "--timeout", "100ms")
+                   "--timeout", "100ms", check=1)
     assert errors(report) == {("transport", "deadline"): 2}
 
 
 def test_an_answer_without_an_end(cloud, odd):
     """It comes faster than it is read: nobody but a limit ends that."""
     url = "http://127.0.0.1:%d/endless" % odd.server_port
-    report = bench(cloud, "load", "--url", url, "--no-sign", "-n", 1, "--timeout", "10m")
+    report = bench(cloud, "load", "--url", url, "--no-sign", "-n", 1, "--timeout", "10m", check=1)
     assert errors(report) == {("transport", "malformed"): 1}
 
 
@@ -322,9 +322,9 @@ def test_tls_is_checked(cloud, odd, certificate):
     url = "https://localhost:%d/whole" % odd.server_port
     args = ("load", "--no-sign", "-n", 6, "-c", 2, "--url")
     assert outcomes(bench(cloud, *args, url, AWS_CA_BUNDLE=cert)) == {"ok": 6}
-    assert errors(bench(cloud, *args, url)) == {("transport", "TLS"): 6}
+    assert errors(bench(cloud, *args, url, check=1)) == {("transport", "TLS"): 6}
     other = url.replace("localhost", "127.0.0.1")
-    assert errors(bench(cloud, *args, other, AWS_CA_BUNDLE=cert)) == {("transport", "TLS"): 6}
+    assert errors(bench(cloud, *args, other, check=1, AWS_CA_BUNDLE=cert)) == {("transport", "TLS"): 6}
 
 
 class Tunnel(http.server.BaseHTTPRequestHandler):
@@ -370,7 +370,7 @@ def test_a_whole_run_over_tls(cloud, certificate):
         report = bench(cloud, "load", name, *args, AWS_CA_BUNDLE=cert)
         assert outcomes(report) == {"ok": 12}
         assert report["all"]["all"]["billed"]["n"] == 12
-        report = bench(cloud, "load", name, *args, "-p", '{"fail": 1}', AWS_CA_BUNDLE=cert)
+        report = bench(cloud, "load", name, *args, "-p", '{"fail": 1}', check=1, AWS_CA_BUNDLE=cert)
         assert errors(report) == {("function-error", "ValueError"): 12}
     finally:
         server.shutdown()

@@ -111,7 +111,8 @@ def test_running_out_of_memory_and_time_are_rows(cloud, state):
     assert what_it_is(cloud, fn) == before and journals(state) == []
     fn = function(cloud, Timeout=1)
     r = bench(cloud, "memory", fn, "-n", 1, "--memory", "256", "--only-cold", "-p", '{"sleep": 5}',
-              state=state)
+              state=state, check=False)
+    assert r.returncode == 1 and "every request failed" in r.stderr
     assert "timed out" in rows(r.stdout)[256] and "none is recommended" in r.stdout, r.stdout
 
 

@@ -74,6 +74,7 @@ def test_a_condition_on_one_kind_of_failure_allows_no_other(cloud, tmp_path):
     (tmp_path / "verify.yaml").write_text(json.dumps({
         "cold": False, "load": False, "warm": {"n": 1, "thresholds": ["function-errors==0"]}}))
     r = cloud.lamina("verify", name, "--quick", "--json", cwd=tmp_path, check=False)
+    assert r.stdout, r.stderr
     found = {(row["category"], row["test"]): row for row in json.loads(r.stdout)["validation_results"]}
     assert r.returncode == 3 and found["warm", "function-errors==0"]["status"] == "PASS"
     assert found["warm", "errors==0"]["status"] == "FAIL" and "1 of 1 failed" in found["warm", "errors==0"]["message"]

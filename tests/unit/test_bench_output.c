@@ -258,6 +258,27 @@ static void what_is_not_measured_any_more_is_told(void **state)
     assert_int_equal(report.failed, 0);
 }
 
+static void a_megabyte_more_is_no_regression(void **state)
+{
+    static const struct {
+        int before, now;
+        enum gate_verdict verdict;
+    } cases[] = {{5, 6, GATE_NOT_SHOWN}, {6, 5, GATE_NOT_SHOWN}, {100, 130, GATE_REGRESSED}};
+    struct arena *a = *state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct bench_summary *s = summary_of(a, load);
+        s->all.memory_used = cases[i].before;
+        const struct gate_baseline *base = baseline_of(a, s);
+        struct gate_report report = {0};
+        s->all.memory_used = cases[i].now;
+        gate_compare(a, s, base, S("x"), 0.1, &report);
+        for (size_t k = 0; k < report.n; k++)
+            if (str_is(report.results[k].text, "memory"))
+                assert_int_equal(report.results[k].verdict, cases[i].verdict);
+        bench_run_done(&run);
+    }
+}
+
 /* The cheapest size that fails now and then is no advice. */
 static void sizes_that_fail_are_not_tuned_to(void **state)
 {
@@ -613,6 +634,7 @@ int main(void)
         CASE(other_conditions_are_told),
         CASE(sizes_that_fail_are_not_tuned_to),
         CASE(what_is_not_measured_any_more_is_told),
+        CASE(a_megabyte_more_is_no_regression),
         CASE(nothing_regresses_without_reason),
         CASE(baselines_that_are_none_are_refused),
         CASE(parts_add_up),
