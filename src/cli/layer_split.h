@@ -39,3 +39,13 @@ int layer_split_apply(struct layer_split *s);
 /* Equal JSON, but for what the paths in `ignore` name ("$.time", "$.body.id"). Pure. */
 bool layer_split_same(struct arena *a, struct str one, struct str other,
                       const struct option_list *ignore, bool errors);
+
+/* ---- layer_split_journal.c: what a proof makes, and is removed whatever happens ---- */
+
+struct journal;
+/* What killed proofs have left behind at this endpoint. */
+void layer_split_leftovers(struct layer_split *s);
+/* Before anything is made: 0, or an exit code. */
+int layer_split_begin(struct layer_split *s, struct str function, struct journal **ret);
+/* Removes the function, its layers and its role; what cannot be is left to the next proof. */
+void layer_split_end(struct layer_split *s, struct str function, struct journal *j);

@@ -22,10 +22,9 @@
 struct trial {
     struct layer_split *s;
     struct arena *a;
-    struct str function, role_name; /* role_name: made for this, to be removed */
+    struct str function; /* and its role */
     struct str layers[SPLIT_LAYERS_MAX];
     int n_layers;
-    bool made;
     struct payload {
         struct str name, text;
     } * payloads;
@@ -116,7 +115,6 @@ static int choose_role(struct trial *t, struct str *ret)
         return verb_usage(t->s->run, "the proof runs a function on AWS: give its --role ARN");
     if (aws_call(t->s->aws, t->a, &iam_create_role_op, &in, (void **)&out, &err) < 0)
         return fail(t, &err, "a role for the proof cannot be made");
-    t->role_name = t->function;
     *ret = out->role->arn;
     return 0;
 }
@@ -184,10 +182,8 @@ static int make_original(struct trial *t)
     in.publish = opt_bool(false);
     if (aws_call(t->s->aws, t->a, &lambda_create_function_op, &in, NULL, &err) < 0 ||
         settle(t, &err) < 0) {
-        t->made = true; /* perhaps */
         return fail(t, &err, "the function for the proof cannot be made");
     }
-    t->made = true;
     return 0;
 }
 
@@ -233,28 +229,6 @@ static int make_split(struct trial *t)
     if (r == 0)
         r = settle(t, &err);
     return r < 0 ? fail(t, &err, "the split function cannot be made") : 0;
-}
-
-static void remove_all(struct trial *t)
-{
-    struct aws_error err = {0};
-    struct lambda_delete_function_input gone = {.function_name = t->function};
-    struct iam_delete_role_input role = {.role_name = t->role_name};
-    aws_client_cancel_on(t->s->aws, NULL);
-    if (t->made && aws_call(t->s->aws, t->a, &lambda_delete_function_op, &gone, NULL, &err) < 0 &&
-        !target_error_is(&err, "ResourceNotFoundException"))
-        fprintf(stderr, "lamina: layer split: the function %.*s could not be removed: %.*s\n",
-                STR(t->function), STR(err.message));
-    for (int i = 0; i < t->n_layers; i++) {
-        struct lambda_delete_layer_version_input in = {
-            .layer_name = str_printf(t->a, "%.*s-%d", STR(t->function), i + 1),
-            .version_number = opt_int(1)};
-        if (aws_call(t->s->aws, t->a, &lambda_delete_layer_version_op, &in, NULL, &err) < 0)
-            fprintf(stderr, "lamina: layer split: the layer %.*s could not be removed: %.*s\n",
-                    STR(t->layers[i]), STR(err.message));
-    }
-    if (t->role_name.n)
-        aws_call(t->s->aws, t->a, &iam_delete_role_op, &role, NULL, &err);
 }
 
 /* ---- asked ---- */
@@ -386,13 +360,19 @@ static void compare(struct trial *t)
 int layer_split_prove(struct layer_split *s)
 {
     struct trial t = {.s = s, .a = s->a};
-    struct sigaction stop = {.sa_handler = on_stop}, before[2];
+    struct sigaction stop = {.sa_handler = on_stop}, before[3];
+    struct journal *journal;
     int e = read_payloads(&t);
     if (e)
         return e;
     t.function = str_printf(s->a, "lamina-split-%s", random_hex(s->a, 10).p);
+    layer_split_leftovers(s);
+    e = layer_split_begin(s, t.function, &journal);
+    if (e)
+        return e;
     sigaction(SIGINT, &stop, &before[0]);
     sigaction(SIGTERM, &stop, &before[1]);
+    sigaction(SIGHUP, &stop, &before[2]);
     aws_client_cancel_on(s->aws, &stopped);
     e = make_original(&t);
     if (!e)
@@ -401,9 +381,11 @@ int layer_split_prove(struct layer_split *s)
         e = make_split(&t);
     if (!e)
         e = ask_all(&t, &t.sides[1]);
-    remove_all(&t);
+    aws_client_cancel_on(s->aws, NULL);
+    layer_split_end(s, t.function, journal);
     sigaction(SIGINT, &before[0], NULL);
     sigaction(SIGTERM, &before[1], NULL);
+    sigaction(SIGHUP, &before[2], NULL);
     if (!e && stopped)
         e = verb_fail(s->run, "interrupted");
     if (!e)

@@ -353,3 +353,27 @@ def test_a_zip_of_a_folder_is_split_as_the_folder(cloud, tmp_path):
     (tmp_path / "b.zip").write_bytes(zipped(BUNDLE))
     report = split(cloud, tmp_path, "b.zip", "--runtime", RUNTIME, "--handler", "app.handler")
     assert len(names(report["layers"][0]["zip"])) == len(BUNDLE) - 5
+
+
+def test_what_a_killed_proof_has_left_is_removed_by_the_next(cloud, tmp_path):
+    code = "import time, six\n\ndef handler(event, context):\n    time.sleep(event)\n    return event\n"
+    folder = write(tmp_path, dict(package("six", files={"six.py": "x = 1\n"}), **{"app.py": code}))
+
+    def left():
+        found = [f["FunctionName"] for f in cloud.lambda_.list_functions()["Functions"]]
+        found += [r["RoleName"] for r in cloud.iam.list_roles()["Roles"]]
+        return [n for n in found if n.startswith("lamina-split-")]
+
+    args = ("--runtime", RUNTIME, "--handler", "app.handler", "--payloads")
+    with subprocess.Popen(
+        [LAMINA, "layer", "split", str(folder), *args, "20", "-o", str(tmp_path / "out")],
+        cwd=str(tmp_path),
+        env=environ(AWS_ENDPOINT_URL=cloud.url),
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        while len(left()) < 2 and process.poll() is None:
+            pass
+        process.kill()
+    assert len(left()) == 2
+    split(cloud, tmp_path, folder, *args, "0")
+    assert left() == []
