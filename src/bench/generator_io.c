@@ -1,6 +1,7 @@
 /* generator_io - connections of a generator, its clock, and its waiting. */
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -178,12 +179,28 @@ int generator_wait(struct generator *g, int64_t until_ns, void *events, int max)
     return n < 0 ? 0 : n;
 }
 
+#define PRECISE_US 500000 /* without once waiting */
+
+/* A generator that never waits would keep a processor from everything else: it becomes a process
+ * like others. */
+static void on_hogging(int number)
+{
+    struct sched_param usual = {0};
+    sched_setscheduler(getpid(), SCHED_OTHER, &usual); /* the sending thread is the first one */
+}
+
 bool generator_precise(bool on)
 {
     struct sched_param first = {.sched_priority = 1}, usual = {0};
+    struct sigaction hogging = {.sa_handler = on_hogging, .sa_flags = SA_RESTART};
+    struct rlimit limit;
     if (!on)
         return sched_setscheduler(0, SCHED_OTHER, &usual) == 0;
+    if (gettid() != getpid() || getrlimit(RLIMIT_RTTIME, &limit) < 0)
+        return false;
+    limit.rlim_cur = PRECISE_US < limit.rlim_max ? PRECISE_US : limit.rlim_max;
     return sysconf(_SC_NPROCESSORS_ONLN) > 1 && sched_getscheduler(0) == SCHED_OTHER &&
+           sigaction(SIGXCPU, &hogging, NULL) == 0 && setrlimit(RLIMIT_RTTIME, &limit) == 0 &&
            sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first) == 0;
 }
 

@@ -2,9 +2,12 @@
  * when requests are due. */
 #include "check.h"
 #include <math.h>
+#include <sched.h>
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/digest.h"
 #include "bench/address.h"
+#include "bench/generator.h"
 #include "bench/machine.h"
 #include "bench/outcome.h"
 #include "bench/phases.h"
@@ -345,6 +348,18 @@ static void reads_processor_time(void **state)
     assert_false(machine_parse_stat("", &pid, &parent, &own, &ended));
 }
 
+/* The real-time priority of an open loop is no licence to keep a processor. */
+static void who_never_waits_loses_its_priority(void **state)
+{
+    if (!generator_precise(true))
+        skip(); /* one processor, or no permission */
+    int64_t until = clock_thread_ns() + 5000000000;
+    while (sched_getscheduler(0) != SCHED_OTHER && clock_thread_ns() < until)
+        ;
+    assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
+    generator_precise(false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +372,7 @@ int main(void)
         cmocka_unit_test(payloads_keep_their_shares),
         cmocka_unit_test(takes_addresses_apart),
         cmocka_unit_test(reads_processor_time),
+        cmocka_unit_test(who_never_waits_loses_its_priority),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
