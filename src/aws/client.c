@@ -144,9 +144,12 @@ void aws_client_close(struct aws_client *client)
     arena_done(&client->last_arena);
 }
 
-void aws_client_cancel_on(struct aws_client *client, const volatile sig_atomic_t *flag)
+const volatile sig_atomic_t *aws_client_cancel_on(struct aws_client *client,
+                                                  const volatile sig_atomic_t *flag)
 {
+    const volatile sig_atomic_t *before = client->cancel;
     client->cancel = flag;
+    return before;
 }
 
 struct str aws_client_region(const struct aws_client *client)

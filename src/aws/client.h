@@ -48,8 +48,10 @@ void aws_client_close(struct aws_client *client); /* accepts NULL */
 struct str aws_client_region(const struct aws_client *client);
 struct str aws_client_endpoint(const struct aws_client *client, const struct service_model *service,
                                struct arena *a);
-/* Calls end with -ECANCELED once *flag is set (by a signal handler); NULL: no more. */
-void aws_client_cancel_on(struct aws_client *client, const volatile sig_atomic_t *flag);
+/* Calls end with -ECANCELED once *flag is set (by a signal handler); NULL: no more. Returns the
+ * flag until now. */
+const volatile sig_atomic_t *aws_client_cancel_on(struct aws_client *client,
+                                                  const volatile sig_atomic_t *flag);
 bool aws_client_is_local(const struct aws_client *client);
 /* What requests are signed with that are sent in another way: renewed when they are about to end,
  * which asks STS. No access key: unsigned. 0 or err->r. */

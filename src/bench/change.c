@@ -198,6 +198,19 @@ static int explain(struct change *c, int r, struct aws_error *err)
     return r;
 }
 
+/* A change is waited for, interrupted or not: one that was given up on might come to the function
+ * when all has been put back. */
+static int call_whole(struct change *c, const struct operation *op, const void *in, void **out,
+                      struct aws_error *err)
+{
+    if (c->options.stop && *c->options.stop)
+        return -ECANCELED;
+    const volatile sig_atomic_t *flag = aws_client_cancel_on(c->aws, NULL);
+    int r = aws_call(c->aws, c->arena, op, in, out, err);
+    aws_client_cancel_on(c->aws, flag);
+    return r;
+}
+
 int change_configure(struct change *c, int memory_mb, struct aws_error *err)
 {
     struct arena *a = c->arena;
@@ -222,8 +235,8 @@ int change_configure(struct change *c, int memory_mb, struct aws_error *err)
     r = -ECANCELED;
     for (int i = 0; i < CONFLICTS_MAX; i++) {
         void *out;
-        r = aws_call(c->aws, a, &lambda_update_function_configuration_op, &in, &out, err);
-        if (r == 0 || !change_error_is(err, "ResourceConflictException"))
+        r = call_whole(c, &lambda_update_function_configuration_op, &in, &out, err);
+        if (r == 0 || r == -ECANCELED || !change_error_is(err, "ResourceConflictException"))
             break;
         poll(NULL, 0, 200); /* an update by somebody else is under way: the next one is refused */
     }
@@ -246,7 +259,7 @@ int change_publish(struct change *c, struct str *ret_version, struct aws_error *
         return r;
     struct lambda_publish_version_input in = {
         .function_name = c->function, .description = c->written, .revision_id = c->revision};
-    r = aws_call(c->aws, a, &lambda_publish_version_op, &in, (void **)&out, err);
+    r = call_whole(c, &lambda_publish_version_op, &in, (void **)&out, err);
     if (r < 0)
         return explain(c, r, err);
     o = record(c, "published", step);
