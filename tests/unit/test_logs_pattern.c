@@ -93,6 +93,29 @@ static void patterns_match(void **state)
     }
 }
 
+/* What would take hours of a long message ends, and says so; short ones are as quick as ever. */
+static void expressions_that_explode_give_up(void **state)
+{
+    static const char *const patterns[] = {"%a*a*a*[0-9]%", "%.*.*.*[0-9][0-9]%",
+                                           "{ $.m = %.*.*.*[0-9][0-9]% || $.n = 1 }"};
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        auto_arena struct arena a;
+        arena_init(&a);
+        struct logs_pattern *p;
+        struct str why = {0};
+        char *message = arena_alloc(&a, 60000);
+        memset(message, 'a', 60000);
+        memcpy(message, "{\"m\":\"", 6);
+        memcpy(message + 59998, "\"}", 2);
+        assert_int_equal(logs_pattern_parse(&a, str_from(patterns[i]), &p, &why), 0);
+        assert_false(logs_pattern_match(p, S("{\"m\":\"aa\"}"), &a));
+        assert_false(logs_pattern_gave_up(p));
+        assert_false(logs_pattern_match(p, str_of(message, 60000), &a));
+        assert_true(logs_pattern_gave_up(p));
+        assert_false(logs_pattern_match(p, S("aa01"), &a));
+    }
+}
+
 static const struct {
     const char *pattern, *why;
 } bad[] = {
@@ -131,6 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(patterns_match),
+        cmocka_unit_test(expressions_that_explode_give_up),
         cmocka_unit_test(bad_patterns_say_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -314,6 +314,9 @@ static int filter_log_events(struct call *call, const struct logs_filter_log_eve
     int r = prepare(&s);
     if (r == 0)
         r = run(&s, out, &more, &at);
+    if (r == 0 && logs_pattern_gave_up(s.pattern))
+        r = call_fail(call, LOGS_INVALID_PARAMETER,
+                      "A regular expression of the filter pattern takes too long.");
     if (r == 0 && more)
         out->next_token =
             logs_token(call, str_printf(call->arena, "%" PRId64 "/%" PRId64, at.time, at.sequence));

@@ -1,7 +1,7 @@
 /* insights_eval - expressions over a row. */
 #include <math.h>
-#include "base/clock.h"
 #include "service/logs/insights_stage.h"
+#include "service/logs/regex.h"
 
 struct insights_value insights_slot_value(struct insights_run *run, int slot)
 {
@@ -79,38 +79,14 @@ static bool compare(struct insights_run *run, const struct insights_expr *e)
     }
 }
 
-#define REGEX_NS 250000000 /* for one text */
-#define REGEX_WINDOW_NS 2000000
-
-/* The library's limit is for each place where a match may begin, and a long text has many: they are
- * tried in growing numbers, as long as that takes no time. */
 int insights_match(struct insights_run *run, const struct insights_regex *regex, struct str s)
 {
-    int64_t begun = s.n > 64 ? clock_thread_ns() : 0, last = begun;
-    size_t window = 64;
-    for (size_t from = 0;;) {
-        bool whole = s.n - from <= window;
-        pcre2_set_offset_limit(regex->limits, whole ? PCRE2_UNSET : from + window - 1);
-        int r = pcre2_match(regex->code, (PCRE2_SPTR)(s.n ? s.p : ""), s.n, from, 0, regex->data,
-                            regex->limits);
-        if (r != PCRE2_ERROR_NOMATCH && r < 0) {
-            run->failed = S("A regular expression takes too many steps.");
-            return r;
-        }
-        if (r >= 0 || whole)
-            return r;
-        int64_t now = clock_thread_ns();
-        if (now - begun > REGEX_NS) {
-            run->failed = S("A regular expression takes too long.");
-            return r;
-        }
-        from += window;
-        if (now - last < REGEX_WINDOW_NS / 4)
-            window *= 2;
-        else if (now - last > REGEX_WINDOW_NS && window > 1)
-            window /= 2;
-        last = now;
-    }
+    int r = regex_match(regex->code, regex->data, regex->limits, s);
+    if (r == REGEX_TOO_MANY_STEPS)
+        run->failed = S("A regular expression takes too many steps.");
+    else if (r == REGEX_TOO_LONG)
+        run->failed = S("A regular expression takes too long.");
+    return r;
 }
 
 static bool like(struct insights_run *run, const struct insights_expr *e)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "service/logs/insights_parse.h"
+#include "service/logs/regex.h"
 
 static size_t characters(struct str text, size_t offset)
 {
@@ -233,9 +234,8 @@ struct insights_regex *insights_compile(struct insights_parser *p, struct str te
     int code;
     size_t where;
     pcre2_compile_context *context = pcre2_compile_context_create(p->memory);
-    regex->code = pcre2_compile((PCRE2_SPTR)(text.n ? text.p : ""), text.n,
-                                PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT,
-                                &code, &where, context);
+    regex->code = pcre2_compile((PCRE2_SPTR)(text.n ? text.p : ""), text.n, REGEX_OPTIONS, &code,
+                                &where, context);
     if (!regex->code) {
         PCRE2_UCHAR why[128] = "";
         pcre2_get_error_message(code, why, sizeof why);

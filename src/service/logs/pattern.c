@@ -9,6 +9,7 @@
 
 struct reader {
     struct arena *a;
+    struct logs_pattern *pattern;
     const char *p, *end;
     struct str why;
     bool fields; /* inside [...], not {...} */
@@ -95,10 +96,10 @@ static int read_regex(struct reader *r, struct pattern_regex **ret)
     int code;
     size_t where;
     pcre2_compile_context *context = pcre2_compile_context_create(r->memory);
-    regex->code = pcre2_compile((PCRE2_SPTR)text.p, text.n,
-                                PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C, &code, &where, context);
+    regex->code = pcre2_compile((PCRE2_SPTR)text.p, text.n, REGEX_OPTIONS, &code, &where, context);
     if (!regex->code)
         return refuse(r, "Invalid regex", text);
+    regex->gave_up = &r->pattern->gave_up;
     regex->data = pcre2_match_data_create(1, r->memory);
     regex->limits = pcre2_match_context_create(r->memory);
     pcre2_set_match_limit(regex->limits, 100000);
@@ -441,7 +442,7 @@ int logs_pattern_parse(struct arena *a, struct str text, struct logs_pattern **r
 {
     struct logs_pattern *p = ARENA_NEW(a, struct logs_pattern);
     text = str_trim(text);
-    struct reader r = {.a = a, .p = text.p, .end = text.p + text.n};
+    struct reader r = {.a = a, .pattern = p, .p = text.p, .end = text.p + text.n};
     int err = 0;
     if (!text.n)
         p->type = PATTERN_ALL;
@@ -462,4 +463,9 @@ int logs_pattern_parse(struct arena *a, struct str text, struct logs_pattern **r
     }
     *ret = p;
     return 0;
+}
+
+bool logs_pattern_gave_up(const struct logs_pattern *p)
+{
+    return p->gave_up;
 }

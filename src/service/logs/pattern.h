@@ -18,7 +18,10 @@ struct logs_pattern;
 int logs_pattern_parse(struct arena *a, struct str text, struct logs_pattern **ret,
                        struct str *ret_why);
 
-/* scratch: for the parsed form of a JSON message; the caller resets it when he likes. */
+/* False as well when an expression takes too long for a message (regex.h): logs_pattern_gave_up()
+ * tells, and answers are worth nothing from then on. scratch: for the parsed form of a JSON
+ * message; the caller resets it when he likes. */
+bool logs_pattern_gave_up(const struct logs_pattern *p);
 bool logs_pattern_match(const struct logs_pattern *p, struct str message, struct arena *scratch);
 /* Text that every message has which matches, or an absent one: what to look for first. *ret_all:
  * every message that has it matches. */

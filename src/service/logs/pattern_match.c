@@ -8,7 +8,11 @@
 
 static bool regex_matches(const struct pattern_regex *regex, struct str s)
 {
-    return pcre2_match(regex->code, (PCRE2_SPTR)s.p, s.n, 0, 0, regex->data, regex->limits) >= 0;
+    if (*regex->gave_up)
+        return false;
+    int r = regex_match(regex->code, regex->data, regex->limits, s);
+    *regex->gave_up = r == REGEX_TOO_MANY_STEPS || r == REGEX_TOO_LONG;
+    return r >= 0;
 }
 
 /* The whole of s against a text in which * stands for any run of bytes. */

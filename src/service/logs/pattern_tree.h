@@ -1,8 +1,7 @@
 /* pattern_tree - the parsed form of a filter pattern, between pattern.c and pattern_match.c. */
 #pragma once
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
 #include "service/logs/pattern.h"
+#include "service/logs/regex.h"
 
 enum pattern_type { PATTERN_ALL, PATTERN_TERMS, PATTERN_JSON, PATTERN_FIELDS };
 
@@ -10,6 +9,7 @@ struct pattern_regex {
     pcre2_code *code;
     pcre2_match_data *data;
     pcre2_match_context *limits;
+    bool *gave_up; /* the pattern's */
 };
 
 /* What a value is compared with: text with * as wildcard, perhaps a number, or an expression. */
@@ -60,6 +60,7 @@ struct pattern_field {
 };
 
 struct logs_pattern {
+    bool gave_up; /* an expression took too long: nothing matches any more */
     enum pattern_type type;
     struct pattern_term *terms;
     size_t n_terms, cap_terms;
