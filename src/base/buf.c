@@ -55,6 +55,25 @@ void buf_str(struct buf *b, struct str s)
     buf_add(b, s.p, s.n);
 }
 
+void buf_markup(struct buf *b, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c == '<')
+            buf_text(b, "&lt;");
+        else if (c == '>')
+            buf_text(b, "&gt;");
+        else if (c == '&')
+            buf_text(b, "&amp;");
+        else if (c == '"')
+            buf_text(b, "&quot;");
+        else if (c == '\n')
+            buf_text(b, "&#10;");
+        else
+            buf_byte(b, c < ' ' || c == 0x7f ? ' ' : (char)c);
+    }
+}
+
 void buf_text(struct buf *b, const char *c_string)
 {
     buf_add(b, c_string, strlen(c_string));

@@ -16,6 +16,9 @@ void buf_done(struct buf *b);
 void buf_clear(struct buf *b); /* keeps the memory */
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_str(struct buf *b, struct str s);
+/* As text or as an attribute's value in quotes, of XML and HTML: a line end is &#10;, any other
+ * control character a blank. */
+void buf_markup(struct buf *b, struct str s);
 void buf_text(struct buf *b, const char *c_string);
 void buf_byte(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -1,91 +1,18 @@
 /* lamina - see lamina.h. */
 #include "bench/lamina.h"
 #include <errno.h>
-#include <netdb.h>
 #include <poll.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include "base/buf.h"
-#include "base/cleanup.h"
-#include "base/fs.h"
+#include "aws/ask.h"
 #include "base/json.h"
 #include "wire/lambda.h"
 
-#define ANSWER_MAX (64 << 20)
-#define PATIENCE_S 10
 #define GONE_POLLS 500
-
-/* http://HOST[:PORT][/...] */
-static int take_apart(struct arena *a, struct str url, char **ret_host, char **ret_port,
-                      struct str *ret_authority)
-{
-    struct str host, port = S("80"), rest;
-    if (!str_starts(url, S("http://")))
-        return -EINVAL;
-    str_cut(str_slice(url, 7, url.n), '/', ret_authority, &rest);
-    host = *ret_authority;
-    ssize_t colon = str_find_last_byte(host, ':');
-    if (colon >= 0 && str_find_byte(host, ']') < colon) {
-        port = str_slice(host, (size_t)colon + 1, host.n);
-        host = str_slice(host, 0, (size_t)colon);
-    }
-    if (host.n > 2 && host.p[0] == '[')
-        host = str_slice(host, 1, host.n - 1);
-    *ret_host = str_c(a, host);
-    *ret_port = str_c(a, port);
-    return host.n ? 0 : -EINVAL;
-}
-
-static int connect_to(const char *host, const char *port)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
-    struct timeval patience = {.tv_sec = PATIENCE_S};
-    if (getaddrinfo(host, port, &hints, &found) != 0)
-        return -EHOSTUNREACH;
-    int r = -ECONNREFUSED;
-    for (struct addrinfo *one = found; one && r < 0; one = one->ai_next) {
-        auto_close int fd = socket(one->ai_family, one->ai_socktype | SOCK_CLOEXEC, 0);
-        if (fd < 0)
-            continue;
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-        r = connect(fd, one->ai_addr, one->ai_addrlen) < 0 ? -errno : TAKE_FD(fd);
-    }
-    freeaddrinfo(found);
-    return r;
-}
 
 int lamina_ask(struct arena *a, struct str endpoint, const char *method, struct str path,
                struct str *ret_body)
 {
-    char *host, *port, part[8192];
-    struct str authority;
-    int r = take_apart(a, endpoint, &host, &port, &authority);
-    if (r < 0)
-        return r;
-    auto_close int fd = connect_to(host, port);
-    if (fd < 0)
-        return fd;
-    struct str request = str_printf(
-        a, "%s %.*s HTTP/1.1\r\nHost: %.*s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-        method, STR(path), STR(authority));
-    r = fs_write_all(fd, request.p, request.n);
-    if (r < 0)
-        return r;
-    auto_buf struct buf b;
-    buf_init(&b, ANSWER_MAX);
-    ssize_t n;
-    while ((n = read(fd, part, sizeof(part))) > 0)
-        buf_add(&b, part, (size_t)n);
-    if (n < 0)
-        return errno == EAGAIN ? -ETIMEDOUT : -errno;
-    struct str answer = buf_copy(&b, a);
-    ssize_t end = str_find(answer, S("\r\n\r\n"));
-    if (!str_starts(answer, S("HTTP/1.1 200")) || end < 0)
-        return -EPROTO;
-    *ret_body = str_slice(answer, (size_t)end + 4, answer.n);
-    return 0;
+    int status, r = ask(a, endpoint, method, path, &status, ret_body);
+    return r == 0 && status != 200 ? -EPROTO : r;
 }
 
 struct str lamina_endpoint(struct arena *a, struct aws_client *aws)

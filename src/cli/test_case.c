@@ -229,23 +229,6 @@ struct json *test_report_json(struct arena *a, const struct test_result *results
     return v;
 }
 
-static void xml(struct buf *b, struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c == '<')
-            buf_text(b, "&lt;");
-        else if (c == '&')
-            buf_text(b, "&amp;");
-        else if (c == '"')
-            buf_text(b, "&quot;");
-        else if (c == '\n')
-            buf_text(b, "&#10;");
-        else if (c >= 0x20 || c == '\t')
-            buf_byte(b, (char)c);
-    }
-}
-
 struct str test_report_junit(struct arena *a, struct str suite, const struct test_result *results,
                              size_t n, double seconds)
 {
@@ -255,26 +238,26 @@ struct str test_report_junit(struct arena *a, struct str suite, const struct tes
     for (size_t i = 0; i < n; i++)
         failed += results[i].checks.n > 0;
     buf_text(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"");
-    xml(&b, suite);
+    buf_markup(&b, suite);
     buf_printf(&b, "\" tests=\"%zu\" failures=\"%zu\" errors=\"0\" time=\"%.3f\">\n", n, failed,
                seconds);
     for (size_t i = 0; i < n; i++) {
         const struct test_result *r = &results[i];
         buf_text(&b, "  <testcase name=\"");
-        xml(&b, r->test->name);
+        buf_markup(&b, r->test->name);
         if (r->test->repeat > 1)
             buf_printf(&b, " (%lld)", (long long)r->number);
         buf_text(&b, "\" classname=\"");
-        xml(&b, r->invocation.function);
+        buf_markup(&b, r->invocation.function);
         buf_printf(&b, "\" time=\"%.3f\">", r->invocation.client_ms / 1000);
         for (size_t k = 0; k < r->checks.n; k++) {
             buf_text(&b, "\n    <failure message=\"");
-            xml(&b, r->checks.failures[k]);
+            buf_markup(&b, r->checks.failures[k]);
             buf_text(&b, "\"/>");
         }
         if (r->checks.n) {
             buf_text(&b, "\n    <system-out>");
-            xml(&b, r->invocation.log);
+            buf_markup(&b, r->invocation.log);
             buf_text(&b, "</system-out>\n  ");
         }
         buf_text(&b, "</testcase>\n");

@@ -31,23 +31,6 @@ static const char style[] =
     "border-bottom:1px solid var(--line)}td,td:nth-child(3){display:inline-block;width:auto;"
     "border:0;padding:0 .5rem 0 0}td:nth-child(4){display:block}svg{display:none}}";
 
-static void text(struct buf *b, struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c == '<')
-            buf_text(b, "&lt;");
-        else if (c == '>')
-            buf_text(b, "&gt;");
-        else if (c == '&')
-            buf_text(b, "&amp;");
-        else if (c == '"')
-            buf_text(b, "&quot;");
-        else
-            buf_byte(b, c < ' ' || c == 0x7f ? ' ' : (char)c);
-    }
-}
-
 static void head(struct buf *b, const struct verify *v)
 {
     uint8_t digest[32];
@@ -60,12 +43,13 @@ static void head(struct buf *b, const struct verify *v)
                "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
                "base-uri 'none'; form-action 'none'; style-src 'sha256-%.*s'\">\n<title>Verify ",
                STR(hash));
-    text(b, v->subject);
+    buf_markup(b, v->subject);
     buf_printf(b, "</title>\n<style>%s</style></head>\n<body><main>\n<h1>Verification of ", style);
-    text(b, v->subject);
+    buf_markup(b, v->subject);
     buf_text(b, "</h1>\n<p>");
-    text(b, str_printf(v->a, "%.*s, %.*s, %.*s run, %.*s, %.1f s", STR(v->target), STR(v->region),
-                       STR(v->mode_name), STR(clock_iso8601_s(v->a, v->started_ms)), v->seconds));
+    buf_markup(b, str_printf(v->a, "%.*s, %.*s, %.*s run, %.*s, %.1f s", STR(v->target),
+                             STR(v->region), STR(v->mode_name),
+                             STR(clock_iso8601_s(v->a, v->started_ms)), v->seconds));
     buf_text(b, "</p>\n<div class=\"sum\">");
     /* by verdict */
     static const char *const words[] = {"passed", "warnings", "failed", "skipped"};
@@ -126,7 +110,7 @@ static void bars(struct buf *b, const struct verify *v, struct str function)
             v->a, "p50 %.*s, p95 %.*s, max %.*s", STR(gate_value(v->a, s->p50.value, GATE_MS)),
             STR(gate_value(v->a, p95, GATE_MS)), STR(gate_value(v->a, s->max, GATE_MS)));
         buf_printf(b, "<text class=\"d\" x=\"%.0f\" y=\"%.0f\">", WIDTH - RIGHT + 14, middle + 4);
-        text(b, words);
+        buf_markup(b, words);
         buf_text(b, "</text>\n");
         y += 28;
     }
@@ -137,12 +121,12 @@ static void row(struct buf *b, const struct verify_row *r)
 {
     const char *name = verify_verdict_name(r->verdict);
     buf_printf(b, "<tr><td class=\"%s\">%s</td><td>%s</td><td>", name, name, r->group);
-    text(b, r->check);
+    buf_markup(b, r->check);
     buf_text(b, "</td><td>");
-    text(b, r->message);
+    buf_markup(b, r->message);
     if (r->advice.n) {
         buf_text(b, "<i>");
-        text(b, r->advice);
+        buf_markup(b, r->advice);
         buf_text(b, "</i>");
     }
     buf_text(b, "</td></tr>\n");
@@ -155,7 +139,7 @@ void verify_write_html(struct buf *b, const struct verify *v)
         struct str function = v->rows[i].function;
         if (!i || !str_eq(function, v->rows[i - 1].function)) {
             buf_printf(b, "%s<h2>", i ? "</tbody></table>\n" : "");
-            text(b, function);
+            buf_markup(b, function);
             buf_text(b, "</h2>\n");
             bars(b, v, function);
             buf_text(b, "<table><thead><tr><th>verdict</th><th>part</th><th>check</th>"

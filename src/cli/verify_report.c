@@ -167,48 +167,31 @@ void verify_write_markdown(struct buf *b, const struct verify *v)
 
 /* ---- JUnit ---- */
 
-static void xml(struct buf *b, struct str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c == '<')
-            buf_text(b, "&lt;");
-        else if (c == '>')
-            buf_text(b, "&gt;");
-        else if (c == '&')
-            buf_text(b, "&amp;");
-        else if (c == '"')
-            buf_text(b, "&quot;");
-        else if (c >= ' ' && c != 0x7f)
-            buf_byte(b, (char)c);
-    }
-}
-
 void verify_write_junit(struct buf *b, const struct verify *v)
 {
     buf_text(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"lamina verify ");
-    xml(b, v->subject);
+    buf_markup(b, v->subject);
     buf_printf(b, "\" tests=\"%zu\" failures=\"%zu\" errors=\"0\" skipped=\"%zu\" time=\"%.3f\">\n",
                v->n, verify_count(v, VERIFY_FAIL), verify_count(v, VERIFY_SKIPPED), v->seconds);
     for (size_t i = 0; i < v->n; i++) {
         const struct verify_row *r = &v->rows[i];
         buf_printf(b, "  <testcase name=\"%s: ", r->group);
-        xml(b, r->check);
+        buf_markup(b, r->check);
         buf_text(b, "\" classname=\"");
-        xml(b, r->function);
+        buf_markup(b, r->function);
         buf_text(b, "\">");
         if (r->verdict == VERIFY_FAIL || r->verdict == VERIFY_SKIPPED) {
             buf_printf(b, "<%s message=\"", r->verdict == VERIFY_FAIL ? "failure" : "skipped");
-            xml(b, r->message);
+            buf_markup(b, r->message);
             buf_text(b, "\"/>");
         } else {
             buf_text(b, "<system-out>");
             if (r->verdict == VERIFY_WARN)
                 buf_text(b, "warning: ");
-            xml(b, r->message);
+            buf_markup(b, r->message);
             if (r->advice.n)
                 buf_text(b, "; ");
-            xml(b, r->advice);
+            buf_markup(b, r->advice);
             buf_text(b, "</system-out>");
         }
         buf_text(b, "</testcase>\n");
