@@ -376,7 +376,9 @@ def failed_tests(report):
     names = []
     for case in ElementTree.parse(report).getroot().iter("testcase"):
         if case.find("failure") is not None or case.find("error") is not None:
-            names.append("%s.py::%s" % (case.get("classname").replace(".", "/"), case.get("name")))
+            # Names begin below the folder of pytest.ini.
+            path = "tests/%s.py" % case.get("classname").replace(".", "/")
+            names.append("%s::%s" % (path, case.get("name")))
     return names
 
 

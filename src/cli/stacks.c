@@ -8,6 +8,8 @@
 #include "cli/target.h"
 #include "wire/lambda.h"
 
+#define NAMES_MAX 1000 /* that are looked at for one that is nearly right */
+
 int stacks_describe(struct verb_run *run, struct aws_client *aws, struct str name,
                     struct cloudformation_stack **ret, struct aws_error *err)
 {
@@ -193,7 +195,7 @@ static size_t names_of_stack(struct verb_run *run, struct aws_client *aws, struc
     return found;
 }
 
-/* Of the first page: who has more finds the name in `lamina list functions`. */
+/* Of the first pages: who has more finds the name in `lamina list functions`. */
 static size_t names_of_account(struct verb_run *run, struct aws_client *aws, struct str given,
                                struct str *names, size_t max, struct str *ret_holds)
 {
@@ -201,30 +203,33 @@ static size_t names_of_account(struct verb_run *run, struct aws_client *aws, str
     struct lambda_list_functions_output *out;
     struct aws_error err = {0};
     size_t found = 0;
-    if (aws_call(aws, run->arena, &lambda_list_functions_op, &in, (void **)&out, &err) < 0)
-        return 0;
-    for (size_t i = 0; i < out->functions.n && found < max; i++) {
-        names[found] = out->functions.items[i].function_name;
-        if (!str_has(*ret_holds) && str_find(names[found], given) >= 0)
-            *ret_holds = names[found];
-        found++;
-    }
+    do {
+        if (aws_call(aws, run->arena, &lambda_list_functions_op, &in, (void **)&out, &err) < 0)
+            return found;
+        for (size_t i = 0; i < out->functions.n && found < max; i++) {
+            names[found] = out->functions.items[i].function_name;
+            if (!str_has(*ret_holds) && str_find(names[found], given) >= 0)
+                *ret_holds = names[found];
+            found++;
+        }
+        in.marker = out->next_marker;
+    } while (str_has(in.marker) && found < max);
     return found;
 }
 
 int stacks_function_fail(struct verb_run *run, struct aws_client *aws, struct str stack,
                          struct str given, const struct aws_error *err, const char *what)
 {
-    struct str names[50], near = {0};
+    struct str *names = ARENA_ARRAY(run->arena, struct str, NAMES_MAX), near = {0};
     int code = target_fail(run, err, what);
     if (!target_error_is(err, "ResourceNotFoundException") || str_starts(given, S("arn:")))
         return code;
     str_cut(given, ':', &given, &(struct str){0}); /* NAME:ALIAS */
-    size_t n = stack.n ? names_of_stack(run, aws, stack, names, ARRAY_LEN(names)) : 0;
+    size_t n = stack.n ? names_of_stack(run, aws, stack, names, NAMES_MAX) : 0;
     if (n)
         near = options_nearest(given, names, n);
     if (!str_has(near)) {
-        n = names_of_account(run, aws, given, names, ARRAY_LEN(names), &near);
+        n = names_of_account(run, aws, given, names, NAMES_MAX, &near);
         if (!str_has(near))
             near = options_nearest(given, names, n);
     }

@@ -360,9 +360,9 @@ def test_what_a_killed_proof_has_left_is_removed_by_the_next(cloud, tmp_path):
     folder = write(tmp_path, dict(package("six", files={"six.py": "x = 1\n"}), **{"app.py": code}))
 
     def left():
-        found = [f["FunctionName"] for f in cloud.lambda_.list_functions()["Functions"]]
-        found += [r["RoleName"] for r in cloud.iam.list_roles()["Roles"]]
-        return [n for n in found if n.startswith("lamina-split-")]
+        functions = cloud.lambda_.get_paginator("list_functions").paginate().search("Functions[].FunctionName")
+        roles = cloud.iam.get_paginator("list_roles").paginate().search("Roles[].RoleName")
+        return [n for n in [*functions, *roles] if n.startswith("lamina-split-")]
 
     args = ("--runtime", RUNTIME, "--handler", "app.handler", "--payloads")
     with subprocess.Popen(
