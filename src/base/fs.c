@@ -86,8 +86,9 @@ static int temp_beside(const char *path, int mode, char **ret_name)
 bool fs_is_special(const char *path)
 {
     struct stat st;
-    return strncmp(path, "/dev/", 5) == 0 ||
-           (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
+    /* /dev/stdout may lead to a file; what is in /dev/shm are files. */
+    bool device = strncmp(path, "/dev/", 5) == 0 && strncmp(path, "/dev/shm/", 9) != 0;
+    return device || (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode));
 }
 
 int fs_write(const char *path, struct str data, int mode)

@@ -401,6 +401,13 @@ static void test_fs(void **state)
     assert_int_equal(fs_write("/dev/null", S("into a device"), 0644), 0); /* which stays one */
     assert_true(stat("/dev/null", &st) == 0 && S_ISCHR(st.st_mode));
     assert_true(fs_is_special("/dev/null") && !fs_is_special(at("a/file")));
+    char shm[64];
+    snprintf(shm, sizeof(shm), "/dev/shm/lamina-test-%d", (int)getpid());
+    assert_int_equal(fs_write(shm, S("a longer text"), 0600), 0);
+    assert_int_equal(fs_write(shm, S("short"), 0600), 0);
+    assert_int_equal(fs_read(shm, 64, &arena, &v), 0);
+    assert_str(v, "short");
+    assert_int_equal(unlink(shm), 0);
     assert_int_equal(chmod(at("a/b/c"), 0500), 0);
     assert_int_equal(fs_copy_tree(at("a"), at("copy")), 0);
     struct str *items;
