@@ -312,8 +312,11 @@ static int filter_log_events(struct call *call, const struct logs_filter_log_eve
     out->searched_log_streams.items = ARENA_NEW(call->arena, struct logs_searched_log_stream);
     bool more = false;
     int r = prepare(&s);
-    if (r == 0)
+    if (r == 0) {
+        logs_pattern_speed_up(s.pattern);
         r = run(&s, out, &more, &at);
+        logs_pattern_slow_down(s.pattern);
+    }
     if (r == 0 && logs_pattern_gave_up(s.pattern))
         r = call_fail(call, LOGS_INVALID_PARAMETER,
                       "A regular expression of the filter pattern takes too long.");

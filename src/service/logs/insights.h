@@ -6,11 +6,10 @@
  * one a slot. What a query may be made of, and where it differs, is told in docs/insights.md.
  * May use base/ and PCRE2. */
 #pragma once
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "service/logs/regex.h"
 
 #define INSIGHTS_ROWS_MAX 10000 /* of an answer, and without limit */
 #define INSIGHTS_DEPTH 64       /* of expressions */
@@ -32,13 +31,6 @@ struct insights_value {
     double number;
     struct str text;
     const struct json *json;
-};
-
-struct insights_regex {
-    pcre2_code *code;
-    pcre2_match_data *data;
-    pcre2_match_context *limits;
-    uint32_t n_groups;
 };
 
 enum insights_expr_type {
@@ -70,7 +62,7 @@ struct insights_expr {
     int slot;
     const struct insights_function *function;
     int aggregate; /* its number in its stats command */
-    struct insights_regex *regex;
+    struct regex *regex;
     struct insights_period period;
     struct str path;
     struct insights_expr **args;
@@ -105,9 +97,9 @@ struct insights_command {
     size_t n_by, cap_by;
     struct insights_expr **aggregates;
     size_t n_aggregates, cap_aggregates;
-    struct insights_expr *expr;   /* filter, what is parsed or unnested */
-    struct insights_regex *regex; /* parse */
-    struct str *glob;             /* parse: texts between the stars, n_items + 1 */
+    struct insights_expr *expr; /* filter, what is parsed or unnested */
+    struct regex *regex;        /* parse */
+    struct str *glob;           /* parse: texts between the stars, n_items + 1 */
     int64_t limit;
     bool by_place; /* sort: no keys, the newest event first */
 };
@@ -128,6 +120,8 @@ struct insights_query {
     size_t n_slots, cap_slots;
     int *columns; /* slots, in order */
     size_t n_columns, cap_columns;
+    struct regex **regexes; /* all there are */
+    size_t n_regexes, cap_regexes;
     bool has_stats;    /* rows are no events: they have no @ptr */
     struct str needle; /* every event that the query can match has it; or absent */
 };

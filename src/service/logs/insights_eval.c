@@ -79,9 +79,9 @@ static bool compare(struct insights_run *run, const struct insights_expr *e)
     }
 }
 
-int insights_match(struct insights_run *run, const struct insights_regex *regex, struct str s)
+int insights_match(struct insights_run *run, const struct regex *regex, struct str s)
 {
-    int r = regex_match(regex->code, regex->data, regex->limits, s);
+    int r = regex_match(regex, s);
     if (r == REGEX_TOO_MANY_STEPS)
         run->failed = S("A regular expression takes too many steps.");
     else if (r == REGEX_TOO_LONG)

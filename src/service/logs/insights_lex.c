@@ -217,48 +217,32 @@ bool insights_expect(struct insights_parser *p, char sign)
 
 /* ---- regular expressions ---- */
 
-static void *regex_alloc(size_t n, void *arena)
+struct regex *insights_compile(struct insights_parser *p, struct str text, size_t begin)
 {
-    return arena_alloc(arena, n);
-}
-
-static void regex_release(void *p, void *arena)
-{
-}
-
-struct insights_regex *insights_compile(struct insights_parser *p, struct str text, size_t begin)
-{
-    if (!p->memory)
-        p->memory = pcre2_general_context_create(regex_alloc, regex_release, p->arena);
-    struct insights_regex *regex = ARENA_NEW(p->arena, struct insights_regex);
-    int code;
+    static const struct regex_limits limits = {100000, 20000, 8192, true};
+    struct insights_query *q = p->query;
+    struct regex *regex = ARENA_NEW(p->arena, struct regex);
+    int error;
     size_t where;
-    pcre2_compile_context *context = pcre2_compile_context_create(p->memory);
-    regex->code = pcre2_compile((PCRE2_SPTR)(text.n ? text.p : ""), text.n, REGEX_OPTIONS, &code,
-                                &where, context);
-    if (!regex->code) {
+    if (regex_compile(p->arena, text, &limits, regex, &error, &where) < 0) {
         PCRE2_UCHAR why[128] = "";
-        pcre2_get_error_message(code, why, sizeof why);
+        pcre2_get_error_message(error, why, sizeof why);
         return insights_fail(p, begin + where, begin + where + 1, "invalid regular expression: %s",
                              (const char *)why);
     }
-    pcre2_pattern_info(regex->code, PCRE2_INFO_CAPTURECOUNT, &regex->n_groups);
-    regex->data = pcre2_match_data_create(regex->n_groups + 1, p->memory);
-    regex->limits = pcre2_match_context_create(p->memory);
-    pcre2_set_match_limit(regex->limits, 100000); /* from one place of the text */
-    pcre2_set_depth_limit(regex->limits, 20000);
-    pcre2_set_heap_limit(regex->limits, 8192); /* KiB */
+    *(struct regex **)arena_push(p->arena, (void **)&q->regexes, &q->n_regexes, &q->cap_regexes,
+                                 sizeof regex) = regex;
     return regex;
 }
 
-struct insights_regex *insights_read_regex(struct insights_parser *p)
+struct regex *insights_read_regex(struct insights_parser *p)
 {
     size_t begin = p->token.end, at = begin;
     while (at < p->text.n && p->text.p[at] != '/')
         at += p->text.p[at] == '\\' && at + 1 < p->text.n ? 2 : 1;
     if (at >= p->text.n)
         return insights_fail(p, p->token.begin, p->text.n, "missing / behind the expression");
-    struct insights_regex *regex = insights_compile(p, str_slice(p->text, begin, at), begin);
+    struct regex *regex = insights_compile(p, str_slice(p->text, begin, at), begin);
     p->at = at + 1;
     if (regex)
         insights_next(p);

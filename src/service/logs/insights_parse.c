@@ -101,7 +101,7 @@ static void read_as(struct insights_parser *p)
 }
 
 /* (?<name>...): each is a field. */
-static void add_groups(struct insights_parser *p, struct insights_regex *regex)
+static void add_groups(struct insights_parser *p, struct regex *regex)
 {
     uint32_t count = 0, size = 0;
     PCRE2_SPTR table = NULL;

@@ -29,13 +29,12 @@ struct insights_parser {
     bool failed;
     int depth, n_operators;
     bool in_stats, in_aggregate;
-    pcre2_general_context *memory;
 };
 
 void insights_next(struct insights_parser *p);
 /* The regular expression that the token, a slash, begins. */
-struct insights_regex *insights_read_regex(struct insights_parser *p);
-struct insights_regex *insights_compile(struct insights_parser *p, struct str text, size_t begin);
+struct regex *insights_read_regex(struct insights_parser *p);
+struct regex *insights_compile(struct insights_parser *p, struct str text, size_t begin);
 bool insights_is(const struct insights_parser *p, char sign);
 bool insights_is_word(const struct insights_parser *p, const char *word); /* any case */
 bool insights_take(struct insights_parser *p, char sign);

@@ -47,6 +47,8 @@ static void find_needle(struct insights_query *q, const struct insights_expr *e)
         find_needle(q, e->args[1]);
     } else if (e->type == INSIGHTS_LIKE && e->n_args == 2 && is_slot(q, e->args[0], "@message")) {
         needle = e->args[1]->literal.text;
+    } else if (e->type == INSIGHTS_LIKE && e->regex && is_slot(q, e->args[0], "@message")) {
+        needle = e->regex->literal;
     } else if (e->type == INSIGHTS_COMPARE && e->op == '=' && is_slot(q, e->args[0], "@type") &&
                e->args[1]->type == INSIGHTS_LITERAL && str_is(e->args[1]->literal.text, "REPORT")) {
         needle = S("REPORT RequestId: ");

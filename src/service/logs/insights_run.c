@@ -141,6 +141,8 @@ struct insights_run *insights_run_new(const struct insights_query *q, int64_t no
     run->bases = ARENA_ARRAY(&run->arena, int, q->n_slots + 1);
     run->generation = 1;
     run->scope = (struct insights_scope){.scratch = &run->scratch, .now_ms = now_ms};
+    for (size_t i = 0; i < q->n_regexes; i++)
+        regex_speed_up(q->regexes[i]);
     find_bases(run);
     add_stages(run, limit);
     run->first_keeper = run->n_stages;
@@ -167,6 +169,8 @@ void insights_run_free(struct insights_run *run)
         map_done(&s->seen);
         arena_free(s->arena);
     }
+    for (size_t i = 0; i < run->query->n_regexes; i++)
+        regex_slow_down(run->query->regexes[i]);
     arena_done(&run->arena);
     arena_done(&run->scratch);
     free(run->hits);

@@ -1,6 +1,5 @@
 /* insights_sort - keeps rows and gives them on in order; of many, when a limit follows, only those
  * that pass it. */
-#include <stdlib.h>
 #include "base/mem.h"
 #include "service/logs/insights_stage.h"
 
@@ -118,19 +117,55 @@ static int by_keys(const void *x, const void *y, void *user)
     const struct comparison *c = user;
     if (c->scratch->used > 1 << 20)
         arena_reset(c->scratch);
-    return kept_cmp(c->scratch, c->command, *(struct insights_kept *const *)x,
-                    *(struct insights_kept *const *)y);
+    return kept_cmp(c->scratch, c->command, x, y);
+}
+
+void insights_merge_begin(struct insights_merge *m, struct arena *a, void **items, size_t n)
+{
+    *m = (struct insights_merge){.items = items, .n = n, .width = 1};
+    m->spare = ARENA_ARRAY(a, void *, n + 1);
+}
+
+bool insights_merge(const struct insights_run *run, struct insights_merge *m,
+                    int (*cmp)(const void *x, const void *y, void *user), void *user)
+{
+    for (; m->width < m->n; m->width *= 2) {
+        for (; m->begin < m->n; m->begin = m->k, m->merging = false) {
+            size_t mid = m->begin + m->width < m->n ? m->begin + m->width : m->n;
+            size_t end = mid + m->width < m->n ? mid + m->width : m->n;
+            if (!m->merging) {
+                m->i = m->k = m->begin;
+                m->j = mid;
+                m->merging = true;
+            }
+            while (m->k < end) {
+                bool left =
+                    m->i < mid && (m->j == end || cmp(m->items[m->i], m->items[m->j], user) <= 0);
+                m->spare[m->k++] = m->items[left ? m->i++ : m->j++];
+                if (insights_out_of_time(run, m->k))
+                    return false;
+            }
+        }
+        void **sorted = m->spare;
+        m->spare = m->items;
+        m->items = sorted;
+        m->begin = 0;
+    }
+    return true;
 }
 
 bool insights_sort_finish(struct insights_run *run, size_t stage)
 {
     struct insights_stage *s = &run->stages[stage];
     struct comparison c = {&run->scratch, s->command};
-    if (s->n_kept && !s->ordered)
-        qsort_r(s->kept, s->n_kept, sizeof *s->kept, by_keys, &c);
+    if (!s->ordering)
+        insights_merge_begin(&s->merge, s->arena, (void **)s->kept, s->n_kept);
+    s->ordering = true;
+    if (!s->ordered && !insights_merge(run, &s->merge, by_keys, &c))
+        return false;
     s->ordered = true;
     while (s->given < s->n_kept && !run->failed.n) {
-        const struct insights_kept *row = s->kept[s->given];
+        const struct insights_kept *row = s->merge.items[s->given];
         insights_new_row(run);
         run->event.place = row->place;
         run->source = row->source;

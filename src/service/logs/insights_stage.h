@@ -10,6 +10,21 @@ struct insights_kept {
     const struct insights_event *source;
 };
 
+/* A sort that can be left off: pointers, merged from runs of `width` into the spare ones. */
+struct insights_merge {
+    void **items, **spare; /* n each; the order is in items */
+    size_t n, width, begin, i, j, k;
+    bool merging;
+};
+
+/* A search for the value of a rank that can be left off: it is in [low, high]. */
+struct insights_select {
+    ssize_t low, high, i, j;
+    double pivot;
+    size_t steps;
+    bool begun, parting;
+};
+
 struct insights_aggregate {
     double n, sum, mean, m2;
     struct insights_value best;
@@ -17,6 +32,7 @@ struct insights_aggregate {
     bool any;
     double *values; /* on the heap */
     size_t n_values, cap_values;
+    struct insights_select select;
     struct map *distinct;
 };
 struct insights_group {
@@ -43,10 +59,10 @@ struct insights_stage {
     size_t n_groups, cap_groups;
     int64_t passed; /* limit */
     /* Of the end: what is given on, how much of it has been. */
-    struct insights_ordered *order;
+    struct insights_merge merge;
     struct insights_value *results;
     size_t given;
-    bool ordered;
+    bool ordering, ordered;
 };
 
 struct insights_run {
@@ -81,7 +97,7 @@ struct insights_run {
 struct insights_value insights_slot_value(struct insights_run *run, int slot);
 void insights_set(struct insights_run *run, int slot, struct insights_value v);
 /* As pcre2_match(); what takes too long ends the query. */
-int insights_match(struct insights_run *run, const struct insights_regex *regex, struct str s);
+int insights_match(struct insights_run *run, const struct regex *regex, struct str s);
 struct insights_value insights_eval(struct insights_run *run, const struct insights_expr *e);
 struct insights_value insights_keep(struct arena *a, const struct insights_value *v);
 bool insights_out_of_time(const struct insights_run *run, size_t i); /* now and then: i counts */
@@ -95,5 +111,9 @@ bool insights_stats_finish(struct insights_run *run, size_t stage);
 void insights_stats_free(struct insights_stage *s);
 void insights_sort_add(struct insights_run *run, struct insights_stage *s);
 bool insights_sort_finish(struct insights_run *run, size_t stage);
+/* False: time is over, there is more. The items come from the arena, and so do the spare ones. */
+void insights_merge_begin(struct insights_merge *m, struct arena *a, void **items, size_t n);
+bool insights_merge(const struct insights_run *run, struct insights_merge *m,
+                    int (*cmp)(const void *x, const void *y, void *user), void *user);
 /* Text that is the same for equal values only. */
 struct str insights_key(struct insights_run *run, const struct insights_item *items, size_t n);

@@ -137,29 +137,89 @@ void insights_stats_add(struct insights_run *run, struct insights_stage *s)
         aggregate(run, s, s->command->aggregates[i], &g->aggregates[i]);
 }
 
-static int by_number(const void *x, const void *y)
+/* Not greater than the pivot: left of i; not smaller: right of j. False: time is over. */
+static bool part(const struct insights_run *run, struct insights_select *s, double *v)
 {
-    double a = *(const double *)x, b = *(const double *)y;
-    return a < b ? -1 : a > b;
+    while (s->i <= s->j) {
+        while (v[s->i] < s->pivot)
+            s->i++;
+        while (v[s->j] > s->pivot)
+            s->j--;
+        if (s->i > s->j)
+            break;
+        double x = v[s->i];
+        v[s->i++] = v[s->j];
+        v[s->j--] = x;
+        if (insights_out_of_time(run, ++s->steps))
+            return false;
+    }
+    return true;
 }
 
-/* The nearest rank: the least value that so many percent are not above. */
-static struct insights_value percentile(struct insights_run *run, const struct insights_expr *e,
-                                        struct insights_aggregate *a)
+static double middle(double a, double b, double c)
+{
+    return a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
+}
+
+/* Hoare's: what is at the rank is what sorting would bring there. */
+static bool select_rank(const struct insights_run *run, struct insights_aggregate *a, ssize_t rank)
+{
+    struct insights_select *s = &a->select;
+    double *v = a->values;
+    if (!s->begun)
+        s->high = (ssize_t)a->n_values - 1;
+    s->begun = true;
+    while (s->low < s->high) {
+        if (!s->parting) {
+            s->i = s->low;
+            s->j = s->high;
+            s->pivot = middle(v[s->low], v[s->low + (s->high - s->low) / 2], v[s->high]);
+        }
+        s->parting = true;
+        if (!part(run, s, v))
+            return false;
+        s->parting = false;
+        if (rank <= s->j)
+            s->high = s->j;
+        else if (rank >= s->i)
+            s->low = s->i;
+        else
+            s->low = s->high = rank;
+    }
+    return true;
+}
+
+/* The nearest rank: the least value that so many percent are not above. -1: there is none. */
+static ssize_t percentile_rank(struct insights_run *run, const struct insights_expr *e,
+                               const struct insights_aggregate *a)
 {
     double p;
     struct insights_value percent = insights_eval(run, e->args[1]);
-    if (!a->n_values || !insights_to_number(&percent, &p) || p < 0 || p > 100)
-        return insights_absent();
-    qsort(a->values, a->n_values, sizeof *a->values, by_number);
+    if (!a->n_values || !insights_to_number(&percent, &p) || !(p >= 0 && p <= 100))
+        return -1;
     double rank = ceil(p / 100 * (double)a->n_values - 1e-9);
-    return insights_number(a->values[rank < 1 ? 0 : (size_t)rank - 1]);
+    return rank < 1 ? 0 : (ssize_t)rank - 1;
+}
+
+static bool select_percentiles(struct insights_run *run, const struct insights_command *c,
+                               struct insights_group *g)
+{
+    for (size_t k = 0; k < c->n_aggregates; k++) {
+        struct insights_aggregate *a = &g->aggregates[k];
+        if (c->aggregates[k]->function->aggregate != 'p')
+            continue;
+        ssize_t rank = percentile_rank(run, c->aggregates[k], a);
+        if (rank >= 0 && !select_rank(run, a, rank))
+            return false;
+    }
+    return true;
 }
 
 static struct insights_value outcome(struct insights_run *run, const struct insights_expr *e,
                                      struct insights_aggregate *a)
 {
     double n;
+    ssize_t rank;
     switch (e->function->aggregate) {
     case '*':
         return insights_number(a->n);
@@ -172,7 +232,8 @@ static struct insights_value outcome(struct insights_run *run, const struct insi
     case 's':
         return a->n ? insights_number(a->n > 1 ? sqrt(a->m2 / (a->n - 1)) : 0) : insights_absent();
     case 'p':
-        return percentile(run, e, a);
+        rank = percentile_rank(run, e, a);
+        return rank >= 0 ? insights_number(a->values[rank]) : insights_absent();
     case '<':
     case '>': /* of times AWS gives the number, too */
         if (a->any && insights_to_number(&a->best, &n))
@@ -183,7 +244,7 @@ static struct insights_value outcome(struct insights_run *run, const struct insi
     }
 }
 
-static int newest_first(const void *x, const void *y)
+static int newest_first(const void *x, const void *y, void *user)
 {
     const struct insights_ordered *a = x, *b = y;
     if (a->time != b->time)
@@ -194,28 +255,36 @@ static int newest_first(const void *x, const void *y)
 static void order_groups(struct insights_stage *s)
 {
     const struct insights_command *c = s->command;
-    s->order = ARENA_ARRAY(s->arena, struct insights_ordered, s->n_groups + 1);
+    struct insights_ordered *order =
+        ARENA_ARRAY(s->arena, struct insights_ordered, s->n_groups + 1);
+    void **places = ARENA_ARRAY(s->arena, void *, s->n_groups + 1);
     s->results = ARENA_ARRAY(s->arena, struct insights_value, c->n_aggregates + c->n_items + 1);
     for (size_t i = 0; i < s->n_groups; i++) {
-        s->order[i] = (struct insights_ordered){.group = s->groups[i], .i = i};
+        order[i] = (struct insights_ordered){.group = s->groups[i], .i = i};
         for (size_t k = c->n_by; k-- > 0;)
             if (s->groups[i]->by[k].type == INSIGHTS_TIME)
-                s->order[i].time = s->groups[i]->by[k].number;
+                order[i].time = s->groups[i]->by[k].number;
+        places[i] = &order[i];
     }
-    qsort(s->order, s->n_groups, sizeof *s->order, newest_first);
-    s->ordered = true;
+    insights_merge_begin(&s->merge, s->arena, places, s->n_groups);
+    s->ordering = true;
 }
 
 bool insights_stats_finish(struct insights_run *run, size_t stage)
 {
     struct insights_stage *s = &run->stages[stage];
     const struct insights_command *c = s->command;
-    if (!s->ordered)
+    if (!s->ordering)
         order_groups(s);
+    if (!s->ordered && !insights_merge(run, &s->merge, newest_first, NULL))
+        return false;
+    s->ordered = true;
     struct insights_value *values = s->results;
     while (s->given < s->n_groups && !run->failed.n) {
-        struct insights_group *g = s->order[s->given].group;
+        struct insights_group *g = ((struct insights_ordered *)s->merge.items[s->given])->group;
         insights_new_row(run);
+        if (!select_percentiles(run, c, g))
+            return false;
         for (size_t k = 0; k < c->n_aggregates; k++)
             values[k] = outcome(run, c->aggregates[k], &g->aggregates[k]);
         for (size_t k = 0; k < c->n_by; k++)

@@ -5,7 +5,6 @@
 #include "service/logs/pattern_tree.h"
 
 #define DEPTH_MAX 32
-#define REGEX_MAX 2 /* what AWS takes in JSON and field patterns */
 
 struct reader {
     struct arena *a;
@@ -14,8 +13,6 @@ struct reader {
     struct str why;
     bool fields; /* inside [...], not {...} */
     int depth;
-    int n_regex;
-    pcre2_general_context *memory;
 };
 
 static int refuse(struct reader *r, const char *fmt, struct str what)
@@ -59,16 +56,7 @@ static bool take_word(struct reader *r, const char *word)
     return true;
 }
 
-/* ---- regular expressions: their memory is the arena's ---- */
-
-static void *regex_alloc(size_t n, void *arena)
-{
-    return arena_alloc(arena, n);
-}
-
-static void regex_release(void *p, void *arena)
-{
-}
+/* ---- regular expressions ---- */
 
 static bool regex_char_allowed(char c)
 {
@@ -87,24 +75,17 @@ static int read_regex(struct reader *r, struct pattern_regex **ret)
     for (size_t i = 0; i < text.n; i++)
         if (!regex_char_allowed(text.p[i]))
             return refuse(r, "Invalid character(s) in regex", text);
-    if (!text.n || (++r->n_regex > REGEX_MAX))
+    struct logs_pattern *p = r->pattern;
+    if (!text.n || p->n_regexes == PATTERN_REGEX_MAX)
         return refuse(r, "Invalid filter pattern: too many or empty regex", text);
-    if (!r->memory)
-        r->memory = pcre2_general_context_create(regex_alloc, regex_release, r->a);
-
+    static const struct regex_limits limits = {100000, 1000, 1024, false};
     struct pattern_regex *regex = ARENA_NEW(r->a, struct pattern_regex);
-    int code;
+    int error;
     size_t where;
-    pcre2_compile_context *context = pcre2_compile_context_create(r->memory);
-    regex->code = pcre2_compile((PCRE2_SPTR)text.p, text.n, REGEX_OPTIONS, &code, &where, context);
-    if (!regex->code)
+    if (regex_compile(r->a, text, &limits, &regex->is, &error, &where) < 0)
         return refuse(r, "Invalid regex", text);
-    regex->gave_up = &r->pattern->gave_up;
-    regex->data = pcre2_match_data_create(1, r->memory);
-    regex->limits = pcre2_match_context_create(r->memory);
-    pcre2_set_match_limit(regex->limits, 100000);
-    pcre2_set_depth_limit(regex->limits, 1000);
-    pcre2_set_heap_limit(regex->limits, 1024); /* KiB */
+    regex->gave_up = &p->gave_up;
+    p->regexes[p->n_regexes++] = regex;
     *ret = regex;
     return 0;
 }
@@ -463,6 +444,18 @@ int logs_pattern_parse(struct arena *a, struct str text, struct logs_pattern **r
     }
     *ret = p;
     return 0;
+}
+
+void logs_pattern_speed_up(struct logs_pattern *p)
+{
+    for (int i = 0; i < p->n_regexes; i++)
+        regex_speed_up(&p->regexes[i]->is);
+}
+
+void logs_pattern_slow_down(struct logs_pattern *p)
+{
+    for (int i = 0; i < p->n_regexes; i++)
+        regex_slow_down(&p->regexes[i]->is);
 }
 
 bool logs_pattern_gave_up(const struct logs_pattern *p)

@@ -22,6 +22,9 @@ int logs_pattern_parse(struct arena *a, struct str text, struct logs_pattern **r
  * tells, and answers are worth nothing from then on. scratch: for the parsed form of a JSON
  * message; the caller resets it when he likes. */
 bool logs_pattern_gave_up(const struct logs_pattern *p);
+/* For many messages; to be slowed down before its arena goes. */
+void logs_pattern_speed_up(struct logs_pattern *p);
+void logs_pattern_slow_down(struct logs_pattern *p);
 bool logs_pattern_match(const struct logs_pattern *p, struct str message, struct arena *scratch);
 /* Text that every message has which matches, or an absent one: what to look for first. *ret_all:
  * every message that has it matches. */

@@ -10,7 +10,7 @@ static bool regex_matches(const struct pattern_regex *regex, struct str s)
 {
     if (*regex->gave_up)
         return false;
-    int r = regex_match(regex->code, regex->data, regex->limits, s);
+    int r = regex_match(&regex->is, s);
     *regex->gave_up = r == REGEX_TOO_MANY_STEPS || r == REGEX_TOO_LONG;
     return r >= 0;
 }
@@ -241,10 +241,10 @@ struct str logs_pattern_needle(const struct logs_pattern *p, bool *ret_all)
         return longest;
     for (size_t i = 0; i < p->n_terms; i++) {
         const struct pattern_term *term = &p->terms[i];
-        bool needed = !term->what.regex && (!term->sign || p->optional_only);
-        if (needed && term->what.text.n > longest.n)
-            longest = term->what.text;
+        struct str text = term->what.regex ? term->what.regex->is.literal : term->what.text;
+        if ((!term->sign || p->optional_only) && text.n > longest.n)
+            longest = text;
     }
-    *ret_all = longest.n && p->n_terms == 1;
+    *ret_all = longest.n && p->n_terms == 1 && !p->terms[0].what.regex;
     return longest;
 }

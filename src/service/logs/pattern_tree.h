@@ -3,12 +3,12 @@
 #include "service/logs/pattern.h"
 #include "service/logs/regex.h"
 
+#define PATTERN_REGEX_MAX 2 /* what AWS takes in JSON and field patterns */
+
 enum pattern_type { PATTERN_ALL, PATTERN_TERMS, PATTERN_JSON, PATTERN_FIELDS };
 
 struct pattern_regex {
-    pcre2_code *code;
-    pcre2_match_data *data;
-    pcre2_match_context *limits;
+    struct regex is;
     bool *gave_up; /* the pattern's */
 };
 
@@ -60,6 +60,8 @@ struct pattern_field {
 };
 
 struct logs_pattern {
+    struct pattern_regex *regexes[PATTERN_REGEX_MAX];
+    int n_regexes;
     bool gave_up; /* an expression took too long: nothing matches any more */
     enum pattern_type type;
     struct pattern_term *terms;
