@@ -105,7 +105,7 @@ static int continue_update_rollback(struct call *call,
     if (stack_is_busy(&stack) && is_again(call, &stack, in->client_request_token))
         return 0;
     if (!str_eq(stack.status, CLOUDFORMATION_STACK_STATUS_UPDATE_ROLLBACK_FAILED))
-        return wrong_status(call, "ContinueUpdateRollback");
+        return wrong_status(call, "RollbackUpdatedStack"); /* so it is called in AWS's answer */
     for (size_t i = 0; i < in->resources_to_skip.n && r == 0; i++)
         r = skip(call, &stack, in->resources_to_skip.items[i]);
     if (r < 0)
