@@ -102,6 +102,7 @@ static void put_spread(struct writer *w, const char *name, const struct bench_sp
         struct figure f = gate_statistic(s, i);
         put_figure(w, gate_statistics[i], &f);
     }
+    put_double(w, "effective", s->worth > 0 ? s->worth : NAN);
     put_double(w, "deviation", s->deviation);
     put_double(w, "mad", s->mad);
     put_int(w, "outliers", (int64_t)s->outliers);

@@ -206,6 +206,21 @@ struct figure stats_quantile_interval(const double *sorted, size_t n, double p)
     return f;
 }
 
+struct figure stats_quantile_worth(const double *sorted, size_t n, double p, double worth)
+{
+    size_t m = (size_t)worth, low, high;
+    if (m >= n)
+        return stats_quantile_interval(sorted, n, p);
+    struct figure f = {stats_quantile(sorted, n, p), NAN, NAN, n};
+    stats_quantile_ranks(m, p, &low, &high);
+    /* A rank of m is that share of n, rounded outwards. */
+    if (low)
+        f.low = sorted[low * n / m - 1];
+    if (high)
+        f.high = sorted[(high * n + m - 1) / m - 1];
+    return f;
+}
+
 size_t stats_quantile_needs(double p)
 {
     double side = p > 0.5 ? p : 1 - p;
@@ -267,13 +282,28 @@ struct figure stats_mean(const double *values, size_t n)
     return f;
 }
 
-/* Clopper and Pearson's end: the rate at which P(X <= k) of n is `share`. */
-static double rate_end(size_t k, size_t n, double share)
+struct figure stats_mean_worth(const double *values, size_t n, double worth)
 {
-    double low = 0, high = 1;
+    struct figure f = stats_mean(values, n);
+    if (n < 2 || worth >= (double)n)
+        return f;
+    double wider = worth > 0 ? sqrt((double)n / worth) : NAN;
+    bool positive = f.low >= 0;
+    f.low = f.value - (f.value - f.low) * wider;
+    f.high = f.value + (f.high - f.value) * wider;
+    if (positive && f.low < 0)
+        f.low = 0;
+    return f;
+}
+
+/* Clopper and Pearson's end: the rate of which k hits of n, or more (low) or fewer, come in
+ * 2.5 %. Both may be parts of samples: what correlated ones are worth. */
+static double rate_end(double k, double n, bool is_low)
+{
+    double a = is_low ? k : k + 1, b = is_low ? n - k + 1 : n - k, low = 0, high = 1;
     for (int i = 0; i < 50; i++) {
         double p = (low + high) / 2;
-        if (stats_binomial_cdf(k, n, p) > share)
+        if (beta_incomplete(a, b, p) < (is_low ? 0.025 : 0.975))
             low = p;
         else
             high = p;
@@ -281,16 +311,25 @@ static double rate_end(size_t k, size_t n, double share)
     return (low + high) / 2;
 }
 
-struct figure stats_rate(size_t hits, size_t n)
+struct figure stats_rate_worth(size_t hits, size_t n, double worth)
 {
     struct figure f = figure_none();
     if (!n)
         return f;
     f.value = (double)hits / (double)n;
-    f.low = hits ? rate_end(hits - 1, n, 0.975) : 0;
-    f.high = hits < n ? rate_end(hits, n, 0.025) : 1;
     f.n = n;
+    if (!(worth > 0))
+        return f;
+    worth = fmin(worth, (double)n);
+    double k = f.value * worth;
+    f.low = hits ? rate_end(k, worth, true) : 0;
+    f.high = hits < n ? rate_end(k, worth, false) : 1;
     return f;
+}
+
+struct figure stats_rate(size_t hits, size_t n)
+{
+    return stats_rate_worth(hits, n, (double)n);
 }
 
 /* ---- two groups ---- */

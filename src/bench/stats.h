@@ -12,8 +12,10 @@
  *  - Ratios of two figures: from the two intervals, on the logarithm (MOVER, Zou and Donner 2008),
  *    so that a report read from a file can be compared without its samples. Differences of two
  *    rates: the same way, as Newcombe does.
- * All suppose that samples are independent of each other; a machine that gets slower during a run
- * is not in the intervals. tests/unit/test_bench_stats.c counts how often they hold. */
+ *  - Samples that are alike in a row say less than as many independent ones. serial.h tells how
+ *    many they are worth, and the functions named ..._worth make the intervals of so many: order
+ *    statistics and rates by their binomial distribution, means by the root.
+ * tests/unit/test_bench_stats.c and test_bench_serial.c count how often they hold. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +38,8 @@ double stats_quantile(const double *sorted, size_t n, double p);
 struct figure stats_quantile_interval(const double *sorted, size_t n, double p);
 /* Ranks (1-based) of the interval's ends; 0: none on that side. */
 void stats_quantile_ranks(size_t n, double p, size_t *low, size_t *high);
+/* Of values that are worth so many independent ones (1..n; 0: not known, so no end is). */
+struct figure stats_quantile_worth(const double *sorted, size_t n, double p, double worth);
 /* The least n with which quantile p has both ends. */
 size_t stats_quantile_needs(double p);
 
@@ -43,6 +47,9 @@ size_t stats_quantile_needs(double p);
 struct figure stats_mean(const double *values, size_t n);
 double stats_deviation(const double *values, size_t n); /* of the sample, n - 1; 0 below 2 */
 struct figure stats_rate(size_t hits, size_t n);        /* 0..1 */
+/* The same, of samples that are worth so many independent ones; 0: no end is known. */
+struct figure stats_mean_worth(const double *values, size_t n, double worth);
+struct figure stats_rate_worth(size_t hits, size_t n, double worth);
 
 /* a / b of independent figures > 0; none where a point is not known or not > 0. */
 struct figure stats_ratio(const struct figure *a, const struct figure *b);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "bench/serial.h"
 #include "bench/summary_parts.h"
 
 const char *const bench_phase_names[BENCH_PHASES] = {"wait",    "queue",    "sandbox", "init",
@@ -10,52 +11,70 @@ const char *const bench_phase_names[BENCH_PHASES] = {"wait",    "queue",    "san
 
 /* ---- spreads ---- */
 
-static void spread_sorted(struct bench_spread *s, const double *v, size_t n)
+static struct figure quantile(struct bench_spread *s, const double *sorted, const double *in_time,
+                              double p)
 {
+    struct serial serial = serial_of_quantile(in_time, sorted, s->n, p);
+    if (p == 0.5 || p == 0.9) {
+        s->worth = fmin(s->worth, serial.worth);
+        s->alike = s->alike || serial.alike;
+    }
+    return stats_quantile_worth(sorted, s->n, p, serial.worth);
+}
+
+static void spread_sorted(struct bench_spread *s, const double *v, const double *in_time, size_t n)
+{
+    struct serial serial = serial_of(in_time, n);
     *s = (struct bench_spread){.n = n,
-                               .mean = stats_mean(v, n),
-                               .p50 = stats_quantile_interval(v, n, 0.5),
-                               .p75 = stats_quantile_interval(v, n, 0.75),
-                               .p90 = stats_quantile_interval(v, n, 0.9),
-                               .p95 = stats_quantile_interval(v, n, 0.95),
-                               .p99 = stats_quantile_interval(v, n, 0.99),
-                               .p999 = stats_quantile_interval(v, n, 0.999),
+                               .worth = serial.worth,
+                               .alike = serial.alike,
+                               .mean = stats_mean_worth(v, n, serial.worth),
                                .min = n ? v[0] : NAN,
                                .max = n ? v[n - 1] : NAN,
                                .deviation = stats_deviation(v, n),
                                .mad = stats_mad(v, n),
                                .outliers = stats_outliers(v, n, STATS_OUTLIER_Z)};
+    s->p50 = quantile(s, v, in_time, 0.5);
+    s->p75 = quantile(s, v, in_time, 0.75);
+    s->p90 = quantile(s, v, in_time, 0.9);
+    s->p95 = quantile(s, v, in_time, 0.95);
+    s->p99 = quantile(s, v, in_time, 0.99);
+    s->p999 = quantile(s, v, in_time, 0.999);
 }
 
 void bench_spread_of(struct bench_spread *s, double *values, size_t n)
 {
+    auto_free double *in_time = mem_alloc((n + 1) * sizeof(*in_time));
+    memcpy(in_time, values, n * sizeof(*values));
     stats_sort(values, n);
-    spread_sorted(s, values, n);
+    spread_sorted(s, values, in_time, n);
 }
 
-/* Room for the values of one group. */
+/* Room for the values of one group: in the order of time, and sorted. */
 struct scratch {
-    double *cold, *warm, *both;
-    size_t n_cold, n_warm;
+    double *cold, *warm, *both, *sorted_cold, *sorted_warm, *sorted_both;
+    size_t n_cold, n_warm, n_both;
 };
 
 /* The spreads of three populations by sorting each value once. */
 static void spread_three(struct scratch *v, struct bench_spread *all, struct bench_spread *cold,
                          struct bench_spread *warm)
 {
-    stats_sort(v->cold, v->n_cold);
-    stats_sort(v->warm, v->n_warm);
-    spread_sorted(cold, v->cold, v->n_cold);
-    spread_sorted(warm, v->warm, v->n_warm);
+    memcpy(v->sorted_cold, v->cold, v->n_cold * sizeof(double));
+    memcpy(v->sorted_warm, v->warm, v->n_warm * sizeof(double));
+    stats_sort(v->sorted_cold, v->n_cold);
+    stats_sort(v->sorted_warm, v->n_warm);
+    spread_sorted(cold, v->sorted_cold, v->cold, v->n_cold);
+    spread_sorted(warm, v->sorted_warm, v->warm, v->n_warm);
     if (!v->n_cold || !v->n_warm) {
         *all = v->n_cold ? *cold : *warm;
         return;
     }
+    const double *c = v->sorted_cold, *w = v->sorted_warm;
     size_t i = 0, j = 0, n = 0;
     while (i < v->n_cold || j < v->n_warm)
-        v->both[n++] = j == v->n_warm || (i < v->n_cold && v->cold[i] <= v->warm[j]) ? v->cold[i++]
-                                                                                     : v->warm[j++];
-    spread_sorted(all, v->both, n);
+        v->sorted_both[n++] = j == v->n_warm || (i < v->n_cold && c[i] <= w[j]) ? c[i++] : w[j++];
+    spread_sorted(all, v->sorted_both, v->both, n);
 }
 
 /* ---- a request's parts ---- */
@@ -101,7 +120,7 @@ static double value_of(const struct bench_sample *s, int kind)
 /* series -1: all of them. */
 static void collect(struct scratch *v, const struct bench_run *run, int series, int kind)
 {
-    v->n_cold = v->n_warm = 0;
+    v->n_cold = v->n_warm = v->n_both = 0;
     for (size_t i = 0; i < run->n_samples; i++) {
         const struct bench_sample *s = &run->samples[i];
         if (series >= 0 && s->series != series)
@@ -109,6 +128,7 @@ static void collect(struct scratch *v, const struct bench_run *run, int series, 
         double value = value_of(s, kind);
         if (isnan(value))
             continue;
+        v->both[v->n_both++] = value;
         if (s->cold)
             v->cold[v->n_cold++] = value;
         else
@@ -129,7 +149,28 @@ static bool flows(const struct bench_run *run)
     return true;
 }
 
-static void count(struct bench_group *g, const struct bench_run *run, int series)
+/* How many of a group's requests ended so, -1: that were no success, -2: that were cold. */
+static struct figure rate_of(const struct bench_group *g, const struct bench_run *run, int series,
+                             int what, double *room)
+{
+    size_t n = 0, hits = 0;
+    for (size_t i = 0; i < run->n_samples; i++) {
+        const struct bench_sample *s = &run->samples[i];
+        if (series >= 0 && s->series != series)
+            continue;
+        int outcome = s->outcome < BENCH_OUTCOMES ? s->outcome : BENCH_TRANSPORT;
+        bool hit = what == -2 ? s->cold : what == -1 ? outcome != BENCH_OK : outcome == what;
+        room[n++] = hit;
+        hits += hit;
+    }
+    /* What was due and never left is no success. It has no place in time here, and no series. */
+    double worth = serial_of(room, n).worth;
+    size_t dropped = what == -1 || what == BENCH_OK ? g->dropped : 0;
+    worth = n ? worth * (double)(n + dropped) / (double)n : (double)dropped;
+    return stats_rate_worth(hits + (what == -1 ? dropped : 0), n + dropped, worth);
+}
+
+static void count(struct bench_group *g, const struct bench_run *run, int series, double *room)
 {
     for (size_t i = 0; i < run->n_samples; i++) {
         const struct bench_sample *s = &run->samples[i];
@@ -141,14 +182,12 @@ static void count(struct bench_group *g, const struct bench_run *run, int series
         if (s->memory_mb > g->memory_used)
             g->memory_used = s->memory_mb;
     }
-    for (int i = 0; i < BENCH_OUTCOMES; i++)
-        g->rates[i] = stats_rate(g->outcomes[i], g->n);
-    /* What was due and never left is no success. It has no series. */
     g->dropped = series < 0 ? run->dropped : 0;
-    size_t due = g->n + g->dropped;
-    g->rates[BENCH_OK] = g->success = stats_rate(g->outcomes[BENCH_OK], due);
-    g->errors = stats_rate(due - g->outcomes[BENCH_OK], due);
-    g->cold_rate = stats_rate(g->n_cold, g->n);
+    for (int i = 0; i < BENCH_OUTCOMES; i++)
+        g->rates[i] = rate_of(g, run, series, i, room);
+    g->success = g->rates[BENCH_OK];
+    g->errors = rate_of(g, run, series, -1, room);
+    g->cold_rate = rate_of(g, run, series, -2, room);
     g->throughput = run->elapsed_ns > 0 && flows(run)
                         ? (double)g->outcomes[BENCH_OK] * 1e9 / (double)run->elapsed_ns
                         : NAN;
@@ -231,7 +270,7 @@ static void summarize_group(struct arena *a, struct bench_summary *sum, struct b
     const struct bench_run *run = sum->run;
     g->memory_used = -1;
     g->series = series < 0 ? NULL : &run->series[series];
-    count(g, run, series);
+    count(g, run, series, v->both);
     collect(v, run, series, LATENCY);
     spread_three(v, &g->all.latency, &g->cold.latency, &g->warm.latency);
     collect(v, run, series, sum->open ? UNCORRECTED : LATENCY);
@@ -252,10 +291,13 @@ struct bench_summary *bench_summarize(struct arena *a, const struct bench_run *r
 {
     struct bench_summary *sum = ARENA_NEW(a, struct bench_summary);
     size_t room = run->n_samples + 1;
-    auto_free double *cold = mem_alloc(room * sizeof(double));
-    auto_free double *warm = mem_alloc(room * sizeof(double));
-    auto_free double *both = mem_alloc(room * sizeof(double));
-    struct scratch v = {cold, warm, both, 0, 0};
+    auto_free double *all = mem_alloc(6 * room * sizeof(double));
+    struct scratch v = {.cold = all,
+                        .warm = all + room,
+                        .both = all + 2 * room,
+                        .sorted_cold = all + 3 * room,
+                        .sorted_warm = all + 4 * room,
+                        .sorted_both = all + 5 * room};
     sum->run = run;
     sum->open = run->loop == BENCH_OPEN;
     bench_find_prices(a, sum);

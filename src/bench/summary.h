@@ -17,6 +17,9 @@ struct bench_spread {
     size_t n;
     struct figure mean, p50, p75, p90, p95, p99, p999;
     double min, max; /* NAN: n is 0 */
+    double worth; /* independent samples that p50, p90 or the mean, whichever is worth least, says
+                     as much as (serial.h); 0: not known */
+    bool alike;   /* one of them is worth less beyond all chance */
     double deviation, mad;
     size_t outliers; /* beyond STATS_OUTLIER_Z */
 };
@@ -83,7 +86,7 @@ struct bench_summary {
 /* A million samples take about a second. */
 struct bench_summary *bench_summarize(struct arena *a, const struct bench_run *run);
 
-/* Spread of values, which are sorted by it. */
+/* Spread of values in the order of time, which are sorted by it. */
 void bench_spread_of(struct bench_spread *s, double *values, size_t n);
 /* The least size, in steps of 64 MB, that leaves a fifth of itself free; 0: no smaller one than
  * `size` by a quarter does. */

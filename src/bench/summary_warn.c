@@ -80,7 +80,8 @@ static void warn_of_first(struct arena *a, struct bench_summary *sum, struct str
                     STR(name), STR(bench_ms(a, first)), STR(bench_ms(a, median))));
 }
 
-/* Was the last third slower or faster than the first one? */
+/* Was the last third slower or faster than the first one? By more than answers that are alike in a
+ * row are anyway. */
 static void warn_of_drift(struct arena *a, struct bench_summary *sum, struct str name,
                           double *values, size_t n)
 {
@@ -99,6 +100,74 @@ static void warn_of_drift(struct arena *a, struct bench_summary *sum, struct str
                    "%.*s changed during the run: the median of the last third of the warm requests "
                    "is %.2f times that of the first third",
                    STR(name), ratio.value));
+}
+
+/* ---- answers that are alike in a row ---- */
+
+#define SLICE_MS 20.0 /* of a processor's time: as AWS and the embedded cloud give it out */
+#define FULL_CPU_MB 1769
+
+/* How many warm answers waited for the next slice, as far as their times tell: far from the median
+ * by about what is left of a slice. 0 when others are as far from it, too. */
+static size_t waits_for_slices(const struct bench_run *run, size_t series, double median,
+                               double share)
+{
+    double wait = SLICE_MS * (1 - share);
+    size_t waits = 0, others = 0;
+    for (size_t i = 0; i < run->n_samples; i++) {
+        const struct bench_sample *s = &run->samples[i];
+        if (s->outcome != BENCH_OK || s->cold || s->series != series || s->handler_us < 0)
+            continue;
+        double more = s->handler_us / 1e3 - median;
+        bool is_wait = more > wait / 2 && more < SLICE_MS * 1.25;
+        waits += is_wait;
+        others += !is_wait && more > wait / 4;
+    }
+    return waits >= 4 * others ? waits : 0;
+}
+
+static int memory_of(const struct bench_summary *sum, const struct bench_group *g)
+{
+    return g->memory_mb ? g->memory_mb : sum->run->function.memory_mb;
+}
+
+/* A function with little memory has little of a processor. */
+static void warn_of_slices(struct arena *a, struct bench_summary *sum, struct str name,
+                           const struct bench_group *g, size_t series)
+{
+    int mb = memory_of(sum, g);
+    const struct bench_spread *s = &g->warm.phases[BENCH_HANDLER];
+    if (mb <= 0 || mb >= FULL_CPU_MB || s->n < 20 || str_is(sum->run->target, "other"))
+        return;
+    double share = (double)mb / FULL_CPU_MB;
+    size_t waits = waits_for_slices(sum->run, series, s->p50.value, share);
+    if (waits < 3 || waits * 100 < s->n)
+        return;
+    warn(a, sum,
+         str_printf(a,
+                    "%.*s probably waited for its processor in %zu of %zu warm answers: %d MB are "
+                    "%.1f ms of each %.0f, and those were used up; more memory, or requests at a "
+                    "rate as in real life, and it waits less",
+                    STR(name), waits, s->n, mb, SLICE_MS * share, SLICE_MS));
+}
+
+static void warn_of_alike(struct arena *a, struct bench_summary *sum, struct str name,
+                          const struct bench_spread *s)
+{
+    if (!s->alike || s->worth * 2 > (double)s->n)
+        return;
+    if (s->worth > 0)
+        warn(a, sum,
+             str_printf(a,
+                        "warm answers of %.*s are alike in a row: %zu of them say as much as %.0f "
+                        "independent ones, and the intervals are as wide as that",
+                        STR(name), s->n, s->worth));
+    else
+        warn(a, sum,
+             str_printf(a,
+                        "warm answers of %.*s are alike for as long as the run: some figures have "
+                        "no interval; a longer run would tell",
+                        STR(name)));
 }
 
 /* Of one group by name; of several how many there are: one line each would hide the others. */
@@ -161,6 +230,8 @@ void bench_warn(struct arena *a, struct bench_summary *sum)
         if (n)
             warn_of_first(a, sum, name, values[0], &g->warm.latency);
         warn_of_drift(a, sum, name, values, n);
+        warn_of_slices(a, sum, name, g, i);
+        warn_of_alike(a, sum, name, &g->warm.latency);
         warn_of_memory(a, sum, g, name);
     }
     warn_of_spread(a, sum);
