@@ -20,6 +20,7 @@ import bisect
 import dis
 import io
 import json
+import operator
 import os
 import re
 import sys
@@ -36,6 +37,17 @@ PARTIAL = [
     r"while (True|1|False|0):",
     r"if (True|1|False|0):",
 ]
+
+# No match of the pattern is without one of these words: looking for words is quicker.
+CONSTANTS = ("True:", "1:", "False:", "0:")
+WORDS = {
+    EXCLUDE[0]: ("pragma", "PRAGMA"),
+    EXCLUDE[1]: ("...",),
+    EXCLUDE[2]: ("TYPE_CHECKING:",),
+    PARTIAL[0]: ("pragma", "PRAGMA"),
+    PARTIAL[1]: tuple("while " + c for c in CONSTANTS),
+    PARTIAL[2]: tuple("if " + c for c in CONSTANTS),
+}
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 DEFINITIONS = FUNCTIONS + (ast.ClassDef,)
@@ -57,6 +69,20 @@ LAYOUT = re.compile(
 )
 
 
+def plain_lines():
+    """Matches lines that are logical lines by themselves: whatever they open, they close, two deep."""
+    rest = r"[^\#\"'()\[\]{}\\\n]*"
+    string = r"""(?:"(?!"")[^"\\\n]*"|'(?!'')[^'\\\n]*')"""
+    inner = string
+    for _ in range(2):
+        within = "%s(?:%s%s)*" % (rest, inner, rest)
+        inner = r"(?:%s|\(%s\)|\[%s\]|{%s})" % (string, within, within, within)
+    return re.compile(r"(?:%s(?:%s%s)*(?:\#[^\n]*)?\n){1,500}" % (rest, inner, rest))
+
+
+PLAIN = plain_lines()
+
+
 class CannotParse(Exception):
     """What the source says that this Python does not understand, and in which line."""
 
@@ -76,9 +102,27 @@ def decode(data):
     return text if not text or text.endswith("\n") else text + "\n"
 
 
+class Joined:
+    """Where any of the patterns matches; words, one of which is in every match, when they are known."""
+
+    def __init__(self, patterns):
+        self.words = None
+        if all(p in WORDS for p in patterns):
+            self.words = {word for p in patterns for word in WORDS[p]}
+        self.finditer = re.compile("|".join("(?:%s)" % p for p in patterns), re.MULTILINE).finditer
+
+    def matches(self, text):
+        if self.words is not None and not any(word in text for word in self.words):
+            return ()
+        return self.finditer(text)
+
+
 def joined(patterns):
-    """One regular expression that matches where any of the patterns does; None without any."""
-    return re.compile("|".join("(?:%s)" % p for p in patterns), re.MULTILINE) if patterns else None
+    """What finds the matches of all patterns; None without any."""
+    return Joined(patterns) if patterns else None
+
+
+LINE_OF = operator.itemgetter(2)
 
 
 def code_lines(code):
@@ -87,7 +131,7 @@ def code_lines(code):
     while todo:
         code = todo.pop()
         if hasattr(code, "co_lines"):
-            lines.update(line for _, _, line in code.co_lines())
+            lines.update(map(LINE_OF, code.co_lines()))
         else:
             # Of the lines that the optimizer left behind the end, nothing is run.
             lines.update(line for at, line in dis.findlinestarts(code) if at < len(code.co_code))
@@ -155,14 +199,26 @@ class Source:
     def layout(self):
         """As token_spans(), without tokens, which Python made slowly before 3.12. Strings that have
         strings inside came with that one as well."""
-        line, start, begin, nesting = 1, 0, 0, 0
-        for m in LAYOUT.finditer(self.text):
+        text, line, at = self.text, 1, 0
+        while at < len(text):
+            plain = PLAIN.match(text, at)
+            if plain:
+                line += text.count("\n", at, plain.end())
+                at = plain.end()
+                continue
+            begin, last, at = self.logical_line(line, at)
+            if begin and begin != last:
+                yield begin, last
+            line = last + 1
+
+    def logical_line(self, line, at):
+        """The line in which the one at that place begins, in which it ends, and the next one's place."""
+        start, begin, nesting = at, 0, 0
+        for m in LAYOUT.finditer(self.text, at):
             kind = m.lastgroup
             if kind == "end":
                 if not nesting:
-                    if begin and begin != line:
-                        yield begin, line
-                    begin = 0
+                    return begin, line, m.end()
                 line += 1
                 start = m.end()
             elif kind == "joined":
@@ -176,6 +232,7 @@ class Source:
                     line += m.group().count("\n")
                 else:
                     nesting += 1 if kind == "open" else -1
+        return 0, line, len(self.text)
 
     def matching(self, pattern):
         """First lines of all lines that a match of the pattern touches."""
@@ -183,7 +240,7 @@ class Source:
         if pattern is None:
             return found
         starts = None
-        for m in pattern.finditer(self.text):
+        for m in pattern.matches(self.text):
             if starts is None:
                 starts = [0] + [i.end() for i in re.finditer("\n", self.text)]
             begin = bisect.bisect_right(starts, m.start())

@@ -49,15 +49,21 @@ static struct str patterns_line(struct arena *a, const struct analysis_options *
 static void look_into_cache(struct job *j, struct str patterns)
 {
     uint8_t hash[32];
+    struct packs packs = {0};
     digest_sha256(patterns, hash);
+    if (j->folder.n)
+        packs_open(j->a, j->folder, &packs);
     for (size_t i = 0; i < j->n; i++) {
         if (j->results[i])
             continue;
         cache_key(j->sources[i].text, j->python.minor, hash, &j->keys[i]);
         if (j->folder.n)
+            j->results[i] = packs_load(j->a, &packs, &j->keys[i]);
+        if (j->folder.n && !j->results[i])
             j->results[i] = cache_load(j->a, j->folder, &j->keys[i]);
         j->report.n_cached += j->results[i] != NULL;
     }
+    packs_close(&packs);
 }
 
 static void read_results(struct job *j, struct str results, struct str *ret_bad_pattern)
@@ -81,9 +87,17 @@ static void save(struct job *j, const bool *asked)
 {
     if (!j->folder.n || fs_mkdirs(str_c(j->a, j->folder), 0700) < 0)
         return;
+    struct pack_item *items = ARENA_ARRAY(j->a, struct pack_item, j->n + 1);
+    size_t n = 0;
     for (size_t i = 0; i < j->n; i++)
         if (asked[i] && j->results[i])
-            cache_save(j->folder, &j->keys[i], j->results[i]);
+            items[n++] = (struct pack_item){&j->keys[i], j->results[i]};
+    if (n >= PACK_LEAST) {
+        pack_save(j->folder, items, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        cache_save(j->folder, items[i].key, items[i].analysis);
     cache_trim(j->folder, CACHE_FILES_MAX);
 }
 

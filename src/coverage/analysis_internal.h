@@ -2,6 +2,7 @@
 #pragma once
 #include "base/buf.h"
 #include "coverage/analysis.h"
+#include <time.h>
 
 /* analysis_read.c: one line of the script's output; -EBADMSG when it is none. *ret_id: which
  * request it answers; -1: the patterns are wrong, (*ret)->error says which. */
@@ -34,6 +35,31 @@ struct analysis *cache_load(struct arena *a, struct str folder, const struct cac
 void cache_save(struct str folder, const struct cache_key *key, const struct analysis *an);
 /* With more than max entries: a quarter fewer than max are left, those that were of use last. */
 void cache_trim(struct str folder, size_t max);
+/* cache_pack.c: many entries in one file, each run's new ones together */
+#define PACKS_MAX 16  /* those that were of use last are kept */
+#define PACK_LEAST 32 /* fewer new entries are files of their own */
+struct packs {
+    struct pack {
+        int fd;
+        uint32_t n;
+        const uint8_t *index;
+        bool is_old; /* of use last more than a day ago */
+    } list[PACKS_MAX];
+    size_t n;
+};
+struct pack_name {
+    const char *name;
+    time_t used;
+};
+struct pack_item {
+    const struct cache_key *key;
+    const struct analysis *analysis;
+};
+void packs_open(struct arena *a, struct str folder, struct packs *ret);
+void packs_close(struct packs *packs);
+struct analysis *packs_load(struct arena *a, struct packs *packs, const struct cache_key *key);
+/* Sorts items. What cannot be written is as good as absent. */
+void pack_save(struct str folder, struct pack_item *items, size_t n);
 /* Bytes of an entry, and back; -EBADMSG for anything else. */
 void cache_encode(struct buf *b, const struct analysis *an);
 int cache_decode(struct arena *a, struct str data, struct analysis **ret);

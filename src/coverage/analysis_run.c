@@ -21,7 +21,17 @@ struct str analysis_script(void)
     return str_of((const char *)analyse_py, analyse_py_size);
 }
 
-static struct str find_program(struct arena *a, struct str name)
+/* A script of that name may do anything, such as to say that there is no such Python here. */
+static bool is_script(const char *path)
+{
+    char head[2] = "";
+    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && read(fd, head, 2) == 2 && head[0] == '#' && head[1] == '!';
+}
+
+/* The first program of that name on PATH, or the first script: what version managers put before the
+ * programs takes longer to find one than a whole report. */
+static struct str find_program(struct arena *a, struct str name, bool script)
 {
     struct str rest = str_from(getenv("PATH")), dir;
     bool more = str_has(rest);
@@ -30,7 +40,8 @@ static struct str find_program(struct arena *a, struct str name)
         struct str path = fs_join(a, dir.n ? dir : S("."), name);
         struct stat st;
         const char *c = str_c(a, path);
-        if (access(c, X_OK) == 0 && stat(c, &st) == 0 && S_ISREG(st.st_mode))
+        if (access(c, X_OK) == 0 && stat(c, &st) == 0 && S_ISREG(st.st_mode) &&
+            is_script(c) == script)
             return path;
     }
     return (struct str){0};
@@ -112,20 +123,10 @@ int analysis_run_script(struct arena *a, const struct analysis_python *python, i
     return r == 126 || r == 127 ? -ENOEXEC : 0; /* what is missing in the results says the rest */
 }
 
-/* A script of that name may do anything, such as to say that there is no such Python here. */
-static bool is_script(const char *path)
-{
-    char head[2] = "";
-    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd >= 0 && read(fd, head, 2) == 2 && head[0] == '#' && head[1] == '!';
-}
-
 /* "3.12" of ".../python3.12", links followed; absent when the name does not say. */
 static struct str minor_of_name(struct arena *a, struct str path)
 {
     auto_free char *real = realpath(str_c(a, path), NULL);
-    if (real && is_script(real))
-        return (struct str){0};
     struct str name = real ? fs_basename(str_from(real)) : (struct str){0};
     if (!str_starts(name, S("python3.")))
         return (struct str){0};
@@ -135,19 +136,24 @@ static struct str minor_of_name(struct arena *a, struct str path)
     return str_copy(a, str_slice(name, 6, name.n));
 }
 
-static struct str minor_of_program(struct arena *a, struct str path)
+/* Asks it; *path becomes what it says of itself. */
+static struct str minor_of_program(struct arena *a, struct str *path)
 {
     auto_close int null = open("/dev/null", O_RDWR | O_CLOEXEC), out = memory_file("version");
-    char *argv[] = {str_c(a, path),
+    char *argv[] = {str_c(a, *path),
                     "-I",
                     "-S",
                     "-c",
-                    "import sys; sys.stdout.write('%d.%d' % sys.version_info[:2])",
+                    "import sys; sys.stdout.write('%d.%d %s' % (*sys.version_info[:2], "
+                    "sys.executable or ''))",
                     NULL};
-    struct str said = {0};
-    if (null < 0 || out < 0 || run(argv, null, out, null) || read_all(a, out, &said) < 0)
+    struct str said = {0}, minor, self;
+    if (null < 0 || out < 0 || run(argv, null, out, null) || read_all(a, out, &said) < 0 ||
+        !str_cut(said, ' ', &minor, &self))
         return (struct str){0};
-    return said;
+    if (self.n && self.p[0] == '/' && access(str_c(a, self), X_OK) == 0)
+        *path = self;
+    return minor;
 }
 
 /* The script needs 3.8. */
@@ -158,22 +164,27 @@ static bool is_usable(struct str minor)
            n >= 8;
 }
 
+/* A script answers for a program elsewhere, which is what is to be run. */
+static bool try_python(struct arena *a, struct str name, bool script, struct analysis_python *ret)
+{
+    struct str program = find_program(a, name, script);
+    if (!str_has(program))
+        return false;
+    struct str minor = script ? (struct str){0} : minor_of_name(a, program);
+    if (!str_has(minor))
+        minor = minor_of_program(a, &program);
+    if (!is_usable(minor))
+        return false;
+    *ret = (struct analysis_python){.program = program, .minor = minor};
+    return true;
+}
+
 void analysis_find_python(struct arena *a, struct str wanted, struct analysis_python *ret)
 {
     struct str names[] = {wanted.n ? str_printf(a, "python%.*s", STR(wanted)) : S("python3"),
                           S("python3"), S("python")};
     *ret = (struct analysis_python){0};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        struct str program = find_program(a, names[i]);
-        if (!str_has(program))
-            continue;
-        struct str minor = minor_of_name(a, program);
-        if (!str_has(minor))
-            minor = minor_of_program(a, program);
-        if (!is_usable(minor))
-            continue;
-        ret->program = program;
-        ret->minor = minor;
-        return;
-    }
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (try_python(a, names[i], false, ret) || try_python(a, names[i], true, ret))
+            return;
 }

@@ -177,6 +177,57 @@ static void a_damaged_entry_is_none(void **state)
     assert_int_equal(report.n_cached, 1);
 }
 
+/* Analyses forty sources, of which `changed` has another line; how many came from the cache. */
+static size_t analyse_forty(struct arena *a, struct str folder, int changed)
+{
+    struct analysis_source sources[40] = {0};
+    struct analysis_options options = {.cache = folder};
+    struct analysis_report report;
+    struct analysis **all;
+    for (int i = 0; i < 40; i++)
+        sources[i].text = str_printf(a, "x%d = 1\n%s", i, i == changed ? "y = 2\n" : "");
+    assert_int_equal(analysis_run(a, &options, sources, 40, &report, &all), 0);
+    for (int i = 0; i < 40; i++)
+        assert_string_equal(text_of(a, all[i]->statements), i == changed ? "1 2" : "1");
+    return report.n_cached;
+}
+
+static void many_new_entries_are_one_file(void **state)
+{
+    auto_arena struct arena a;
+    arena_init(&a);
+    struct str folder = fs_join(&a, scratch_folder(&a), S("packs")), *names, data;
+    size_t n;
+    assert_int_equal(analyse_forty(&a, folder, -1), 0);
+    assert_int_equal(analyse_forty(&a, folder, -1), 40);
+    assert_int_equal(fs_walk(&a, folder.p, &names, &n), 0);
+    assert_int_equal(n, 1);
+    struct str pack = fs_join(&a, folder, names[0]);
+    assert_int_equal(analyse_forty(&a, folder, 7), 39);
+    assert_int_equal(analyse_forty(&a, folder, 7), 40);
+    assert_int_equal(fs_walk(&a, folder.p, &names, &n), 0);
+    assert_int_equal(n, 2);
+
+    /* an entry that is damaged is made again, the others are still there */
+    assert_int_equal(fs_read(pack.p, 1 << 20, &a, &data), 0);
+    char *bytes = (char *)data.p;
+    bytes[data.n - 1] ^= 1;
+    assert_int_equal(fs_write(pack.p, data, 0600), 0);
+    assert_int_equal(analyse_forty(&a, folder, -1), 39);
+    assert_int_equal(analyse_forty(&a, folder, -1), 40);
+
+    /* an index that is damaged, and a pack that was cut short, are none */
+    fs_remove_tree(folder.p);
+    assert_int_equal(analyse_forty(&a, folder, -1), 0);
+    bytes[data.n - 1] ^= 1;
+    bytes[20] ^= 1;
+    assert_int_equal(fs_write(pack.p, data, 0600), 0);
+    assert_int_equal(analyse_forty(&a, folder, -1), 0);
+    assert_int_equal(fs_write(pack.p, str_slice(data, 0, 300), 0600), 0);
+    assert_int_equal(analyse_forty(&a, folder, -1), 0);
+    assert_int_equal(analyse_forty(&a, folder, -1), 40);
+}
+
 static void the_cache_stays_small(void **state)
 {
     auto_arena struct arena a;
@@ -427,6 +478,7 @@ int main(void)
         cmocka_unit_test(own_patterns_replace_those_that_are_given),
         cmocka_unit_test(the_cache_answers_without_python),
         cmocka_unit_test(a_damaged_entry_is_none),
+        cmocka_unit_test(many_new_entries_are_one_file),
         cmocka_unit_test(the_cache_stays_small),
         cmocka_unit_test(without_python_lines_of_the_function_count),
         cmocka_unit_test(a_script_that_only_is_called_python_is_not_used),
