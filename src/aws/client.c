@@ -3,13 +3,11 @@
 #include <errno.h>
 #include <unistd.h>
 #include <stdlib.h>
-#include <time.h>
-#include "aws/credentials.h"
-#include "aws/transport.h"
+#include "aws/client_own.h"
+#include "aws/endpoint.h"
+#include "aws/retry.h"
 #include "base/clock.h"
-#include "base/digest.h"
 #include "wire/eventstream.h"
-#include "wire/sts.h"
 #include "wire/walk.h"
 
 #define ANSWER_MAX (1024ll * 1024 * 1024)
@@ -22,23 +20,6 @@ struct events {
     void *user;
     struct buf rest; /* the beginning of an event */
     struct str exception, message;
-};
-
-struct aws_client {
-    struct arena *arena;
-    struct aws_options options;
-    struct profile *profiles;
-    struct profile *profile;
-    struct str region;
-    struct sigv4_credentials credentials;
-    struct credential_plan plan; /* a role is assumed at the first call */
-    bool resolved;
-    int64_t expires_ms; /* of assumed credentials; 0: never */
-    struct transport *transport;
-    const volatile sig_atomic_t *cancel;
-    struct events *events; /* of the call under way; mostly NULL */
-    struct wire_response last;
-    struct arena last_arena; /* of last's headers */
 };
 
 static int fail(struct aws_error *err, int r, struct str message)
@@ -101,6 +82,30 @@ static int check_local_all(struct aws_client *c, struct aws_error *err)
     return check_local(c, url, err);
 }
 
+/* A variable says true, or else the profile does. */
+static bool wished(const char *name, const struct profile *p, struct str in_profile)
+{
+    struct str v = variable(name);
+    return str_eq_nocase(v.n || !p ? v : in_profile, S("true"));
+}
+
+static int check_region(struct aws_client *c, struct aws_error *err)
+{
+    const struct profile *p = c->profile;
+    c->fips = wished("AWS_USE_FIPS_ENDPOINT", p, p ? p->use_fips_endpoint : (struct str){0});
+    c->dual_stack =
+        wished("AWS_USE_DUALSTACK_ENDPOINT", p, p ? p->use_dualstack_endpoint : (struct str){0});
+    if (c->options.target == AWS_TARGET_LOCAL)
+        return 0;
+    if (c->fips && str_starts(c->region, S("cn-")))
+        return fail(err, -EINVAL,
+                    S("China's regions have no FIPS endpoints: unset AWS_USE_FIPS_ENDPOINT"));
+    if (endpoint_region_valid(c->region))
+        return 0;
+    return fail(err, -EINVAL,
+                str_printf(c->arena, "\"%.*s\" is no name of a region", STR(c->region)));
+}
+
 int aws_client_open(const struct aws_options *options, struct arena *a, struct aws_client **ret,
                     struct aws_error *err)
 {
@@ -130,6 +135,9 @@ int aws_client_open(const struct aws_options *options, struct arena *a, struct a
         return fail(err, -EINVAL, S("no region: give --region, AWS_REGION, or one in the profile"));
     if (!c->region.n)
         c->region = S("us-east-1");
+    r = check_region(c, err);
+    if (r < 0)
+        return r;
     c->transport = transport_new();
     arena_init(&c->last_arena);
     *ret = c;
@@ -189,26 +197,19 @@ static struct str service_variable(const struct service_model *service, struct a
     return url;
 }
 
-static struct str amazon_endpoint(const struct aws_client *c, const struct service_model *service,
-                                  struct arena *a)
+static struct endpoint amazon_endpoint(const struct aws_client *c,
+                                       const struct service_model *service, struct str region,
+                                       struct arena *a)
 {
-    bool china = str_starts(c->region, S("cn-"));
-    const char *suffix = china ? "amazonaws.com.cn" : "amazonaws.com";
-    if (strcmp(service->id, "iam") == 0) {
-        if (china)
-            return S("https://iam.cn-north-1.amazonaws.com.cn");
-        if (str_starts(c->region, S("us-gov-")))
-            return S("https://iam.us-gov.amazonaws.com");
-        return S("https://iam.amazonaws.com");
-    }
-    return str_printf(a, "https://%s.%.*s.%s", service->endpoint_prefix, STR(c->region), suffix);
+    struct endpoint_wish wish = {.region = region, .fips = c->fips, .dual_stack = c->dual_stack};
+    return endpoint_find(service, &wish, a);
 }
 
 struct str aws_client_endpoint(const struct aws_client *client, const struct service_model *service,
                                struct arena *a)
 {
     if (client->options.target == AWS_TARGET_AWS)
-        return amazon_endpoint(client, service, a);
+        return amazon_endpoint(client, service, client->region, a).url;
     struct str url = client->options.endpoint;
     if (!url.n)
         url = service_variable(service, a);
@@ -237,58 +238,52 @@ static bool dns_bucket(struct str bucket)
     return true;
 }
 
-static void find_place(const struct aws_client *c, const struct operation *op, const void *in,
+static struct str bucket_of(const struct operation *op, const void *in)
+{
+    const struct member *bucket = op->input && in ? member_find(op->input, S("Bucket")) : NULL;
+    if (strcmp(op->service->id, "s3") != 0 || !bucket || bucket->shape->type != SHAPE_STRING)
+        return (struct str){0};
+    return *(const struct str *)wire_slot(bucket, in);
+}
+
+static void find_place(const struct aws_client *c, const struct operation *op, struct str bucket,
                        struct arena *a, struct place *ret)
 {
-    struct str url = aws_client_endpoint(c, op->service, a), scheme, rest;
+    bool amazon = c->options.target == AWS_TARGET_AWS;
+    struct str url, scheme, rest;
+    ret->signing_region = c->region;
+    if (amazon) {
+        bool moved = bucket.n && str_eq(bucket, c->moved_bucket);
+        struct endpoint e = amazon_endpoint(c, op->service, moved ? c->moved_region : c->region, a);
+        url = e.url;
+        ret->signing_region = e.signing_region;
+    } else {
+        url = aws_client_endpoint(c, op->service, a);
+    }
     ssize_t colon = str_find(url, S("://"));
     scheme = str_slice(url, 0, (size_t)colon + 3);
     rest = str_slice(url, (size_t)colon + 3, url.n);
     bool path = str_cut(rest, '/', &ret->host, &rest);
     ret->base_path = path ? str_printf(a, "/%.*s", STR(rest)) : S("");
-    ret->signing_region = c->region;
-    ret->bucket_in_host = false;
-    if (c->options.target == AWS_TARGET_AWS && strcmp(op->service->id, "iam") == 0)
-        ret->signing_region = str_starts(c->region, S("cn-"))       ? S("cn-north-1")
-                              : str_starts(c->region, S("us-gov-")) ? S("us-gov-west-1")
-                                                                    : S("us-east-1");
-    const struct member *bucket = op->input && in ? member_find(op->input, S("Bucket")) : NULL;
-    if (c->options.target == AWS_TARGET_AWS && strcmp(op->service->id, "s3") == 0 && bucket &&
-        bucket->shape->type == SHAPE_STRING) {
-        struct str name = *(const struct str *)wire_slot(bucket, in);
-        if (dns_bucket(name) && strcmp(op->name, "CreateBucket") != 0) {
-            ret->host = str_printf(a, "%.*s.%.*s", STR(name), STR(ret->host));
-            ret->bucket_in_host = true;
-        }
-    }
+    ret->bucket_in_host = amazon && dns_bucket(bucket) && strcmp(op->name, "CreateBucket") != 0;
+    if (ret->bucket_in_host)
+        ret->host = str_printf(a, "%.*s.%.*s", STR(bucket), STR(ret->host));
     ret->origin = str_printf(a, "%.*s%.*s", STR(scheme), STR(ret->host));
 }
 
+/* S3 says where a bucket is when it is asked in another region. */
+static bool follow_bucket(struct aws_client *c, struct str bucket, const struct place *place)
+{
+    struct str region = aws_last_header(c, "x-amz-bucket-region");
+    if (c->options.target != AWS_TARGET_AWS || !bucket.n || str_eq(c->moved_bucket, bucket) ||
+        str_eq(region, place->signing_region) || !endpoint_region_valid(region))
+        return false;
+    c->moved_bucket = str_copy(c->arena, bucket);
+    c->moved_region = str_copy(c->arena, region);
+    return true;
+}
+
 /* ---- sending ---- */
-
-static void pause_ms(int64_t ms)
-{
-    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
-    while (nanosleep(&t, &t) < 0 && errno == EINTR)
-        ;
-}
-
-/* Full jitter: between nothing and 50 ms * 2^attempt, at most 20 s. */
-static int64_t backoff_ms(int attempt)
-{
-    uint32_t roll;
-    int64_t most = 50ll << (attempt < 9 ? attempt : 9);
-    random_bytes(&roll, sizeof(roll));
-    return roll % (uint64_t)(most < 20000 ? most : 20000);
-}
-
-/* What a second try may mend, and cannot do twice what was done. */
-static bool may_retry(int r, const struct wire_error *wire)
-{
-    if (r == -ECONNRESET || r == -ETIMEDOUT || r == -EHOSTUNREACH)
-        return true;
-    return r == -EREMOTEIO && wire->retryable;
-}
 
 static void remember(struct aws_client *c, const struct wire_response *response)
 {
@@ -342,7 +337,7 @@ static int attempt(struct aws_client *c, struct arena *a, const struct operation
     struct sigv4_signer signer = {.credentials = &c->credentials,
                                   .region = place->signing_region,
                                   .service = str_from(op->service->signing_name),
-                                  .now_ms = clock_now_ms()};
+                                  .now_ms = clock_now_ms() + c->skew_ms};
     if (c->credentials.access_key.n) {
         int r = sigv4_sign(&signer, &req, a);
         if (r < 0)
@@ -375,119 +370,70 @@ static int attempt(struct aws_client *c, struct arena *a, const struct operation
     return 0;
 }
 
-static int send_signed(struct aws_client *c, struct arena *a, const struct operation *op,
-                       const void *in, int fd, void **ret_out, struct aws_error *err)
+static int attempts_of(const struct aws_client *c)
 {
-    struct place place;
-    struct wire_request req;
+    int64_t n;
+    struct str v = variable("AWS_MAX_ATTEMPTS");
+    if (!v.n && c->profile)
+        v = c->profile->max_attempts;
+    if (c->options.attempts)
+        return c->options.attempts;
+    if (str_to_int64(v, &n) == 0 && n > 0 && n < 100)
+        return (int)n;
+    return c->options.target == AWS_TARGET_AWS ? 5 : 4;
+}
+
+static int encode(const struct operation *op, const void *in, const struct place *place,
+                  struct arena *a, struct wire_request *ret, struct aws_error *err)
+{
     struct wire_error wire = {0};
-    find_place(c, op, in, a, &place);
-    struct wire_encode_options encode = {.base_path = place.base_path,
-                                         .bucket_in_host = place.bucket_in_host};
-    int r = wire_encode_input(op, in, &encode, a, &req, &wire);
+    struct wire_encode_options options = {.base_path = place->base_path,
+                                          .bucket_in_host = place->bucket_in_host};
+    int r = wire_encode_input(op, in, &options, a, ret, &wire);
     if (r < 0)
         return fail(err, r, wire.message);
     struct wire_headers h = {0};
-    wire_headers_add(a, &h, S("Host"), place.host);
-    for (size_t i = 0; i < req.n_headers; i++)
-        wire_headers_add(a, &h, req.headers[i].name, req.headers[i].value);
-    req.headers = h.items;
-    req.n_headers = h.n;
-    int attempts = c->options.attempts ? c->options.attempts : 4;
-    for (int i = 0;; i++) {
-        int64_t written = 0;
-        wire = (struct wire_error){0};
-        r = attempt(c, a, op, &req, &place, fd, ret_out, &written, &wire, err);
-        if (r == 0 || i + 1 >= attempts || written || !may_retry(r, &wire))
-            return r;
-        pause_ms(backoff_ms(i));
-    }
-}
-
-/* ---- roles ---- */
-
-static int take_credentials(struct aws_client *c, int r, const struct sts_credentials *given,
-                            struct aws_error *err)
-{
-    if (r < 0) {
-        err->message =
-            str_printf(c->arena, "assuming %.*s: %.*s", STR(c->plan.role_arn), STR(err->message));
-        return r;
-    }
-    if (!given)
-        return fail(err, -EPROTO, S("STS answered no credentials"));
-    c->credentials = (struct sigv4_credentials){given->access_key_id, given->secret_access_key,
-                                                given->session_token};
-    c->expires_ms = given->expiration.ms;
+    wire_headers_add(a, &h, S("Host"), place->host);
+    for (size_t i = 0; i < ret->n_headers; i++)
+        wire_headers_add(a, &h, ret->headers[i].name, ret->headers[i].value);
+    ret->headers = h.items;
+    ret->n_headers = h.n;
     return 0;
 }
 
-static struct str session_name(const struct aws_client *c)
+int client_send(struct aws_client *c, struct arena *a, const struct operation *op, const void *in,
+                int fd, void **ret_out, struct aws_error *err)
 {
-    if (c->plan.session_name.n)
-        return c->plan.session_name;
-    return str_printf(c->arena, "lamina-%lld", (long long)(clock_now_ms() / 1000));
-}
-
-static int assume(struct aws_client *c, struct aws_error *err)
-{
-    struct sts_assume_role_input in = {.role_arn = c->plan.role_arn,
-                                       .external_id = c->plan.external_id,
-                                       .role_session_name = session_name(c)};
-    struct sts_assume_role_output *out = NULL;
-    c->credentials = c->plan.keys;
-    int r = send_signed(c, c->arena, &sts_assume_role_op, &in, -1, (void **)&out, err);
-    return take_credentials(c, r, out ? out->credentials : NULL, err);
-}
-
-/* The token itself is the proof: this request is not signed. */
-static int assume_by_token(struct aws_client *c, struct aws_error *err)
-{
-    struct sts_assume_role_with_web_identity_input in = {.role_arn = c->plan.role_arn,
-                                                         .role_session_name = session_name(c),
-                                                         .web_identity_token = c->plan.web_token};
-    struct sts_assume_role_with_web_identity_output *out = NULL;
-    c->credentials = (struct sigv4_credentials){0};
-    int r = send_signed(c, c->arena, &sts_assume_role_with_web_identity_op, &in, -1, (void **)&out,
-                        err);
-    return take_credentials(c, r, out ? out->credentials : NULL, err);
-}
-
-static int resolve(struct aws_client *c, struct aws_error *err)
-{
-    bool fresh = c->resolved && (!c->expires_ms || clock_now_ms() < c->expires_ms - 60000);
-    int r = 0;
-    if (fresh)
-        return 0;
-    switch (c->plan.kind) {
-    case CREDENTIAL_KEYS:
-        c->credentials = c->plan.keys;
-        break;
-    case CREDENTIAL_ROLE:
-        r = assume(c, err);
-        break;
-    case CREDENTIAL_WEB_IDENTITY:
-        r = assume_by_token(c, err);
-        break;
+    struct place place;
+    struct wire_request req;
+    struct str bucket = bucket_of(op, in);
+    struct retry retry = {.patient = c->options.target == AWS_TARGET_AWS,
+                          .attempts = attempts_of(c)};
+    find_place(c, op, bucket, a, &place);
+    int r = encode(op, in, &place, a, &req, err);
+    while (r == 0) {
+        int64_t written = 0, wait_ms;
+        struct wire_error wire = {0};
+        r = attempt(c, a, op, &req, &place, fd, ret_out, &written, &wire, err);
+        if (r == 0 || written)
+            break;
+        if (r == -EREMOTEIO && retry_corrects_clock(&retry, wire.code, &c->last, &c->skew_ms)) {
+            r = 0;
+        } else if (r == -EREMOTEIO && follow_bucket(c, bucket, &place)) {
+            find_place(c, op, bucket, a, &place);
+            r = encode(op, in, &place, a, &req, err);
+        } else if (retry_after(&retry, r, &wire, &c->last, &wait_ms)) {
+            r = retry_pause(wait_ms, c->cancel) ? 0 : fail(err, -ECANCELED, S("interrupted"));
+        }
     }
-    c->resolved = r == 0;
-    return r;
-}
-
-int aws_client_credentials(struct aws_client *client, struct sigv4_credentials *ret,
-                           struct aws_error *err)
-{
-    int r = resolve(client, err);
-    if (r == 0)
-        *ret = client->credentials;
     return r;
 }
 
 int aws_call_to_fd(struct aws_client *client, struct arena *a, const struct operation *op,
                    const void *in, int fd, void **ret_out, struct aws_error *err)
 {
-    int r = resolve(client, err);
-    return r < 0 ? r : send_signed(client, a, op, in, fd, ret_out, err);
+    int r = client_sign_in(client, err);
+    return r < 0 ? r : client_send(client, a, op, in, fd, ret_out, err);
 }
 
 int aws_call(struct aws_client *client, struct arena *a, const struct operation *op, const void *in,
@@ -500,13 +446,13 @@ int aws_call_events(struct aws_client *client, struct arena *a, const struct ope
                     const void *in, aws_event_fn *on_event_fn, void *user, void **ret_out,
                     struct aws_error *err)
 {
-    int r = resolve(client, err);
+    int r = client_sign_in(client, err);
     if (r < 0)
         return r;
     struct events e = {.arena = a, .on_event = on_event_fn, .user = user};
     buf_init(&e.rest, EVENTSTREAM_PAYLOAD_MAX + EVENTSTREAM_HEADERS_MAX + 65536);
     client->events = &e;
-    r = send_signed(client, a, op, in, -1, ret_out, err);
+    r = client_send(client, a, op, in, -1, ret_out, err);
     client->events = NULL;
     if (e.exception.n)
         *err = (struct aws_error){.r = r, .code = e.exception, .message = e.message};

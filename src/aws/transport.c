@@ -207,6 +207,9 @@ static int error_of(CURLcode code)
         return -ETIMEDOUT;
     case CURLE_COULDNT_RESOLVE_HOST:
         return -EHOSTUNREACH;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+        return -EACCES;
     case CURLE_ABORTED_BY_CALLBACK:
         return -ECANCELED;
     case CURLE_GOT_NOTHING:
@@ -217,6 +220,13 @@ static int error_of(CURLcode code)
     default:
         return -EIO;
     }
+}
+
+static bool is_amazon(struct str url)
+{
+    return str_starts(url, S("https://")) &&
+           (str_find(url, S(".amazonaws.")) > 0 || str_ends(url, S(".api.aws")) ||
+            str_find(url, S(".api.amazonwebservices.")) > 0);
 }
 
 static int failed(struct transport *t, CURLcode code, const struct exchange *x, struct str url,
@@ -234,10 +244,21 @@ static int failed(struct transport *t, CURLcode code, const struct exchange *x, 
         err->message = str_printf(a, "reading or writing the body: %s", strerror(-x->io_error));
     else if (r == -ECONNREFUSED)
         err->message =
-            str_printf(a, "cannot connect to %.*s: %s; is \"lamina up\" running?", STR(url),
-                       os == ECONNREFUSED || !os ? "connection refused" : strerror((int)os));
+            str_printf(a, "cannot connect to %.*s: %s%s", STR(url),
+                       os == ECONNREFUSED || !os ? "connection refused" : strerror((int)os),
+                       is_amazon(url) ? "" : "; is \"lamina up\" running?");
     else if (r == -EHOSTUNREACH)
-        err->message = str_printf(a, "cannot find the host of %.*s", STR(url));
+        err->message = str_printf(
+            a, "cannot find the host of %.*s%s", STR(url),
+            is_amazon(url) ? "; is there such a region, and is this machine online?" : "");
+    else if (code == CURLE_PEER_FAILED_VERIFICATION)
+        err->message =
+            str_printf(a,
+                       "%.*s shows a certificate that is not trusted (%s); AWS_CA_BUNDLE=FILE "
+                       "names other authorities, as a proxy that opens TLS wants",
+                       STR(url), *detail ? detail : t->lib.easy_strerror(code));
+    else if (code == CURLE_COULDNT_RESOLVE_PROXY)
+        err->message = S("cannot find the host of the proxy that HTTPS_PROXY names");
     else if (r == -ECANCELED)
         err->message = S("interrupted");
     else if (r == -ETIMEDOUT)
@@ -261,6 +282,8 @@ static void set_options(struct transport *t, struct exchange *x, const char *url
 {
     const struct library *lib = &t->lib;
     const char *bundle = getenv("AWS_CA_BUNDLE");
+    if (!bundle || !*bundle)
+        bundle = getenv("SSL_CERT_FILE");
     if (bundle && *bundle)
         lib->easy_setopt(t->easy, CURLOPT_CAINFO, bundle);
     lib->easy_setopt(t->easy, CURLOPT_URL, url);
@@ -285,6 +308,8 @@ static void set_options(struct transport *t, struct exchange *x, const char *url
         lib->easy_setopt(t->easy, CURLOPT_XFERINFODATA, (void *)(uintptr_t)limits->cancel);
     }
     if (str_starts(str_from(url), S("http://127.")) ||
+        str_starts(str_from(url), S("http://169.254.")) ||
+        str_starts(str_from(url), S("http://[")) ||
         str_starts(str_from(url), S("http://localhost")))
         lib->easy_setopt(t->easy, CURLOPT_PROXY,
                          ""); /* proxies of the environment are for elsewhere */

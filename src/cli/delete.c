@@ -431,7 +431,12 @@ static int run_delete(struct verb_run *run)
     if (e)
         return e;
     progress_init(&d.progress, stderr);
-    e = remove_all(&d);
+    if (!aws_client_is_local(d.aws) && !d.o->no_prompts && !isatty(0))
+        e = verb_usage(run, "nobody can be asked here: --no-prompts deletes from AWS unasked");
+    if (!e)
+        e = target_announce(run, d.aws);
+    if (!e)
+        e = remove_all(&d);
     progress_clear(&d.progress);
     aws_client_close(d.aws);
     return e;

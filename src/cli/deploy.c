@@ -483,7 +483,9 @@ static int run_deploy(struct verb_run *run)
     if (e)
         return e;
     progress_init(&d.progress, stderr);
-    e = deploy(&d);
+    e = target_announce(run, d.aws);
+    if (!e)
+        e = deploy(&d);
     aws_client_close(d.aws);
     return e;
 }

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include "base/toml.h"
+#include "wire/sts.h"
 
 #define CONFIG_MAX (1024 * 1024)
 
@@ -250,7 +251,12 @@ int target_open(struct verb_run *run, struct aws_client **ret)
         .target = aws ? AWS_TARGET_AWS : AWS_TARGET_LOCAL,
         .endpoint = aws ? (struct str){0} : o->endpoint,
         .region = o->region,
-        .profile = o->profile,
+        /* AWS_PROFILE says where to look when there are no keys in the environment; --profile and
+         * samconfig.toml win over such keys. */
+        .profile = by_environment(row_of(run->sets, run->n_sets, S("profile"))) &&
+                           !options_given(&run->parsed, run->sets, run->n_sets, "profile")
+                       ? (struct str){0}
+                       : o->profile,
         .timeout_ms = 930000, /* a function may take 15 minutes */
     };
     struct aws_error err = {0};
@@ -264,12 +270,59 @@ bool target_error_is(const struct aws_error *err, const char *code)
     return str_is(err->code, code);
 }
 
+/* What to do about errors that have nothing to do with the verb. */
+static const char *advice_for(struct str code)
+{
+    static const struct {
+        const char *code, *advice;
+    } rows[] = {
+        {"ExpiredToken", "the session has ended: log in again, or give new credentials"},
+        {"ExpiredTokenException", "the session has ended: log in again, or give new credentials"},
+        {"RequestExpired", "the session has ended: log in again, or give new credentials"},
+        {"InvalidClientTokenId", "no such access key, or one of another partition or without its "
+                                 "session token; or the region is not enabled in this account"},
+        {"UnrecognizedClientException",
+         "no such access key, or one of another partition or without its session token; or the "
+         "region is not enabled in this account"},
+        {"InvalidAccessKeyId", "no such access key, or one without its session token"},
+        {"InvalidToken", "the session token does not belong to the access key"},
+        {"SignatureDoesNotMatch", "the secret key does not belong to the access key"},
+        {"InvalidSignatureException", "the secret key does not belong to the access key, or this "
+                                      "machine's clock is wrong"},
+        {"OptInRequired", "the account has not been activated for this service or region"},
+        {"RequestTimeTooSkewed", "this machine's clock is wrong"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (str_is(code, rows[i].code))
+            return rows[i].advice;
+    return NULL;
+}
+
 int target_fail(const struct verb_run *run, const struct aws_error *err, const char *what)
 {
-    if (str_has(err->code))
-        return verb_fail(run, "%s%s%.*s (%.*s)", what ? what : "", what ? ": " : "",
+    const char *advice = advice_for(err->code);
+    if (!str_has(err->code))
+        return verb_fail(run, "%s%s%.*s", what ? what : "", what ? ": " : "", STR(err->message));
+    int code = verb_fail(run, "%s%s%.*s (%.*s)", what ? what : "", what ? ": " : "",
                          STR(err->message), STR(err->code));
-    return verb_fail(run, "%s%s%.*s", what ? what : "", what ? ": " : "", STR(err->message));
+    if (advice)
+        fprintf(stderr, "lamina: %s: %s\n", run->verb->name, advice);
+    return code;
+}
+
+int target_announce(struct verb_run *run, struct aws_client *aws)
+{
+    struct sts_get_caller_identity_input in = {0};
+    struct sts_get_caller_identity_output *who;
+    struct aws_error err = {0};
+    if (aws_client_is_local(aws))
+        return 0;
+    int r = aws_call(aws, run->arena, &sts_get_caller_identity_op, &in, (void **)&who, &err);
+    if (r < 0)
+        return target_fail(run, &err, "AWS does not tell whose account this is");
+    fprintf(stderr, "AWS account %.*s, %.*s, as %.*s\n", STR(who->account),
+            STR(aws_client_region(aws)), STR(who->arn));
+    return 0;
 }
 
 void target_print_json(struct arena *a, const struct json *v)

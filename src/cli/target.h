@@ -28,6 +28,10 @@ struct target_options *target_of(const struct verb_run *run);
 /* Opens the client; 0 or an exit code after a message. */
 int target_open(struct verb_run *run, struct aws_client **ret);
 
+/* On AWS, before something is changed: account, region and caller to stderr, "AWS account
+ * 123456789012, eu-west-1, as arn:..."; 0 or an exit code after a message. Nothing elsewhere. */
+int target_announce(struct verb_run *run, struct aws_client *aws);
+
 /* "lamina: deploy: ... (AccessDenied)" and 1. what: "the stack cannot be described", or NULL. */
 int target_fail(const struct verb_run *run, const struct aws_error *err, const char *what);
 

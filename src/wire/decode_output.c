@@ -147,8 +147,9 @@ static int decode_error(const struct operation *op, const struct wire_response *
     if (!err->message.n)
         err->message = str_printf(a, "%s answered %s with HTTP status %d (%.*s)", op->service->name,
                                   op->name, response->status, STR(err->code));
-    err->retryable = throttled(err->code) || response->status == 429 || response->status == 500 ||
-                     response->status == 502 || response->status == 503 || response->status == 504;
+    err->throttled = throttled(err->code) || response->status == 429;
+    err->retryable = err->throttled || response->status == 500 || response->status == 502 ||
+                     response->status == 503 || response->status == 504;
     return -EBADMSG;
 }
 

@@ -30,6 +30,7 @@ struct wire_error {
     size_t n_headers;
     struct str request_id; /* client: what the server called the request */
     bool retryable;        /* client: throttled, or the server's fault */
+    bool throttled;        /* client: asked too often */
 };
 
 /* The error of that wire code: status and shape from the model (400 when the model lacks it). */

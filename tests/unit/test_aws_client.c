@@ -18,6 +18,8 @@
 #include <unistd.h>
 #include "aws/client.h"
 #include "aws/credentials.h"
+#include "aws/endpoint.h"
+#include "base/cleanup.h"
 #include "wire/cloudformation.h"
 #include "wire/iam.h"
 #include "wire/lambda.h"
@@ -82,7 +84,7 @@ static void profiles(void **unused)
     clear_environment();
     assert_int_equal(credentials_plan(&options, list, S("dev"), &a, &plan, &err), 0);
     assert_int_equal(plan.kind, CREDENTIAL_ROLE);
-    assert_true(str_is(plan.keys.access_key, "AK"));
+    assert_true(str_is(plan.source->keys.access_key, "AK"));
     options.profile = S("nobody");
     assert_int_equal(credentials_plan(&options, list, S("nobody"), &a, &plan, &err), -ENOENT);
     assert_true(str_find(err.message, S("nobody")) >= 0);
@@ -140,6 +142,71 @@ static void endpoints(void **unused)
     local.endpoint = S("127.0.0.1:4566");
     assert_int_equal(aws_client_open(&local, &a, &c, &err), -EINVAL);
     clear_environment();
+}
+
+/* As AWS's own rule sets resolve them: tests/vectors/aws/endpoints.txt. */
+static void amazon_addresses(void **unused)
+{
+    static const struct service_model *const models[] = {
+        &lambda_model, &logs_model, &cloudformation_model, &sts_model, &iam_model, &s3_model};
+    char line[512], id[32], region[64], url[128], signing[64];
+    int fips, dual, n = 0;
+    FILE *f = fopen(TEST_VECTORS "/aws/endpoints.txt", "re");
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f)) {
+        if (line[0] == '#')
+            continue;
+        assert_int_equal(
+            sscanf(line, "%31s %63s %d %d %127s %63s", id, region, &fips, &dual, url, signing), 6);
+        auto_arena struct arena a;
+        arena_init(&a);
+        struct endpoint_wish wish = {str_from(region), fips, dual};
+        for (size_t i = 0; i < ARRAY_LEN(models); i++) {
+            if (strcmp(models[i]->id, id))
+                continue;
+            struct endpoint e = endpoint_find(models[i], &wish, &a);
+            assert_string_equal(str_c(&a, e.url), url);
+            assert_string_equal(str_c(&a, e.signing_region), signing);
+            n++;
+        }
+    }
+    fclose(f);
+    assert_true(n > 200);
+    assert_false(endpoint_region_valid(S("us-east-1.evil.example/")));
+    assert_false(endpoint_region_valid(S("")));
+    assert_false(endpoint_region_valid(S("-a")));
+    assert_true(endpoint_region_valid(S("ap-southeast-7")));
+}
+
+/* A role by a role by an ended login; and what an MFA code would be wanted for. */
+static void chains(void **unused)
+{
+    auto_arena struct arena a;
+    arena_init(&a);
+    struct profile *list = NULL;
+    struct credential_plan plan;
+    struct aws_error err;
+    clear_environment();
+    profiles_parse(&a,
+                   S("[profile two]\nrole_arn=arn:2\nsource_profile=one\nduration_seconds=900\n"
+                     "[profile one]\nrole_arn=arn:1\nsource_profile=login\n"
+                     "[profile login]\nsso_session=corp\nsso_account_id=1\nsso_role_name=Dev\n"
+                     "[sso-session corp]\nsso_region=eu-west-1\nsso_start_url=https://x/\n"
+                     "[profile mfa]\nrole_arn=arn:3\nsource_profile=one\nmfa_serial=arn:mfa\n"
+                     "[profile round]\nrole_arn=arn:4\nsource_profile=about\n"
+                     "[profile about]\nrole_arn=arn:5\nsource_profile=round\n"
+                     "[profile half]\nsso_account_id=1\n"),
+                   &list);
+    struct aws_options options = {.target = AWS_TARGET_AWS, .profile = S("two")};
+    assert_int_equal(credentials_plan(&options, list, S("two"), &a, &plan, &err), 0);
+    assert_int_equal(plan.kind, CREDENTIAL_ROLE);
+    assert_int_equal(plan.duration_s, 900);
+    assert_true(str_is(plan.source->role_arn, "arn:1"));
+    assert_int_equal(plan.source->source->kind, CREDENTIAL_SSO);
+    assert_true(str_is(plan.source->source->sso_region, "eu-west-1"));
+    assert_int_equal(credentials_plan(&options, list, S("mfa"), &a, &plan, &err), -ENOTSUP);
+    assert_int_equal(credentials_plan(&options, list, S("round"), &a, &plan, &err), -ELOOP);
+    assert_int_equal(credentials_plan(&options, list, S("half"), &a, &plan, &err), -EINVAL);
 }
 
 static void nobody_listens(void **unused)
@@ -434,10 +501,11 @@ static void moto_lambda(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(profiles),    cmocka_unit_test(credential_process),
-        cmocka_unit_test(endpoints),   cmocka_unit_test(nobody_listens),
-        cmocka_unit_test(moto_query),  cmocka_unit_test(moto_roles),
-        cmocka_unit_test(moto_json),   cmocka_unit_test(moto_s3),
+        cmocka_unit_test(profiles),         cmocka_unit_test(credential_process),
+        cmocka_unit_test(endpoints),        cmocka_unit_test(nobody_listens),
+        cmocka_unit_test(amazon_addresses), cmocka_unit_test(chains),
+        cmocka_unit_test(moto_query),       cmocka_unit_test(moto_roles),
+        cmocka_unit_test(moto_json),        cmocka_unit_test(moto_s3),
         cmocka_unit_test(moto_lambda),
     };
     return cmocka_run_group_tests(tests, start_moto, stop_moto);
