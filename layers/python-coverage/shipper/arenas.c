@@ -141,7 +141,8 @@ static bool forget_one(struct arenas *a)
 
 static void add(struct arenas *a, const char *name)
 {
-    if (strlen(name) >= sizeof(a->files[0]->name) || known(a, name))
+    size_t length = strlen(name);
+    if (length >= sizeof(a->files[0]->name) || known(a, name))
         return;
     if (a->n == ARENAS_MAX && !forget_one(a)) {
         a->ignored++;
@@ -157,7 +158,7 @@ static void add(struct arenas *a, const char *name)
     }
     struct arena_file *f = MEM_NEW(struct arena_file);
     *f = (struct arena_file){.fd = fd, .process = -1};
-    snprintf(f->name, sizeof(f->name), "%s", name);
+    memcpy(f->name, name, length + 1);
     read_header(f);
     if (!f->unreadable)
         f->process = (int)syscall(SYS_pidfd_open, (pid_t)f->header.pid, 0);
