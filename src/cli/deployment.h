@@ -67,6 +67,10 @@ bool deployment_matches(const struct json *record, struct str name);
 /* {name, arn, code, configuration, layers, aliases, version, ...} as records have it. */
 int deployment_function(struct arena *a, struct aws_client *aws, struct str function,
                         struct json **ret, struct aws_error *err);
+/* Adds tags, event_invoke, urls, provisioned, permissions, recursive_loop to an entry, as far as
+ * they may be seen. */
+int deployment_add_settings(struct arena *a, struct aws_client *aws, struct json *entry,
+                            struct aws_error *err);
 /* The template that a stack has now, after its transform; NULL when it cannot be had. */
 struct json *deployment_processed(struct arena *a, struct aws_client *aws, struct str stack);
 /* Configuration without what changes by itself: RevisionId, LastModified, states. */
@@ -76,6 +80,8 @@ struct json *deployment_configuration(struct arena *a, const struct json *config
 void deployment_redact(struct arena *a, struct json *configuration, const struct json *properties,
                        const struct json *parameters, const struct str *secrets, size_t n);
 bool deployment_is_redacted(const struct json *v);
+/* Does a value of a template mention a NoEcho parameter? */
+bool deployment_mentions_secret(const struct json *v, const struct json *parameters);
 struct json *deployment_mark(struct arena *a);
 bool deployment_no_echo(const struct json *parameter); /* as a template declares it */
 /* One of the secrets is the text, or stands in it. */
@@ -102,6 +108,10 @@ void deployment_diff(struct arena *a, const struct json *from, const struct json
 /* Of two entries of functions. by_content: layers and aliases are equal when what they hold is,
  * whatever their version numbers. Redacted values are equal to anything. */
 void deployment_diff_function(struct arena *a, struct str where, const struct json *from,
+                              const struct json *to, bool by_content,
+                              struct deployment_changes *ret);
+/* Those of settings: part of the above. What is missing in one of them is not compared. */
+void deployment_diff_settings(struct arena *a, struct str where, const struct json *from,
                               const struct json *to, bool by_content,
                               struct deployment_changes *ret);
 struct json *deployment_changes_json(struct arena *a, const struct deployment_changes *c);

@@ -1,4 +1,5 @@
 /* deployment_diff - what two deployments, or two states of a function, differ in. Pure. */
+#include "base/cleanup.h"
 #include "cli/deployment.h"
 
 static void add(struct arena *a, struct deployment_changes *c, struct str where, struct str what,
@@ -120,6 +121,7 @@ void deployment_diff_function(struct arena *a, struct str where, const struct js
     compare(a, where, S("reserved_concurrency"), json_get(from, "reserved_concurrency"),
             json_get(to, "reserved_concurrency"), ret);
     diff_aliases(a, where, json_get(from, "aliases"), json_get(to, "aliases"), by_content, ret);
+    deployment_diff_settings(a, where, from, to, by_content, ret);
 }
 
 static struct str renamed(struct arena *a, struct str text, const struct json *from,
@@ -149,9 +151,10 @@ struct json *deployment_rename(struct arena *a, const struct json *entry, const 
                                const struct json *to)
 {
     struct json *copy = json_copy(a, entry);
-    struct json *configuration = json_get(copy, "configuration");
-    if (configuration)
-        rename_in(a, configuration, from, to);
+    static const char *const members[] = {"configuration", "event_invoke", "permissions"};
+    for (size_t i = 0; i < ARRAY_LEN(members); i++)
+        if (json_get(copy, members[i]))
+            rename_in(a, json_get(copy, members[i]), from, to);
     return copy;
 }
 

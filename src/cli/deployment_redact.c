@@ -77,7 +77,7 @@ bool deployment_no_echo(const struct json *parameter)
 
 /* A text that is a NoEcho parameter's name, or has ${NAME}, anywhere in the value. Rather once too
  * often: what is marked so is only not compared. */
-static bool mentions(const struct json *v, const struct json *parameters)
+bool deployment_mentions_secret(const struct json *v, const struct json *parameters)
 {
     if (json_is(v, JSON_STRING)) {
         JSON_EACH(parameters, p) {
@@ -95,7 +95,7 @@ static bool mentions(const struct json *v, const struct json *parameters)
         return false;
     }
     JSON_EACH(v, item)
-        if (mentions(item, parameters))
+        if (deployment_mentions_secret(item, parameters))
             return true;
     return false;
 }
@@ -136,12 +136,13 @@ void deployment_redact(struct arena *a, struct json *configuration, const struct
                     (str_starts(given->first->key, S("Fn::")) || str_is(given->first->key, "Ref"));
     struct json *copy = variables ? json_copy(a, variables) : NULL;
     JSON_EACH(copy, v)
-        if (computed ? mentions(given, parameters) : mentions(json_find(given, v->key), parameters))
+        if (computed ? deployment_mentions_secret(given, parameters)
+                     : deployment_mentions_secret(json_find(given, v->key), parameters))
             json_set(a, variables, v->key, deployment_mark(a));
     JSON_EACH(properties, p)
         if (!str_is(p->key, "Environment") && !str_is(p->key, "Code") &&
             !str_is(p->key, "CodeUri") && json_find(configuration, p->key) &&
-            mentions(p, parameters))
+            deployment_mentions_secret(p, parameters))
             json_set(a, configuration, p->key, deployment_mark(a));
     redact_texts(a, configuration, secrets, n);
 }

@@ -1,5 +1,6 @@
 /* deployment_state - what a stack's functions are, as records have it: see deployment.h. */
 #include <errno.h>
+#include "base/cleanup.h"
 #include "cli/deployment.h"
 #include "cli/function_wait.h"
 #include "cli/stacks.h"
@@ -163,6 +164,8 @@ int deployment_function(struct arena *a, struct aws_client *aws, struct str func
                  json_new_int(a, out->concurrency->reserved_concurrent_executions.is));
     r = add_aliases(a, aws, function, versions, n, o, err);
     if (r == 0)
+        r = deployment_add_settings(a, aws, o, err);
+    if (r == 0)
         *ret = o;
     return r;
 }
@@ -246,6 +249,13 @@ static int add_stack_function(struct deployment_record *r, const struct json *te
     add_source(a, json_get(o, "code"), json_get(properties, "Code"));
     deployment_redact(a, json_get(o, "configuration"), properties, json_get(template, "Parameters"),
                       r->secrets, r->n_secrets);
+    if (json_get(o, "tags") &&
+        deployment_mentions_secret(json_get(properties, "Tags"), json_get(template, "Parameters")))
+        json_set(a, o, S("tags"), deployment_mark(a));
+    static const char *const settings[] = {"tags", "event_invoke", "urls", "permissions"};
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++)
+        if (json_get(o, settings[i]))
+            deployment_redact(a, json_get(o, settings[i]), NULL, NULL, r->secrets, r->n_secrets);
     json_add(json_get(r->json, "functions"), o);
     return 0;
 }

@@ -8,7 +8,7 @@
 #include "cli/verbs_all.h"
 
 struct deployments_options {
-    struct str s3_bucket, s3_prefix, of;
+    struct str s3_bucket, s3_prefix, of, stack_name;
     int64_t max;
 };
 
@@ -29,6 +29,12 @@ static const struct option_row list_rows[] = {
 static const struct option_row of_rows[] = {
     {OPTION(struct deployments_options, of), .name = "of", .type = OPTION_TEXT,
      .metavar = "STACK|FUNCTION", .help = "whose latest and previous are meant; any otherwise"},
+    {0},
+};
+
+static const struct option_row record_rows[] = {
+    {OPTION(struct deployments_options, stack_name), .name = "stack-name", .type = OPTION_TEXT,
+     .metavar = "NAME", .help = "stack in which a logical id is looked up"},
     {0},
 };
 
@@ -260,10 +266,14 @@ static int run_diff(struct verb_run *run)
 /* What somebody else has deployed, so that it can be returned to. */
 static int run_record(struct verb_run *run)
 {
-    const struct deployments_options *o = run->values[0];
+    const struct deployments_options *o = run->values[0], *of = run->values[4];
     struct str name = run->parsed.operands[1], why = {0};
     struct deployment_record r = {.run = run};
+    struct cloudformation_stack *stack;
+    struct aws_error err = {0};
     int e = target_open(run, &r.aws);
+    if (!e && stacks_describe(run, r.aws, name, &stack, &err) < 0)
+        name = stacks_function(run, r.aws, of->stack_name, name);
     if (!e)
         e = deployment_bucket(run, r.aws, o->s3_bucket, &r.bucket);
     if (!e) {
@@ -309,7 +319,7 @@ static const struct verb_action actions[] = {
      .details = "    lamina deployments diff previous latest"},
     {.name = "record",
      .run = run_record,
-     .sets = 1 | 8,
+     .sets = 1 | 8 | 16,
      .min_operands = 1,
      .max_operands = 1,
      .operands = "STACK|FUNCTION",
@@ -327,7 +337,8 @@ const struct verb deployments_verb = {
     .sets = {{rows, sizeof(struct deployments_options)},
              {list_rows, sizeof(struct deployments_options)},
              {of_rows, sizeof(struct deployments_options)},
-             TARGET_SET},
+             TARGET_SET,
+             {record_rows, sizeof(struct deployments_options)}},
     .preset = target_preset,
     .operands = "list [STACK|FUNCTION] | show ID | diff ID ID | record STACK|FUNCTION",
     .min_operands = 1,

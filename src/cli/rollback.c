@@ -151,7 +151,8 @@ static int keep_present(struct rollback *r)
     const struct json *last = n ? json_at(json_get(all[0], "functions"), 0) : NULL;
     if (last)
         deployment_diff_function(r->a, r->name, last, now, false, &changes);
-    if (last && !changes.n)
+    bool old = last && json_get(now, "permissions") && !json_get(last, "permissions");
+    if (last && !old && !changes.n)
         return 0;
     struct deployment_record present = {
         .run = r->run, .aws = r->aws, .bucket = r->query.bucket, .prefix = r->record.prefix};

@@ -55,6 +55,18 @@ int rollback_function(struct rollback *r, const struct json *want, const struct 
 /* Is the code that it needs still there? Adds obstacles. */
 void rollback_check_function(struct rollback *r, const struct json *want, const struct json *now);
 
+/* What a step came to: 0, or 1 with the error in it. */
+int rollback_done(struct rollback *r, struct rollback_step *step, bool make, int e,
+                  const struct aws_error *err);
+/* A change of tags, retries, addresses, provisioned concurrency, permissions; 0 for others. As
+ * rollback_function(). */
+int rollback_setting(struct rollback *r, const struct json *want, const struct json *now,
+                     const struct deployment_change *c, bool make);
+/* It is one of an alias that the record does not have: nobody's loss. */
+bool rollback_setting_stays(const struct json *want, const struct deployment_change *c);
+void rollback_check_settings(struct rollback *r, const struct json *want, const struct json *now,
+                             bool by_content);
+
 /* 0, or an exit code after a message. */
 int rollback_plan_stack(struct rollback *r);
 int rollback_make_stack(struct rollback *r);

@@ -20,15 +20,21 @@ struct way {
     bool make;
 };
 
-static int done(struct way *w, struct rollback_step *step, int e, const struct aws_error *err)
+int rollback_done(struct rollback *r, struct rollback_step *step, bool make, int e,
+                  const struct aws_error *err)
 {
-    if (!w->make)
+    if (!make)
         return 0;
     step->state = e < 0 ? ROLLBACK_FAILED : ROLLBACK_DONE;
     if (e < 0)
-        step->error = str_printf(w->a, "%.*s%s%.*s", STR(err->message), err->code.n ? " " : "",
+        step->error = str_printf(r->a, "%.*s%s%.*s", STR(err->message), err->code.n ? " " : "",
                                  STR(err->code));
     return e < 0 ? 1 : 0;
+}
+
+static int done(struct way *w, struct rollback_step *step, int e, const struct aws_error *err)
+{
+    return rollback_done(w->r, step, w->make, e, err);
 }
 
 static int settle(struct way *w, struct aws_error *err)
@@ -424,6 +430,8 @@ static int walk(struct way *w, const struct deployment_changes *changes, bool by
     for (size_t i = 0; i < changes->n && !e; i++)
         if (str_starts(changes->items[i].what, S("alias ")))
             e = put_alias(w, str_slice(changes->items[i].what, 6, changes->items[i].what.n));
+    for (size_t i = 0; i < changes->n && !e; i++)
+        e = rollback_setting(w->r, w->want, w->now, &changes->items[i], w->make);
     return e;
 }
 
@@ -452,6 +460,7 @@ static bool layer_there(struct rollback *r, struct str arn)
 
 void rollback_check_function(struct rollback *r, const struct json *want, const struct json *now)
 {
+    rollback_check_settings(r, want, now, false);
     struct way w = {.r = r, .a = r->a, .want = want, .now = now, .name = json_get_str(now, "name")};
     struct str version;
     if (!str_eq(sha_of(want), sha_of(now)) && !origin(&w, &version).n)

@@ -200,6 +200,7 @@ static int plan_functions(struct rollback *r)
             continue;
         }
         struct deployment_changes changes = {0};
+        rollback_check_settings(r, rollback_wanted(r, want), now, true);
         /* what is shown must not have today's secrets either */
         deployment_redact(
             r->a, json_get(now, "configuration"),
@@ -209,7 +210,8 @@ static int plan_functions(struct rollback *r)
         deployment_diff_function(r->a, json_get_str(want, "name"), now, rollback_wanted(r, want),
                                  true, &changes);
         for (size_t i = 0; i < changes.n; i++)
-            if (!rollback_is_beyond(&changes.items[i]))
+            if (!rollback_is_beyond(&changes.items[i]) &&
+                !rollback_setting_stays(want, &changes.items[i]))
                 rollback_step(r, changes.items[i].where, changes.items[i].what,
                               deployment_show(r->a, changes.items[i].from, 200),
                               deployment_show(r->a, changes.items[i].to, 200), S("change set"));

@@ -26,7 +26,8 @@ static void compare(struct rollback *r, struct json *list)
         for (size_t i = 0; i < changes.n; i++) {
             const struct deployment_change *c = &changes.items[i];
             /* aliases that were made since are nobody's loss */
-            if (rollback_is_beyond(c) || (str_starts(c->what, S("alias ")) && !c->from))
+            if (rollback_is_beyond(c) || rollback_setting_stays(want, c) ||
+                (str_starts(c->what, S("alias ")) && !c->from))
                 continue;
             *(struct deployment_change *)arena_push(r->a, (void **)&wrong.items, &wrong.n,
                                                     &wrong.cap, sizeof *c) = *c;

@@ -333,3 +333,149 @@ def test_what_cannot_be_returned_to_is_refused(project):
     done = project.run("rollback", unique("none"), "--yes", ok=False)
     assert done.returncode == 1 and "no complete deployment" in done.stderr
     assert project.run("rollback", ok=False).returncode == 2
+
+
+# ---- what belongs to a function besides its code and configuration ----
+
+
+def settings(function):
+    """Tags, retries, addresses, provisioned concurrency, policies: as the API tells them."""
+    client, name = function.cloud.lambda_, function.name
+    arn = client.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    tags = client.list_tags(Resource=arn)["Tags"]
+    retries = client.list_function_event_invoke_configs(FunctionName=name)
+    urls = client.list_function_url_configs(FunctionName=name)["FunctionUrlConfigs"]
+    provisioned = client.list_provisioned_concurrency_configs(FunctionName=name)
+    policies = {}
+    for qualifier in ({}, {"Qualifier": "prod"}):
+        try:
+            policy = client.get_policy(FunctionName=name, **qualifier)["Policy"]
+            policies[str(qualifier)] = sorted(json.loads(policy)["Statement"], key=str)
+        except client.exceptions.ResourceNotFoundException:
+            pass
+    return {
+        "tags": {k: v for k, v in tags.items() if not k.startswith("aws:")},
+        "retries": [
+            {k: v for k, v in c.items() if k != "LastModified"}
+            for c in retries["FunctionEventInvokeConfigs"]
+        ],
+        "urls": [{k: u.get(k) for k in ("AuthType", "InvokeMode", "Cors")} for u in urls],
+        "provisioned": [
+            (p["FunctionArn"], p["RequestedProvisionedConcurrentExecutions"])
+            for p in provisioned["ProvisionedConcurrencyConfigs"]
+        ],
+        "policies": policies,
+    }
+
+
+def permit(function, sid, **more):
+    function.cloud.lambda_.add_permission(
+        FunctionName=function.name, StatementId=sid, Action="lambda:InvokeFunction", **more
+    )
+
+
+def give_settings(function):
+    client, name = function.cloud.lambda_, function.name
+    arn = client.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    client.tag_resource(Resource=arn, Tags={"team": "a", "with space.dot": "x:y"})
+    client.put_function_event_invoke_config(
+        FunctionName=name, MaximumRetryAttempts=0, MaximumEventAgeInSeconds=90
+    )
+    client.create_function_url_config(
+        FunctionName=name, Qualifier="prod", AuthType="NONE", Cors={"AllowOrigins": ["*"]}
+    )
+    client.put_provisioned_concurrency_config(
+        FunctionName=name, Qualifier="prod", ProvisionedConcurrentExecutions=1
+    )
+    permit(function, "bucket", Principal="s3.amazonaws.com", SourceArn="arn:aws:s3:::b",
+           SourceAccount="000000000000")
+    permit(function, "other", Principal="111122223333")
+    permit(function, "prod", Principal="events.amazonaws.com", Qualifier="prod")
+
+
+def spoil_settings(function):
+    client, name = function.cloud.lambda_, function.name
+    arn = client.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    client.tag_resource(Resource=arn, Tags={"team": "b", "new": ""})
+    client.untag_resource(Resource=arn, TagKeys=["with space.dot"])
+    client.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=2)
+    client.put_function_event_invoke_config(
+        FunctionName=name, Qualifier="prod", MaximumRetryAttempts=1
+    )
+    client.update_function_url_config(FunctionName=name, Qualifier="prod", AuthType="AWS_IAM")
+    client.create_function_url_config(FunctionName=name, AuthType="NONE")
+    client.delete_provisioned_concurrency_config(FunctionName=name, Qualifier="prod")
+    client.remove_permission(FunctionName=name, StatementId="bucket")
+    permit(function, "bucket", Principal="s3.amazonaws.com", SourceArn="arn:aws:s3:::other")
+    client.remove_permission(FunctionName=name, StatementId="prod", Qualifier="prod")
+    permit(function, "guest", Principal="*")
+
+
+def test_what_belongs_to_a_function_goes_back_with_it(function):
+    give_settings(function)
+    function.run("deployments", "record", function.name)
+    before = settings(function)
+    spoil_settings(function)
+    spoilt = settings(function)
+    plan = function.json("rollback", function.name, "--to", "latest", "--plan")
+    told = {s["what"] for s in plan["steps"]}
+    assert told == {
+        "tag team", "tag new", "tag with space.dot", "retries $LATEST", "retries prod",
+        "url $LATEST", "url prod", "provisioned concurrency prod",
+        "permission $LATEST bucket", "permission $LATEST guest", "permission prod prod",
+    }  # fmt: skip
+    assert settings(function) == spoilt
+    report = function.json("rollback", function.name, "--to", "latest", "--yes")
+    assert report["validation"]["passed"] is True
+    assert settings(function) == before
+    kept = [r for r in function.records() if r["result"] == "captured"]
+    function.run("rollback", function.name, "--to", kept[0]["deployment_id"], "--yes")
+    assert settings(function) == spoilt
+
+
+def test_a_stack_s_function_gets_its_settings_back(project):
+    project.deploy("one")
+    client, name = project.cloud.lambda_, project.name
+    before = settings(project)
+    arn = project.configuration()["FunctionArn"]
+    client.tag_resource(Resource=arn, Tags={"by": "hand"})
+    client.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=0)
+    permit(project, "guest", Principal="*")
+    report = project.json("rollback", name, "--to", "latest", "--yes")
+    assert report["validation"]["passed"] is True
+    assert {s["what"] for s in report["steps"]} == {
+        "tag by", "retries $LATEST", "permission $LATEST guest"}  # fmt: skip
+    assert settings(project) == before
+    assert "nothing to change" in project.deploy("one", ok=False).stderr
+
+
+def test_what_the_recorder_may_not_see_is_left_alone(function):
+    client, name = function.cloud.lambda_, function.name
+    give_settings(function)
+    role = function.cloud.role(
+        [
+            {"Effect": "Allow", "Action": "*", "Resource": "*"},
+            {"Effect": "Deny", "Action": ["lambda:ListTags", "lambda:GetPolicy"], "Resource": "*"},
+        ],
+        trust=json.dumps({"Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}}),
+    )  # fmt: skip
+    keys = function.cloud.sts.assume_role(RoleArn=role, RoleSessionName="blind")["Credentials"]
+    function.run(
+        "deployments", "record", name, AWS_ACCESS_KEY_ID=keys["AccessKeyId"],
+        AWS_SECRET_ACCESS_KEY=keys["SecretAccessKey"], AWS_SESSION_TOKEN=keys["SessionToken"],
+    )  # fmt: skip
+    entry = function.records()[0]["functions"][0]
+    assert "tags" not in entry and "permissions" not in entry and "urls" in entry
+    client.tag_resource(Resource=entry["arn"], Tags={"team": "b"})
+    client.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=1)
+    report = function.json("rollback", name, "--to", "latest", "--yes")
+    assert {s["what"] for s in report["steps"]} == {"retries $LATEST"}
+    assert settings(function)["tags"]["team"] == "b"
+
+
+def test_a_logical_id_is_recorded(project):
+    project.deploy("one")
+    project.run("deployments", "record", "Main", "--stack-name", project.name)
+    newest = project.records()[0]
+    assert newest["action"] == "record" and newest["functions"][0]["name"] == project.name
