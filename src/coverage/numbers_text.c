@@ -1,5 +1,6 @@
 /* numbers_text - percents and ranges of lines, as people read them. */
 #include "coverage/numbers.h"
+#include <math.h>
 #include <stdio.h>
 
 /* In this order of operations: the last digit depends on it. */
@@ -40,6 +41,8 @@ struct str numbers_display(struct arena *a, double percent, int precision)
         percent = least;
     else if (percent > 100.0 - least && percent < 100)
         percent = 100.0 - least;
+    if (!precision)
+        return str_printf(a, "%d", (int)rint(percent)); /* half to even, as below */
     return str_printf(a, "%.*f", precision,
                       percent); /* glibc rounds the exact value, half to even */
 }

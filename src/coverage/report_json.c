@@ -6,12 +6,18 @@
 #include "base/utf8.h"
 #include "coverage/report_rows.h"
 
+#define SHOWN 64 /* percentages of functions come again and again */
+
 /* Python's json.dump(): ", " and ": ", or an indent of 4. */
 struct emit {
     struct buf *b;
     struct arena arena;
     bool pretty, first, branches;
     int depth;
+    struct shown {
+        double v; /* that these are texts of; none without */
+        char repr[32], display[32];
+    } shown[SHOWN];
 };
 
 static void separate(struct emit *e)
@@ -86,7 +92,9 @@ static void put_text(struct buf *b, struct str s)
 static void key(struct emit *e, const char *name)
 {
     separate(e);
-    buf_printf(e->b, "\"%s\": ", name);
+    buf_byte(e->b, '"');
+    buf_text(e->b, name);
+    buf_text(e->b, "\": ");
 }
 
 static void key_text(struct emit *e, struct str name)
@@ -113,13 +121,37 @@ static void lines(struct emit *e, const char *name, struct bits set)
     end(e, ']');
 }
 
+static void keep(char to[32], struct str text)
+{
+    size_t n = text.n < 31 ? text.n : 31; /* none is as long */
+    memcpy(to, text.p, n);
+    to[n] = 0;
+}
+
+static const struct shown *show(struct emit *e, double v, int precision)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    struct shown *s = &e->shown[bits * 0x9e3779b97f4a7c15u >> 58];
+    if (!s->repr[0] || s->v != v) {
+        s->v = v;
+        keep(s->repr, numbers_repr(&e->arena, v));
+        keep(s->display, numbers_display(&e->arena, v, precision));
+    }
+    return s;
+}
+
 static void percent(struct emit *e, const char *name, double v, int precision)
 {
+    const struct shown *s = show(e, v, precision);
     key(e, name);
-    buf_str(e->b, numbers_repr(&e->arena, v));
+    buf_text(e->b, s->repr);
     separate(e);
-    buf_printf(e->b, "\"%s_display\": \"%.*s\"", name,
-               STR(numbers_display(&e->arena, v, precision)));
+    buf_byte(e->b, '"');
+    buf_text(e->b, name);
+    buf_text(e->b, "_display\": \"");
+    buf_text(e->b, s->display);
+    buf_byte(e->b, '"');
 }
 
 static void summary(struct emit *e, const struct coverage_numbers *n, int precision)
