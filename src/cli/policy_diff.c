@@ -315,13 +315,15 @@ static void print_text(struct differ *d, bool markdown)
 
 static int read_side(struct differ *d, int side, struct str path)
 {
-    struct str text, message;
+    struct str text;
+    struct policy_fault fault;
     struct json *root;
     int e = policy_read_json(d->run, path, &text, &root);
     if (e)
         return e;
-    if (policy_parse(d->a, POLICY_IDENTITY, text, &d->sides[side], &message) < 0)
-        return verb_fail(d->run, "%.*s is no identity-based policy: %.*s", STR(path), STR(message));
+    if (policy_parse_explained(d->a, POLICY_IDENTITY, text, &d->sides[side], &fault) < 0)
+        return verb_fail(d->run, "%.*s is no identity-based policy: %.*s", STR(path),
+                         STR(policy_fault_text(d->a, path, &fault)));
     return 0;
 }
 

@@ -26,16 +26,17 @@ struct simulator {
 static int add_file(struct simulator *s, enum policy_layer layer, struct str path)
 {
     struct arena *a = s->run->arena;
-    struct str text, message;
+    struct str text;
+    struct policy_fault fault;
     struct json *root;
     struct policy *policy;
     int e = policy_read_json(s->run, path, &text, &root);
     if (e)
         return e;
     enum policy_kind kind = layer == POLICY_LAYER_RESOURCE ? POLICY_RESOURCE : POLICY_IDENTITY;
-    if (policy_parse(a, kind, text, &policy, &message) < 0)
+    if (policy_parse_explained(a, kind, text, &policy, &fault) < 0)
         return verb_fail(s->run, "%.*s is no %s: %.*s", STR(path), policy_layer_name(layer),
-                         STR(message));
+                         STR(policy_fault_text(a, path, &fault)));
     struct policy_sources *to = &s->c.layers[layer];
     struct policy_source *slot = arena_push(a, (void **)&to->items, &to->n, &to->cap, sizeof *slot);
     *slot = (struct policy_source){path, policy};

@@ -21,6 +21,17 @@ struct policy;
  */
 int policy_parse(struct arena *a, enum policy_kind kind, struct str text, struct policy **ret,
                  struct str *ret_message);
+/* The same, telling people what is wrong and where. */
+struct policy_fault {
+    struct str message; /* AWS's words */
+    struct str detail;  /* what is wrong, where AWS only says that something is; absent otherwise */
+    size_t statement;   /* counted from 1; 0: the document */
+    int line, column;   /* counted from 1 */
+};
+int policy_parse_explained(struct arena *a, enum policy_kind kind, struct str text,
+                           struct policy **ret, struct policy_fault *fault);
+/* "FILE:LINE:COLUMN: statement 2: what is wrong (IAM says: ...)" */
+struct str policy_fault_text(struct arena *a, struct str file, const struct policy_fault *fault);
 int policy_check(struct arena *a, enum policy_kind kind, struct str text, struct str *ret_message);
 
 struct policy_values {

@@ -82,6 +82,11 @@ struct policy {
     size_t n, cap;
 };
 
+/* policy_place.c: of a member's value in a statement (counted from 1), or in the document (0); of
+ * the statement itself when it has no such member. */
+void policy_place_member(struct str text, size_t statement, struct str member, int *ret_line,
+                         int *ret_column);
+
 /* policy_condition.c */
 /* "ForAnyValue:StringLikeIfExists"; -EINVAL when there is no such operator. */
 int condition_operator_parse(struct str name, struct condition_operator *ret);

@@ -13,7 +13,9 @@ struct parse {
     struct arena *arena;
     enum policy_kind kind;
     struct policy *policy;
-    struct str message; /* the first thing found wrong */
+    struct policy_fault fault; /* the first thing found wrong */
+    size_t statement;          /* being looked at, from 1 */
+    struct str member;         /* of it */
 };
 
 static int wrong(struct parse *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -21,17 +23,28 @@ static int wrong(struct parse *p, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    if (!str_has(p->message))
-        p->message = str_vprintf(p->arena, fmt, ap);
+    if (!str_has(p->fault.message)) {
+        p->fault.message = str_vprintf(p->arena, fmt, ap);
+        p->fault.statement = p->statement;
+    }
     va_end(ap);
     return -EBADMSG;
+}
+
+/* In more words than AWS has for it; before wrong(). */
+static void explain(struct parse *p, const char *what, struct str name)
+{
+    if (!str_has(p->fault.message))
+        p->fault.detail = str_printf(p->arena, "%s%.*s", what, STR(name));
 }
 
 /* What is wrong with the form: S3 and trust policies say it in detail, IAM does not. */
 static int malformed(struct parse *p, const char *what, struct str name)
 {
-    if (p->kind == POLICY_IDENTITY)
+    if (p->kind == POLICY_IDENTITY) {
+        explain(p, what, name);
         return wrong(p, "Syntax errors in policy.");
+    }
     return wrong(p, "%s%.*s", what, STR(name));
 }
 
@@ -156,8 +169,10 @@ static int parse_conditions(struct parse *p, struct policy_statement *s, const s
                 return malformed(p, "Invalid Condition value for ", member->key);
             if (c.operator.type == CONDITION_DATE)
                 for (size_t i = 0; i < c.values.n; i++)
-                    if (!condition_date_valid(c.values.items[i]))
+                    if (!condition_date_valid(c.values.items[i])) {
+                        explain(p, "Not a date: ", c.values.items[i]);
                         return wrong(p, "The policy failed legacy parsing");
+                    }
             struct policy_condition *slot = arena_push(
                 p->arena, (void **)&s->conditions, &s->n_conditions, &s->cap_conditions, sizeof(c));
             *slot = c;
@@ -172,8 +187,10 @@ static int parse_effect(struct parse *p, struct policy_statement *s, const struc
         return malformed(p, v ? "Invalid effect" : "Missing required field Effect", S(""));
     if (!str_is(v->text, "Allow") && !str_is(v->text, "Deny")) {
         if (p->kind == POLICY_IDENTITY &&
-            (str_eq_nocase(v->text, S("Allow")) || str_eq_nocase(v->text, S("Deny"))))
+            (str_eq_nocase(v->text, S("Allow")) || str_eq_nocase(v->text, S("Deny")))) {
+            explain(p, "Effect is written Allow or Deny, with one capital letter, not ", v->text);
             return wrong(p, "The policy failed legacy parsing");
+        }
         return malformed(p, "Invalid effect: ", v->text);
     }
     s->allow = str_is(v->text, "Allow");
@@ -185,6 +202,7 @@ static int parse_either(struct parse *p, const struct json *object, const char *
                         const char *not_name, struct policy_words *ret, bool *ret_not)
 {
     const struct json *yes = json_get(object, name), *no = json_get(object, not_name);
+    p->member = str_from(yes || !no ? name : not_name);
     if (yes && no)
         return malformed(p, "Statement has both of ", str_from(name));
     if (!yes && !no)
@@ -202,17 +220,21 @@ static int parse_statement(struct parse *p, const struct json *v)
                                          "Principal", "NotPrincipal", "Condition"};
     if (v->type != JSON_OBJECT)
         return malformed(p, "Invalid policy syntax.", S(""));
+    p->member = (struct str){0};
     struct policy_statement *s = arena_push(p->arena, (void **)&p->policy->statements,
                                             &p->policy->n, &p->policy->cap, sizeof(*s));
     *s = (struct policy_statement){0};
     JSON_EACH(v, member) {
+        p->member = member->key;
         if (!one_of(member->key, fields, ARRAY_LEN(fields)))
             return malformed(p, "Unknown field ", member->key);
     }
+    p->member = S("Sid");
     const struct json *sid = json_get(v, "Sid"), *condition = json_get(v, "Condition");
     if (sid && sid->type != JSON_STRING)
         return malformed(p, "Invalid Sid", S(""));
     s->sid = sid ? sid->text : (struct str){0};
+    p->member = S("Effect");
     int r = parse_effect(p, s, json_get(v, "Effect"));
     if (r == 0)
         r = parse_either(p, v, "Action", "NotAction", &s->actions, &s->not_action);
@@ -220,10 +242,14 @@ static int parse_statement(struct parse *p, const struct json *v)
         r = parse_either(p, v, "Resource", "NotResource", &s->resources, &s->not_resource);
     const struct json *who = json_get(v, "Principal"), *not_who = json_get(v, "NotPrincipal");
     s->not_principal = not_who != NULL;
+    if (r == 0)
+        p->member = who ? S("Principal") : S("NotPrincipal");
     if (r == 0 && who && not_who)
         r = malformed(p, "Statement has both of ", S("Principal"));
     if (r == 0 && (who || not_who))
         r = parse_principal(p, s, who ? who : not_who);
+    if (r == 0)
+        p->member = S("Condition");
     if (r == 0 && condition)
         r = parse_conditions(p, s, condition);
     return r;
@@ -235,23 +261,28 @@ static int parse_document(struct parse *p, const struct json *root)
     if (!json_is(root, JSON_OBJECT))
         return malformed(p, "This policy contains invalid Json", S(""));
     JSON_EACH(root, member) {
+        p->member = member->key;
         if (!one_of(member->key, fields, ARRAY_LEN(fields)))
             return malformed(p, "Unknown field ", member->key);
     }
+    p->member = S("Version");
     const struct json *version = json_get(root, "Version"), *id = json_get(root, "Id");
     if (version && !str_is(json_str(version), "2012-10-17") &&
         !str_is(json_str(version), "2008-10-17"))
         return malformed(p, "The policy must contain a valid version string", S(""));
+    p->member = S("Id");
     if (id && id->type != JSON_STRING)
         return malformed(p, "Invalid Id", S(""));
     p->policy->variables = version && str_is(json_str(version), "2012-10-17");
+    p->member = S("Statement");
     const struct json *statements = json_get(root, "Statement");
     if (!statements || (statements->type == JSON_ARRAY && statements->n == 0))
         return malformed(p, "Missing required field Statement", S(""));
+    p->statement = 1;
     if (statements->type != JSON_ARRAY)
         return parse_statement(p, statements);
     int r = 0;
-    for (const struct json *v = statements->first; v && r == 0; v = v->next)
+    for (const struct json *v = statements->first; v && r == 0; v = v->next, p->statement++)
         r = parse_statement(p, v);
     return r;
 }
@@ -361,16 +392,23 @@ static int check_principals(struct parse *p, const struct policy_statement *s)
 
 static int check_statement(struct parse *p, const struct policy_statement *s)
 {
+    p->member = s->not_principal ? S("NotPrincipal") : S("Principal");
     int r = check_principals(p, s);
+    if (r == 0)
+        p->member = s->not_action ? S("NotAction") : S("Action");
     if (r == 0 && s->actions.n == 0)
         r = p->kind == POLICY_IDENTITY ? wrong(p, "Policy statement must contain actions.")
                                        : wrong(p, "Missing required field Action");
     bool needs = p->kind == POLICY_IDENTITY || p->kind == POLICY_BUCKET;
+    if (r == 0)
+        p->member = s->not_resource ? S("NotResource") : S("Resource");
     if (r == 0 && needs && s->resources.n == 0)
         r = p->kind == POLICY_IDENTITY ? wrong(p, "Policy statement must contain resources.")
                                        : wrong(p, "Missing required field Resource");
     for (size_t i = 0; i < s->resources.n && r == 0; i++)
         r = check_resource(p, s->resources.items[i]);
+    if (r == 0)
+        p->member = s->not_action ? S("NotAction") : S("Action");
     for (size_t i = 0; i < s->actions.n && r == 0; i++)
         r = check_action(p, s->actions.items[i]);
     return r;
@@ -379,14 +417,17 @@ static int check_statement(struct parse *p, const struct policy_statement *s)
 static int check_document(struct parse *p)
 {
     struct policy *policy = p->policy;
+    p->member = S("Sid");
     for (size_t i = 0; i < policy->n; i++)
-        for (size_t j = 0; j < i; j++)
+        for (size_t j = p->statement = i + 1; j-- > 1;)
             if (policy->statements[i].sid.n &&
-                str_eq(policy->statements[i].sid, policy->statements[j].sid))
+                str_eq(policy->statements[i].sid, policy->statements[j - 1].sid))
                 return wrong(p, "Statement IDs (SID) in a single policy must be unique.");
     int r = 0;
-    for (size_t i = 0; i < policy->n && r == 0; i++)
+    for (size_t i = 0; i < policy->n && r == 0; i++) {
+        p->statement = i + 1;
         r = check_statement(p, &policy->statements[i]);
+    }
     return r;
 }
 
@@ -413,12 +454,14 @@ static void prepare(struct parse *p, struct str text)
     }
 }
 
-int policy_parse(struct arena *a, enum policy_kind kind, struct str text, struct policy **ret,
-                 struct str *ret_message)
+int policy_parse_explained(struct arena *a, enum policy_kind kind, struct str text,
+                           struct policy **ret, struct policy_fault *fault)
 {
     struct parse p = {.arena = a, .kind = kind, .policy = ARENA_NEW(a, struct policy)};
     struct json *root;
-    int r = json_parse(a, text, &root, NULL);
+    struct json_error err;
+    int r = json_parse(a, text, &root, &err);
+    bool no_json = r < 0;
     if (r < 0 && kind == POLICY_BUCKET)
         wrong(&p, "Policies must be valid JSON and the first byte must be '{'");
     else if (r < 0)
@@ -426,12 +469,28 @@ int policy_parse(struct arena *a, enum policy_kind kind, struct str text, struct
     else if ((r = parse_document(&p, root)) == 0)
         r = check_document(&p);
     if (r < 0) {
-        *ret_message = p.message;
+        *fault = p.fault;
+        fault->line = no_json ? err.line : 1;
+        fault->column = no_json ? err.column : 1;
+        if (no_json)
+            fault->detail = str_from(err.message);
+        else
+            policy_place_member(text, fault->statement, p.member, &fault->line, &fault->column);
         return -EBADMSG;
     }
     prepare(&p, text);
     *ret = p.policy;
     return 0;
+}
+
+int policy_parse(struct arena *a, enum policy_kind kind, struct str text, struct policy **ret,
+                 struct str *ret_message)
+{
+    struct policy_fault fault;
+    int r = policy_parse_explained(a, kind, text, ret, &fault);
+    if (r < 0)
+        *ret_message = fault.message;
+    return r;
 }
 
 int policy_check(struct arena *a, enum policy_kind kind, struct str text, struct str *ret_message)

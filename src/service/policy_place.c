@@ -79,33 +79,71 @@ static bool find_member(struct walk *w, struct str name)
     }
 }
 
-struct policy_place policy_place_of(const struct policy *p, size_t statement)
+static struct walk begin(struct str text)
 {
-    struct walk w = {.p = p->text.p, .end = p->text.p + p->text.n, .line = 1, .column = 1};
-    struct policy_place place = {0};
-    if (!find_member(&w, S("Statement")) || w.p == w.end)
-        return place;
-    struct walk inner = w;
+    return (struct walk){.p = text.p, .end = text.p + text.n, .line = 1, .column = 1};
+}
+
+/* From the value of the member Statement to the statement, counted from 0; place: where the one
+ * before ends. */
+static void to_statement(struct walk *w, size_t statement, struct policy_place *place)
+{
+    struct walk inner = *w;
     step(&inner); /* behind the bracket of the list, or the brace of the only statement */
-    place.start_line = inner.line;
-    place.start_column = inner.column;
-    for (size_t i = 0; *w.p == '[' && i < statement; i++) {
+    place->start_line = inner.line;
+    place->start_column = inner.column;
+    for (size_t i = 0; *w->p == '[' && i < statement; i++) {
         skip_blanks(&inner);
         skip_value(&inner);
-        place.start_line = inner.line;
-        place.start_column = inner.column;
+        place->start_line = inner.line;
+        place->start_column = inner.column;
         skip_blanks(&inner);
         if (inner.p < inner.end)
             step(&inner); /* the comma */
     }
-    if (*w.p == '[')
-        skip_blanks(&inner);
-    else
-        inner = w;
-    skip_value(&inner);
-    place.end_line = inner.line;
-    place.end_column = inner.column;
+    if (*w->p != '[')
+        return;
+    skip_blanks(&inner);
+    *w = inner;
+}
+
+struct policy_place policy_place_of(const struct policy *p, size_t statement)
+{
+    struct walk w = begin(p->text);
+    struct policy_place place = {0};
+    if (!find_member(&w, S("Statement")) || w.p == w.end)
+        return place;
+    to_statement(&w, statement, &place);
+    skip_value(&w);
+    place.end_line = w.line;
+    place.end_column = w.column;
     return place;
+}
+
+void policy_place_member(struct str text, size_t statement, struct str member, int *ret_line,
+                         int *ret_column)
+{
+    struct walk w = begin(text);
+    skip_blanks(&w);
+    if (statement && find_member(&w, S("Statement")) && w.p < w.end)
+        to_statement(&w, statement - 1, &(struct policy_place){0});
+    struct walk value = w;
+    if (member.n && find_member(&value, member))
+        w = value;
+    *ret_line = w.line;
+    *ret_column = w.column;
+}
+
+struct str policy_fault_text(struct arena *a, struct str file, const struct policy_fault *fault)
+{
+    struct str statement = S("");
+    if (fault->statement)
+        statement = str_printf(a, "statement %zu: ", fault->statement);
+    if (!fault->detail.n)
+        return str_printf(a, "%.*s:%d:%d: %.*s%.*s", STR(file), fault->line, fault->column,
+                          STR(statement), STR(fault->message));
+    return str_printf(a, "%.*s:%d:%d: %.*s%.*s (IAM only says: %.*s)", STR(file), fault->line,
+                      fault->column, STR(statement), STR(fault->detail), STR(fault->message));
 }
 
 static void add_key(struct arena *a, struct policy_values *keys, size_t *cap, struct str key)

@@ -1,4 +1,5 @@
 /* test_iam_policy - what policies say to requests, and what is refused as a policy. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -288,9 +289,57 @@ static void globs(void **state)
     assert_false(policy_glob(stars, str_of(text, 20000), false));
 }
 
+/* IAM says one sentence for all that is malformed; people are told what, and where. */
+static void what_is_wrong_is_told_with_its_place(void **state)
+{
+    static const char *const rows[][2] = {
+        {"{\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"a:b\",\"Resource\":\"*\"},\n"
+         " {\"Effect\":\n  \"Permit\"}]}",
+         "p:3:3: statement 2: Invalid effect: Permit (IAM only says: Syntax errors in policy.)"},
+        {"{\"Statement\":{\"Effect\":\"allow\"}}",
+         "p:1:24: statement 1: Effect is written Allow or Deny, with one capital letter, not allow "
+         "(IAM only says: The policy failed legacy parsing)"},
+        {"{\"Statement\":[{\"Effect\":\"Allow\",\n\"Actions\":\"a:b\"}]}",
+         "p:2:11: statement 1: Unknown field Actions (IAM only says: Syntax errors in policy.)"},
+        {"{\"Statement\":[{\"Action\":\"a:b\"}]}",
+         "p:1:15: statement 1: Missing required field Effect (IAM only says: Syntax errors in "
+         "policy.)"},
+        {"{\"Version\":\"2012\",\"Statement\":[]}",
+         "p:1:12: The policy must contain a valid version string (IAM only says: Syntax errors in "
+         "policy.)"},
+        {"{\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"a:b\",\"Resource\":\"*\",\n"
+         "\"Condition\":{\"StringEquls\":{\"a:b\":\"c\"}}}]}",
+         "p:2:13: statement 1: Invalid Condition type : StringEquls (IAM only says: Syntax errors "
+         "in policy.)"},
+        {"{\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"ab\",\"Resource\":\"*\"}]}",
+         "p:1:42: statement 1: Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, "
+         "ec2, etc."},
+        {"{\"Statement\":[{\"Sid\":\"x\",\"Effect\":\"Allow\",\"Action\":\"a:b\",\"Resource\":\"*"
+         "\"},"
+         "\n{\"Sid\":\"x\",\"Effect\":\"Allow\",\"Action\":\"a:b\",\"Resource\":\"*\"}]}",
+         "p:2:8: statement 2: Statement IDs (SID) in a single policy must be unique."},
+        {"{\"Statement\":\n[}", "p:2:2: "},
+        {"", "p:1:1: "},
+        {"[]", "p:1:1: "},
+    };
+    auto_arena struct arena a;
+    arena_init(&a);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct policy *p;
+        struct policy_fault fault;
+        assert_int_equal(
+            policy_parse_explained(&a, POLICY_IDENTITY, str_from(rows[i][0]), &p, &fault),
+            -EBADMSG);
+        struct str text = policy_fault_text(&a, S("p"), &fault);
+        if (!str_starts(text, str_from(rows[i][1])))
+            fail_msg("%zu: %.*s", i, STR(text));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_wrong_is_told_with_its_place),
         cmocka_unit_test(identity_policies),
         cmocka_unit_test(conditions),
         cmocka_unit_test(principals),
