@@ -60,11 +60,20 @@ _lamina_log() {
     fi
 }
 
-# Sections fold, and warnings and errors are annotations, in the log of GitHub Actions.
+# Sections fold, and warnings and errors are annotations, in the log of GitHub Actions: one line each,
+# whose message has its line ends and % written as the runner reads them.
+_lamina_github() { # COMMAND TEXT...
+    _lamina_command=$1
+    shift
+    printf '%s' "$*" | LC_ALL=C awk -v command="$_lamina_command" '
+        BEGIN { printf "::%s::", command }
+        { gsub(/%/, "%25"); gsub(/\r/, "%0D"); printf "%s%s", (NR > 1 ? "%0A" : ""), $0 }
+        END { print "" }' || :
+}
 log_section() {
     _lamina_section="$*"
     if [ "${GITHUB_ACTIONS:-}" = true ]; then
-        printf '::group::%s\n' "$*" || :
+        _lamina_github group "$@"
     else
         _lamina_log 1 "1;36" "==" "$* =="
     fi
@@ -81,14 +90,14 @@ log_success() { _lamina_log 1 "32" "ok" "$@"; }
 log_debug() { _lamina_log 0 "2" " ." "$@"; }
 log_warning() {
     if [ "${GITHUB_ACTIONS:-}" = true ]; then
-        printf '::warning::%s\n' "$*" || :
+        _lamina_github warning "$@"
     else
         _lamina_log 2 "33" " !" "$@" >&2
     fi
 }
 log_error() {
     if [ "${GITHUB_ACTIONS:-}" = true ]; then
-        printf '::error::%s\n' "$*" || :
+        _lamina_github error "$@"
     else
         _lamina_log 3 "31" "no" "$@" >&2
     fi

@@ -124,8 +124,12 @@ for f in section step success warning error debug section_complete; do log_$f "a
     r = run(tmp_path, script, shell, LOG_LEVEL="error")
     assert (r.stdout, r.stderr) == ("end\n", "no a  b %s\n")
     r = run(tmp_path, script, shell, GITHUB_ACTIONS="true")
-    assert "::group::a  b %s\n" in r.stdout and "::endgroup::\n" in r.stdout
-    assert "::error::a  b %s\n" in r.stdout and not r.stderr
+    assert "::group::a  b %25s\n" in r.stdout and "::endgroup::\n" in r.stdout
+    assert "::error::a  b %25s\n" in r.stdout and not r.stderr
+    # One annotation, whatever it holds: no second command out of a message's second line.
+    r = run(tmp_path, """. scripts/common-functions.sh
+log_error "50%" "$(printf 'a\\r\\n::warning::b\\\\nc')" """, shell, GITHUB_ACTIONS="true")
+    assert r.stdout == "::error::50%25 a%0D%0A::warning::b\\nc\n", r.stdout + r.stderr
 
 
 def test_amazon_is_asked_only_when_it_is_said(tmp_path):
