@@ -165,6 +165,11 @@ struct str aws_client_region(const struct aws_client *client)
     return client->region;
 }
 
+int64_t aws_client_skew_ms(const struct aws_client *client)
+{
+    return client->skew_ms;
+}
+
 bool aws_client_is_local(const struct aws_client *client)
 {
     return client->options.target == AWS_TARGET_LOCAL;

@@ -28,7 +28,7 @@ struct aws_options {
     struct str access_key, secret_key, token; /* absent: environment, profile; local: test/test */
     int64_t connect_timeout_ms;               /* 0: 5000 */
     int64_t timeout_ms; /* of one attempt; 0: 60000; invocations want more than 900000 */
-    int attempts;       /* 0: 4 */
+    int attempts;       /* 0: AWS_MAX_ATTEMPTS, the profile's max_attempts, 4 (AWS: 5) */
 };
 
 struct aws_error {
@@ -58,7 +58,12 @@ bool aws_client_is_local(const struct aws_client *client);
 int aws_client_credentials(struct aws_client *client, struct sigv4_credentials *ret,
                            struct aws_error *err);
 
-/* Encode, sign, send, retry (throttling, 5xx, broken connections: backoff with jitter), decode.
+/* What to add to this machine's clock when signing, as an answer of AWS has told; mostly 0. */
+int64_t aws_client_skew_ms(const struct aws_client *client);
+
+/* Encode, sign, send, retry (throttling, 5xx, broken connections: backoff with jitter, as long
+ * as the service asks for), decode. A wrong clock is corrected by the answer's Date, a bucket of
+ * another region followed.
  * *ret_out: struct of op->output in the arena, NULL for an operation without output (ret_out may be
  * NULL). A streaming input member may be a file: it is sent from there. A streaming output is in
  * memory. Returns 0 or err->r. */

@@ -242,11 +242,13 @@ static int failed(struct transport *t, CURLcode code, const struct exchange *x, 
         err->message = S("the answer is no event stream, or a damaged one");
     else if (x->io_error < 0)
         err->message = str_printf(a, "reading or writing the body: %s", strerror(-x->io_error));
+    else if (r == -ECONNREFUSED && is_amazon(url)) /* the detail names the proxy, if there is one */
+        err->message = str_printf(a, "cannot connect to %.*s: %s", STR(url),
+                                  *detail ? detail : "connection refused");
     else if (r == -ECONNREFUSED)
         err->message =
-            str_printf(a, "cannot connect to %.*s: %s%s", STR(url),
-                       os == ECONNREFUSED || !os ? "connection refused" : strerror((int)os),
-                       is_amazon(url) ? "" : "; is \"lamina up\" running?");
+            str_printf(a, "cannot connect to %.*s: %s; is \"lamina up\" running?", STR(url),
+                       os == ECONNREFUSED || !os ? "connection refused" : strerror((int)os));
     else if (r == -EHOSTUNREACH)
         err->message = str_printf(
             a, "cannot find the host of %.*s%s", STR(url),

@@ -120,7 +120,7 @@ static int make(struct request_set *s, struct request *r, int64_t now_ms, struct
     struct sigv4_signer signer = {.credentials = &credentials,
                                   .region = aws_client_region(s->aws),
                                   .service = S("lambda"),
-                                  .now_ms = now_ms,
+                                  .now_ms = now_ms + aws_client_skew_ms(s->aws),
                                   .payload_sha256 = r->payload_sha256};
     if (sign && credentials.access_key.n) {
         e = sigv4_sign(&signer, &req, &a);

@@ -17,7 +17,7 @@ NAMES = (
     "*.amazonaws.com *.amazonaws.com.cn *.api.aws *.us-gov.amazonaws.com"
     " {0} *.s3.{0}.amazonaws.com *.s3-fips.{0}.amazonaws.com *.s3.dualstack.{0}.amazonaws.com"
     " *.{0}.amazonaws.com *.{0}.api.aws *.{0}.amazonaws.com.cn *.s3.{0}.amazonaws.com.cn"
-    " *.dualstack.{0}.amazonaws.com *.lambda-url.{0}.on.aws"
+    " *.s3-fips.dualstack.{0}.amazonaws.com *.sso.{0}.amazonaws.com *.lambda-url.{0}.on.aws"
 )
 REGIONS = ("us-east-1", "eu-west-1", "us-gov-west-1", "cn-north-1")
 
@@ -76,6 +76,10 @@ class LookAlike:
     def fault(self, match, do, times=1, **more):
         """The next `times` requests of which "METHOD HOST/PATH ACTION" matches: see the front."""
         self.ask(fault=dict(match=match, do=do, times=times, **more))
+
+    def call(self, service, operation, **args):
+        """An operation of botocore, past the front: for what no verb makes."""
+        self.ask(call=dict(args, service=service, operation=operation))
 
     def reset(self):
         """Forgets log and faults."""

@@ -20,6 +20,9 @@ import urllib.parse
 import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
+import botocore.session
+
+from look_alike import REGIONS
 
 XML = ('<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>%s</Code><Message>%s</Message>'
        "<RequestId>LOOKALIKE</RequestId><HostId>look-alike</HostId></Error>")
@@ -33,7 +36,7 @@ GLOBAL = {
     "iam.us-gov.amazonaws.com": ("iam", "us-gov-west-1"),
     "iam.cn-north-1.amazonaws.com.cn": ("iam", "cn-north-1"),
 }
-HOST = re.compile(r"(?:(?P<bucket>.+)\.)??(?P<name>s3|lambda|logs|cloudformation|sts|iam)(?:-fips)?"
+HOST = re.compile(r"(?:(?P<bucket>.+)\.)??(?P<name>s3|lambda|logs|cloudformation|sts|iam|portal\.sso)(?:-fips)?"
                   r"(?:\.dualstack)?\.(?P<region>[a-z0-9-]+)\.(amazonaws\.com(\.cn)?|api\.aws)$")
 
 
@@ -42,7 +45,7 @@ def place(host):
     if host in GLOBAL:
         return GLOBAL[host]
     m = HOST.match(host)
-    if not m or (m["bucket"] and m["name"] != "s3"):
+    if not m or (m["bucket"] and m["name"] != "s3") or m["region"] not in REGIONS:
         return None
     return m["name"], m["region"]
 
@@ -112,10 +115,22 @@ class Front(http.server.BaseHTTPRequestHandler):
                                % (where[1], where[0], scope[2], scope[3]), where)
         if not url and self.skewed(where):
             return
+        if where and where[0] == "portal.sso":
+            return self.portal(where)
         fault = WORLD.take(line)
         if fault and self.misbehave(fault, where):
             return
         self.forward(host, body, where, fault)
+
+    def portal(self, where):
+        """IAM Identity Center: keys for the token of a login."""
+        if self.headers.get("x-amz-sso_bearer_token") != "a-login":
+            return self.refuse(401, "UnauthorizedException", "Session token not found", where)
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
+        keys = {"accessKeyId": query["account_id"][0], "secretAccessKey": "test",
+                "sessionToken": "of-" + query["role_name"][0], "expiration": 32503680000000}
+        self.answer(200, {"Content-Type": "application/json"},
+                    json.dumps({"roleCredentials": keys}).encode())
 
     def skewed(self, where):
         stamp = self.headers.get("X-Amz-Date")
@@ -223,6 +238,37 @@ class Front(http.server.BaseHTTPRequestHandler):
         return [("Host", host), ("Content-Length", str(len(body))), *request.headers.items()]
 
 
+class Neighbour(http.server.BaseHTTPRequestHandler):
+    """What a container's agent and a machine's metadata service answer, at 127.0.0.1:80."""
+
+    def log_message(self, *args):
+        pass
+
+    def do_PUT(self):
+        self.answer(200, b"a-token" if self.path == "/latest/api/token" else b"")
+
+    def do_GET(self):
+        imds = "/latest/meta-data/iam/security-credentials/"
+        keys = {"AccessKeyId": "444455556666", "SecretAccessKey": "test", "Token": "near",
+                "Expiration": "2999-01-01T00:00:00Z"}
+        if self.path == "/agent" and self.headers.get("Authorization") == "Basic agent":
+            self.answer(200, json.dumps(keys).encode())
+        elif self.headers.get("X-aws-ec2-metadata-token") != "a-token":
+            self.answer(401, b"")
+        elif self.path == imds:
+            self.answer(200, b"the-role")
+        elif self.path == imds + "the-role":
+            self.answer(200, json.dumps(dict(keys, AccessKeyId="777788889999")).encode())
+        else:
+            self.answer(404, b"")
+
+    def answer(self, status, body):
+        self.send_response_only(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
     request_queue_size = 128
@@ -245,7 +291,7 @@ def name_server():
         kind = struct.unpack(">H", question[at + 1: at + 3])[0]
         name = ".".join(labels)
         ours = ("." + name).endswith(SUFFIXES) and (
-            place(name) or ".lambda-url." in name)
+            place(name) or ".lambda-url." in name or name.startswith("lost."))
         found = 1 if ours and kind == 1 else 0
         head = question[:2] + struct.pack(">HHHHH", 0x8580 | (0 if ours else 3), 1, found, 0, 0)
         record = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 0, 4) + bytes([127, 0, 0, 1])
@@ -275,7 +321,19 @@ def start_cloud(program, at):
     return cloud
 
 
+def call(service, operation, region="us-east-1", **args):
+    """Past the front, for what a test needs."""
+    session = botocore.session.Session()
+    one = session.create_client(
+        service, region, endpoint_url="http://127.0.0.1:%d" % Front.port,
+        aws_access_key_id="test", aws_secret_access_key="test")
+    getattr(one, operation)(**args)
+    return {}
+
+
 def obey(order):
+    if "call" in order:
+        return call(**order["call"])
     with WORLD.lock:
         if "fault" in order:
             WORLD.faults.append(order["fault"])
@@ -297,7 +355,8 @@ def main():
     server = Server(("127.0.0.1", 443), Front)
     server.socket = context.wrap_socket(server.socket, server_side=True,
                                         do_handshake_on_connect=False)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    for one in server, Server(("127.0.0.1", 80), Neighbour):
+        threading.Thread(target=one.serve_forever, args=(0.05,), daemon=True).start()
     print(json.dumps({"port": Front.port}), flush=True)
     for line in sys.stdin:
         print(json.dumps(obey(json.loads(line))), flush=True)

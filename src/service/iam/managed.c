@@ -180,13 +180,16 @@ const struct managed_policy managed_policies[] = {
 };
 /* clang-format on */
 
-#define PREFIX "arn:aws:iam::aws:policy"
+#define PREFIX ":iam::aws:policy"
 
+/* arn:aws:iam::aws:policy/...; aws-cn and aws-us-gov have the same ones. */
 const struct managed_policy *managed_policy_find(struct str arn)
 {
-    if (!str_starts(arn, S(PREFIX "/")))
+    ssize_t at = str_find(arn, S(PREFIX "/"));
+    if (!str_starts(arn, S("arn:aws")) || at < 0 ||
+        str_find_byte(str_slice(arn, 4, (size_t)at), ':') >= 0)
         return NULL;
-    struct str rest = str_slice(arn, sizeof(PREFIX) - 1, arn.n);
+    struct str rest = str_slice(arn, (size_t)at + sizeof(PREFIX) - 1, arn.n);
     for (const struct managed_policy *p = managed_policies; p->name; p++) {
         struct str path = str_from(p->path);
         if (str_starts(rest, path) && str_is(str_slice(rest, path.n, rest.n), p->name))
