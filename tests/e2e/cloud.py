@@ -24,11 +24,13 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import create_loader
 
+import aws_cli
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LAMINA = os.path.abspath(os.environ.get("LAMINA", os.path.join(ROOT, "build", "lamina")))
 # Set to test a server that runs already (some other implementation, say).
 ENDPOINT = os.environ.get("LAMINA_TEST_ENDPOINT")
-AWS_CLI = os.environ.get("LAMINA_TEST_AWS", "/usr/bin/aws")
+AWS_CLI = os.environ.get("LAMINA_TEST_AWS", aws_cli.PROGRAM)
 
 # Waiters look often: things take milliseconds here.
 SOON = {"Delay": 0.02, "MaxAttempts": 1500}
@@ -230,16 +232,13 @@ class Cloud:
 
     def aws(self, *args, check=True, input=None, cwd=None, text=True, **env):
         """Debian's aws CLI (2.9 knows --endpoint-url only)."""
-        r = subprocess.run(
-            [AWS_CLI, "--endpoint-url", self.url, *map(str, args)],
-            env=environ(**env),
-            input=input,
-            cwd=cwd,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            universal_newlines=text,
-            timeout=120,
-        )
+        args = ["--endpoint-url", self.url, *map(str, args)]
+        options = dict(env=environ(**env), input=input, cwd=cwd, timeout=120)
+        if AWS_CLI == aws_cli.PROGRAM and "PYTHONPATH" not in env:
+            r = aws_cli.run(args, text=text, **options)
+        else:
+            r = subprocess.run([AWS_CLI, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               universal_newlines=text, **options)
         if check and r.returncode:
             raise AssertionError("aws %s: exit %d\n%s%s" % (args, r.returncode, r.stdout, r.stderr))
         return r
