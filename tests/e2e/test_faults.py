@@ -261,6 +261,11 @@ FAULTS = {
                "        while n < 1024:\n            n += f.write(block) >> 20\nexcept OSError as e:\n"
                "    return [e.errno, 500 <= n <= 512]\n"),
         {"Timeout": 30, "MemorySize": 1769}, [28, True]),
+    "a gigabyte in /tmp": (
+        python("n = 0\nblock = bytes(1 << 20)\ntry:\n    with open('/tmp/big', 'wb', 0) as f:\n"
+               "        while True:\n            n += f.write(block) >> 20\nexcept OSError as e:\n"
+               "    os.remove('/tmp/big')\n    return [e.errno, 1000 <= n <= 1024]\n"),
+        {"Timeout": 30, "MemorySize": 1769, "EphemeralStorage": {"Size": 1024}}, [28, True]),
     "many small files": (
         python("n = 0\ntry:\n    while n < 2000000:\n        open('/tmp/%d' % n, 'w').close()\n        n += 1\n"
                "except OSError as e:\n    return e.errno\n"),
@@ -299,6 +304,10 @@ FAULTS = {
                   "    print(a.status, b.status, b.body.decode(), flush=True)\n"
                   "next()\n"),
         {"Runtime": "provided.al2023"}, 1),
+    "answers after its deadline": (  # what has stayed behind in a session of its own does
+        bootstrap("i = next()\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(1.1)\n"
+                  "    ask('POST', 'invocation/%s/response' % i, '1')\n    os._exit(0)\ntime.sleep(600)\n"),
+        {"Runtime": "provided.al2023", "Timeout": 1}, TIMED_OUT),
     "answers for another": (
         bootstrap("while True:\n    i = next()\n    r = ask('POST', 'invocation/8476a536-e9f4-11e8-9739-2dfe598c3fcd/response', '1')\n"
                   "    ask('POST', 'invocation/%s/response' % i, str(r.status))\n"),
@@ -374,10 +383,14 @@ def test_nothing_leaks(faulty):
     """What was there before is there afterwards: no process, mount, group, descriptor, network more."""
     hello = faulty.function(HELLO)
     faulty.invoke(hello)
+    # What environments of one kind share is kept, two descriptors a kind: both kinds have been there before.
+    other = faulty.function(files=bootstrap("i = next()\nask('POST', 'invocation/%s/response' % i, '1')\nnext()\n"),
+                            Runtime="provided.al2023")
+    assert faulty.invoke(other).payload == 1
     names = {}
     before = settled(faulty)
     for what in ("fork bomb", "leaves a daemon behind", "ends at once", "segmentation fault", "stops itself",
-                 "answers twice", "no program"):
+                 "answers twice", "answers after its deadline", "no program", "a gigabyte in /tmp"):
         files, configuration, _ = FAULTS[what]
         names[what] = faulty.function(files=files, **configuration)
         faulty.invoke(names[what])
