@@ -296,6 +296,9 @@ static void put_stages(struct writer *w, const struct bench_run *run)
         put_int(w, "requests", (int64_t)g->n);
         put_bool(w, "passed", g->passed);
         put_double(w, "p99_ms", g->p99_ms);
+        put_double(w, "p99_low_ms", g->p99_low_ms);
+        put_double(w, "p99_high_ms", g->p99_high_ms);
+        put_bool(w, "close", g->close);
         put_double(w, "achieved", g->achieved);
         put_text(w, "why", g->why);
         end(w, '}');

@@ -350,7 +350,10 @@ static void stage_lines(struct screen *s)
         table_cell(t, gate_value(s->a, g->achieved, GATE_PER_SECOND));
         table_cell(t, g->p99_ms > 0 ? bench_ms(s->a, g->p99_ms) : str_from(NULL));
         table_cell_style(t, g->passed ? STYLE_GREEN : STYLE_RED,
-                         g->passed ? S("holds") : bench_clean(s->a, g->why, 60));
+                         g->passed && g->close
+                             ? str_printf(s->a, "holds; %.*s", STR(bench_clean(s->a, g->why, 60)))
+                         : g->passed ? S("holds")
+                                     : bench_clean(s->a, g->why, 60));
     }
     table_write(s->b, t, s->width, s->colour);
     buf_byte(s->b, '\n');

@@ -1,9 +1,13 @@
 /* ramp - the highest rate that holds: stages of constant rate, doubled until one fails, then halved
- * between the highest that passed and the lowest that failed. */
+ * between the highest that passed and the lowest that failed. A stage whose p99 may as well be on
+ * the other side of the limit is made longer. */
 #include <errno.h>
-#include <stdlib.h>
+#include <math.h>
+#include "base/cleanup.h"
 #include "base/mem.h"
+#include "bench/serial.h"
 #include "bench/session.h"
+#include "bench/stats.h"
 
 #define FROM 10
 #define TO 1000000
@@ -11,6 +15,7 @@
 #define P99_MS 1000
 #define STAGE_MS 5000
 #define STAGES_MAX 40
+#define LONGER_MAX 3 /* times as long again, at most, until an interval decides */
 
 struct ramp {
     double from, to, precision, p99_ms;
@@ -26,25 +31,36 @@ static struct ramp read_plan(const struct bench_plan *p)
                          .stage_ms = p->ramp_stage_ms > 0 ? p->ramp_stage_ms : STAGE_MS};
 }
 
-static int compare(const void *x, const void *y)
+/* Nearest rank, of all that were due, failures too, with its interval. */
+static struct figure p99_of(const struct bench_sample *samples, size_t n)
 {
-    int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
-    return a < b ? -1 : a > b;
+    auto_free double *in_time = mem_alloc((2 * n + 1) * sizeof(*in_time));
+    double *sorted = in_time + n;
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = in_time[i] = (double)(samples[i].done_ns - samples[i].due_ns) / 1e6;
+    stats_sort(sorted, n);
+    return n ? stats_quantile_worth(sorted, n, 0.99,
+                                    serial_of_quantile(in_time, sorted, n, 0.99).worth)
+             : figure_none();
 }
 
-/* Nearest rank, of all that were due, failures too; -1: none. */
-static double p99_ms(const struct bench_sample *samples, size_t n)
+static struct str range_of(struct arena *a, const struct bench_stage *stage)
 {
-    if (!n)
-        return -1;
-    int64_t *values = mem_alloc(n * sizeof(*values));
-    for (size_t i = 0; i < n; i++)
-        values[i] = samples[i].done_ns - samples[i].due_ns;
-    qsort(values, n, sizeof(*values), compare);
-    size_t rank = (n * 99 + 99) / 100;
-    double ms = (double)values[rank - 1] / 1e6;
-    free(values);
-    return ms;
+    if (isnan(stage->p99_high_ms))
+        return isnan(stage->p99_low_ms) ? S("no interval")
+                                        : str_printf(a, "at least %.1f", stage->p99_low_ms);
+    return str_printf(a, "%.1f to %.1f", stage->p99_low_ms, stage->p99_high_ms);
+}
+
+/* All of the interval decides; as long as it has the limit in it, the point does, and it is said.
+ */
+static void judge_p99(struct bench_session *s, const struct ramp *r, struct bench_stage *stage)
+{
+    struct figure p99 = p99_of(s->run->samples + stage->first, stage->n);
+    stage->p99_ms = figure_known(&p99) ? p99.value : -1;
+    stage->p99_low_ms = p99.low;
+    stage->p99_high_ms = p99.high;
+    stage->close = !(p99.high < r->p99_ms) && !(p99.low >= r->p99_ms);
 }
 
 static void judge(struct bench_session *s, const struct ramp *r, struct bench_stage *stage,
@@ -54,8 +70,8 @@ static void judge(struct bench_session *s, const struct ramp *r, struct bench_st
     const struct bench_sample *samples = s->run->samples + stage->first;
     for (size_t i = 0; i < stage->n; i++)
         counts[samples[i].outcome]++;
-    stage->p99_ms = p99_ms(samples, stage->n);
-    double seconds = (double)(stage->to_ns - stage->from_ns) / 1e9;
+    judge_p99(s, r, stage);
+    double seconds = (double)(stage->to_ns - stage->from_ns - stage->pause_ns) / 1e9;
     stage->achieved = seconds > 0 ? (double)counts[BENCH_OK] / seconds : 0;
     stage->passed = false;
     if (!stage->n)
@@ -68,9 +84,14 @@ static void judge(struct bench_session *s, const struct ramp *r, struct bench_st
         stage->why = str_printf(s->arena, "%llu not sent: all connections were busy",
                                 (unsigned long long)dropped);
     else if (stage->p99_ms >= r->p99_ms)
-        stage->why = str_printf(s->arena, "p99 %.1f ms", stage->p99_ms);
+        stage->why = str_printf(s->arena, "p99 %.1f ms (%.*s)%s", stage->p99_ms,
+                                STR(range_of(s->arena, stage)), stage->close ? ", close" : "");
     else
         stage->passed = true;
+    stage->close = stage->close && (stage->passed || stage->p99_ms >= r->p99_ms) &&
+                   counts[BENCH_OK] == stage->n && !dropped;
+    if (stage->passed && stage->close)
+        stage->why = str_printf(s->arena, "close: p99 %.*s", STR(range_of(s->arena, stage)));
 }
 
 /* Environments that a higher rate needs are started before it is judged. */
@@ -83,6 +104,29 @@ static int lead_in(struct bench_session *s, const struct ramp *r, double rate,
                                     .stage = true,
                                     .discard = true};
     return bench_segment(s, &segment, err);
+}
+
+/* More of the same for a stage whose interval has the limit in it: its samples and the new ones are
+ * one. Only where so much more can tell. */
+static int run_longer(struct bench_session *s, const struct ramp *r, struct bench_segment segment,
+                      size_t at, uint64_t dropped, struct aws_error *err)
+{
+    int e = 0;
+    for (int i = 0; i < LONGER_MAX && e == 0; i++) {
+        struct bench_stage *stage = &s->run->stages[at];
+        if (!stage->close || segment.rate * (double)r->stage_ms * LONGER_MAX < 368e3)
+            break;
+        e = bench_segment(s, &segment, err);
+        if (s->run->n_stages == at + 1) /* refused before anything was sent */
+            break;
+        const struct bench_stage *more = &s->run->stages[--s->run->n_stages];
+        stage = &s->run->stages[at];
+        stage->n += more->n;
+        stage->pause_ns += more->from_ns - stage->to_ns;
+        stage->to_ns = more->to_ns;
+        judge(s, r, stage, s->run->dropped - dropped);
+    }
+    return e;
 }
 
 static int run_stage(struct bench_session *s, const struct ramp *r, double rate, bool *ret_passed,
@@ -99,8 +143,11 @@ static int run_stage(struct bench_session *s, const struct ramp *r, double rate,
     if (rate * (double)r->stage_ms < 2000)
         segment.duration_ms = (int64_t)(2000 / rate) + 1;
     int e = bench_segment(s, &segment, err);
-    struct bench_stage *stage = &s->run->stages[s->run->n_stages - 1];
-    judge(s, r, stage, s->run->dropped - dropped);
+    size_t at = s->run->n_stages - 1;
+    judge(s, r, &s->run->stages[at], s->run->dropped - dropped);
+    if (e == 0)
+        e = run_longer(s, r, segment, at, dropped, err);
+    struct bench_stage *stage = &s->run->stages[at];
     *ret_passed = stage->passed && e == 0;
     if (e == -ECANCELED) {
         stage->passed = false;
@@ -116,7 +163,7 @@ int ramp_run(struct bench_session *s, struct aws_error *err)
     int e = 0;
     s->run->loop = BENCH_OPEN;
     for (int i = 0; i < STAGES_MAX && e == 0; i++) {
-        bool passed;
+        bool passed = false;
         e = lead_in(s, &r, rate, err);
         if (e == 0)
             e = run_stage(s, &r, rate, &passed, err);

@@ -90,6 +90,9 @@ struct bench_stage {
     size_t first, n;         /* samples[first .. first + n) */
     bool passed;             /* a ramp's conditions held */
     double p99_ms, achieved; /* latency from the due time; successes a second */
+    double p99_low_ms, p99_high_ms; /* its interval; NAN: no end is known */
+    bool close;                     /* the limit is within it: the point has decided */
+    int64_t pause_ns;               /* between its parts, when it was made longer */
     struct str why;          /* not passed: because of what */
 };
 
