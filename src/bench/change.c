@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "bench/change_own.h"
+#include "bench/lamina.h"
 
 #define SETTLE_POLLS 600
 #define SETTLE_PAUSE_MAX_MS 1000
@@ -153,6 +154,7 @@ static int begin(struct change *c, struct aws_error *err)
         .region = aws_client_region(c->aws),
         .profile = c->options.profile,
         .function = c->function,
+        .cloud = local ? lamina_cloud(a, lamina_endpoint(a, c->aws)) : (struct str){0},
         .created_ms = clock_now_ms(),
     };
     int r = journal_begin(a, folder, &head, &c->journal);

@@ -80,6 +80,7 @@ static struct json *head_json(struct arena *a, const struct journal_head *h)
     set_text(a, o, "region", h->region);
     set_text(a, o, "profile", h->profile);
     set_text(a, o, "function", h->function);
+    set_text(a, o, "cloud", h->cloud);
     json_set(a, o, S("createdMs"), json_new_int(a, h->created_ms));
     return o;
 }
@@ -96,6 +97,7 @@ static int head_read(const struct json *o, struct journal_head *ret)
     ret->region = json_get_str(o, "region");
     ret->profile = json_get_str(o, "profile");
     ret->function = json_get_str(o, "function");
+    ret->cloud = json_get_str(o, "cloud");
     return ret->run.n && ret->target.n && ret->region.n && ret->function.n ? 0 : -EBADMSG;
 }
 

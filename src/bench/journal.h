@@ -19,6 +19,8 @@ struct journal_head {
     struct str endpoint; /* absent on AWS */
     struct str region, profile;
     struct str function; /* ARN, without qualifier */
+    struct str cloud;    /* lamina_cloud(): two data folders may be served at one endpoint, one
+                            after the other; absent: AWS, or not known */
     int64_t created_ms;
 };
 

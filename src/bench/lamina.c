@@ -2,6 +2,7 @@
 #include "bench/lamina.h"
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include "aws/ask.h"
 #include "base/json.h"
 #include "wire/lambda.h"
@@ -61,4 +62,30 @@ int lamina_drop(struct arena *a, struct str endpoint, struct str region, struct 
     }
     *ret = all;
     return 0;
+}
+
+#define PROCESS "process "
+
+struct str lamina_cloud(struct arena *a, struct str endpoint)
+{
+    struct str text;
+    struct json *root;
+    int64_t pid;
+    if (!endpoint.n || lamina_ask(a, endpoint, "GET", S("/_lamina/health"), &text) < 0 ||
+        json_parse(a, text, &root, NULL) < 0)
+        return (struct str){0};
+    struct str data = json_get_str(root, "data");
+    if (data.n)
+        return str_printf(a, "data %.*s", STR(data));
+    if (json_int(json_get(root, "pid"), &pid) < 0)
+        return (struct str){0};
+    return str_printf(a, PROCESS "%lld", (long long)pid);
+}
+
+bool lamina_cloud_gone(struct str cloud)
+{
+    int64_t pid;
+    return str_starts(cloud, S(PROCESS)) &&
+           str_to_int64(str_slice(cloud, strlen(PROCESS), cloud.n), &pid) == 0 && pid > 1 &&
+           kill((pid_t)pid, 0) < 0 && errno == ESRCH;
 }

@@ -11,6 +11,12 @@ struct str lamina_endpoint(struct arena *a, struct aws_client *aws);
 int lamina_ask(struct arena *a, struct str endpoint, const char *method, struct str path,
                struct str *ret_body);
 
+/* Which cloud that is: "data FOLDER", or "process PID" of one that keeps nothing; absent: it does
+ * not say. */
+struct str lamina_cloud(struct arena *a, struct str endpoint);
+/* Does it keep nothing, and runs no more? What was in it is gone. */
+bool lamina_cloud_gone(struct str cloud);
+
 /* Environments that wait for work are given up, so that the next invocation starts a new one; waits
  * until they have gone. version: "" for all. */
 struct lamina_dropped {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "bench/lamina.h"
 
 const struct option_row bench_cold_rows[] = {
     {OPTION(struct bench_sweep_options, method), .name = "method", .type = OPTION_TEXT,
@@ -106,6 +107,7 @@ struct recovery {
     struct verb_run *run;
     struct aws_client *aws;
     struct str endpoint; /* absent: AWS */
+    struct str cloud;    /* which one is there now; absent: not known */
     bool forget;
     int elsewhere, damaged, failed, undone, running;
 };
@@ -114,8 +116,13 @@ static bool is_here(const struct recovery *r, const struct journal_head *h)
 {
     if (aws_client_is_local(r->aws) != str_is(h->target, "local"))
         return false;
-    return str_eq(h->region, aws_client_region(r->aws)) &&
-           (!aws_client_is_local(r->aws) || str_eq(h->endpoint, r->endpoint));
+    if (!str_eq(h->region, aws_client_region(r->aws)))
+        return false;
+    if (!aws_client_is_local(r->aws))
+        return true;
+    /* A function of the same name in another data folder is another function. */
+    bool other = h->cloud.n && r->cloud.n && !str_eq(h->cloud, r->cloud);
+    return str_eq(h->endpoint, r->endpoint) && !other;
 }
 
 static void undo_one(struct recovery *r, struct journal *j)
@@ -154,6 +161,10 @@ static void recover_one(struct recovery *r, struct str path)
     }
     if (is_here(r, journal_head(j))) {
         undo_one(r, j);
+    } else if (lamina_cloud_gone(journal_head(j)->cloud)) {
+        fprintf(stderr, "lamina: bench: %.*s was changed by run %.*s, and is gone with its cloud\n",
+                STR(journal_head(j)->function), STR(journal_head(j)->run));
+        journal_end(j);
     } else if (r->forget) {
         fprintf(stderr, "lamina: bench: %.*s of %.*s is forgotten\n", STR(path),
                 STR(journal_head(j)->function));
@@ -173,6 +184,8 @@ static int recover(struct verb_run *run, struct recovery *r)
                       ? aws_client_endpoint(r->aws, &lambda_model, run->arena)
                       : (struct str){0};
     int code = journal_list(run->arena, folder, &paths, &n);
+    if (code == 0 && n && r->endpoint.n)
+        r->cloud = lamina_cloud(run->arena, lamina_endpoint(run->arena, r->aws));
     if (code < 0)
         return verb_fail(run, "the folder of journals %.*s cannot be read: %s", STR(folder),
                          strerror(-code));
@@ -187,8 +200,8 @@ void bench_recover(struct verb_run *run, struct aws_client *aws)
     recover(run, &r);
     if (r.elsewhere)
         fprintf(stderr,
-                "lamina: bench: %d earlier run%s left a function changed at another endpoint or "
-                "region: see `lamina bench restore`\n",
+                "lamina: bench: %d earlier run%s left a function changed in another cloud, at "
+                "another endpoint or region: see `lamina bench restore`\n",
                 r.elsewhere, r.elsewhere > 1 ? "s" : "");
 }
 
@@ -203,10 +216,10 @@ static void list_elsewhere(struct verb_run *run)
         if (journal_take(run->arena, paths[i], &j) < 0)
             continue;
         const struct journal_head *h = journal_head(j);
-        printf("%.*s is changed by run %.*s: --target %.*s%s%.*s --region %.*s%s%.*s\n",
+        printf("%.*s is changed by run %.*s: --target %.*s%s%.*s --region %.*s%s%.*s%s%.*s%s\n",
                STR(h->function), STR(h->run), STR(h->target), h->endpoint.n ? " --endpoint " : "",
-               STR(h->endpoint), STR(h->region), h->profile.n ? " --profile " : "",
-               STR(h->profile));
+               STR(h->endpoint), STR(h->region), h->profile.n ? " --profile " : "", STR(h->profile),
+               h->cloud.n ? " (" : "", STR(h->cloud), h->cloud.n ? ")" : "");
         journal_leave(j);
     }
 }

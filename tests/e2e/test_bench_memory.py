@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 
@@ -331,6 +332,52 @@ def test_without_a_journal_nothing_is_changed(cloud, tmp_path):
                       check=False)
             assert r.returncode == 1, r.stderr
         assert proxy.changes == []
+
+
+@pytest.mark.parametrize("size", [0, 300, 700, 1100])
+def test_a_journal_that_cannot_grow_ends_the_run_with_all_put_back(cloud, state, size):
+    """A disk that is full: the file may have so many bytes, then writing fails in the middle of a line."""
+    fn = function(cloud)
+    before = what_it_is(cloud, fn)
+
+    def little_room():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    r = subprocess.run([LAMINA, "bench", "memory", fn, "--memory", "128,192,256,512", "-n", "2"],
+                       env=environ(**dict(state, AWS_ENDPOINT_URL=cloud.url)), preexec_fn=little_room,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=120)
+    assert r.returncode == 1 and "File too large" in r.stderr, (r.returncode, r.stdout, r.stderr)
+    assert what_it_is(cloud, fn) == before and journals(state) == []
+
+
+def test_a_function_of_another_cloud_at_the_endpoint_is_another_one(new_cloud, state, tmp_path):
+    """Two data folders, served at one endpoint one after the other, each with a function of that name."""
+    one, other = new_cloud(data=tmp_path / "one"), new_cloud(data=tmp_path / "other")
+    fn = function(one)
+    function(other, name=fn)
+    before = what_it_is(one, fn), what_it_is(other, fn)
+    with Proxy(one) as proxy:
+        stopped_at(proxy, state, 2, "after", signal.SIGKILL, "memory", fn, *QUICK)
+        proxy.port = other.port
+        r = bench(other, "warm", fn, "-n", 1, state=state, url=proxy.url)
+        assert "in another cloud" in r.stderr and len(journals(state)) == 1
+        r = bench(other, "restore", state=state, url=proxy.url, check=False)
+        assert r.returncode == 1 and str(tmp_path / "one") in r.stdout and len(journals(state)) == 1
+        assert what_it_is(other, fn) == before[1]
+        proxy.port = one.port
+        bench(one, "restore", state=state, url=proxy.url)
+    assert what_it_is(one, fn) == before[0] and journals(state) == []
+
+
+def test_what_was_changed_in_a_cloud_that_kept_nothing_is_gone_with_it(new_cloud, cloud, state):
+    one = new_cloud()
+    fn = function(one)
+    with Proxy(one) as proxy:
+        stopped_at(proxy, state, 2, "after", signal.SIGKILL, "memory", fn, *QUICK)
+    one.stop()
+    r = bench(cloud, "restore", state=state)
+    assert "gone with its cloud" in r.stderr and journals(state) == []
 
 
 def test_two_at_once_do_not_mix(cloud, state):
