@@ -399,6 +399,35 @@ print(seen[:3], len(seen))
 """
 
 
+@pytest.mark.parametrize("how", ["0", "700", "rubbish"])
+def test_who_cuts_the_arena_short_lives_on(function, how):
+    """Bits behind the end of a mapped file are SIGBUS; what is in the file makes no addresses."""
+    function.write("m.py", "def f(x):\n    if x:\n        x += 1\n    return x\n\n\n" * 300)
+    function.write(
+        "app.py",
+        "import glob, os, signal\n"
+        "import m\n"
+        "path, = glob.glob(os.environ['LAMINA_COVERAGE_DIR'] + '/arena-*')\n"
+        "if %r == 'rubbish':\n"
+        "    size = os.path.getsize(path)\n"
+        "    with open(path, 'r+b') as f:\n"
+        "        f.write(os.urandom(size))\n"
+        "else:\n"
+        "    os.truncate(path, int(%r))\n"
+        "def more(x):\n"
+        "    return m.f(x) + m.f(not x)\n"
+        "n = os.path.join(os.path.dirname(m.__file__), 'n.py')\n"
+        "exec(compile('\\n' * 5000 + 'x = 1\\n' * 5000, n, 'exec'))\n"
+        "print(more(1))\n"
+        "print(signal.getsignal(signal.SIGBUS) == signal.SIG_DFL)\n" % (how, how if how.isdigit() else 0),
+    )
+    r = function.run()
+    out = r.stdout.split()
+    assert out[0] == "2" and out[-1] == "True", (r.stdout, r.stderr)
+    said = [json.loads(line)["message"] for line in r.stderr.splitlines()]
+    assert len(said) == 1 and "short by the program" in said[0] if how != "rubbish" else len(said) <= 1
+
+
 def test_own_trace_function(function):
     """It gets its events, and tracing goes on when it gives back what was there."""
     function.write("app.py", OWN_TRACE)

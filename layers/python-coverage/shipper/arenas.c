@@ -27,6 +27,7 @@ struct arena_file {
     uint64_t news, done;           /* entered; waited for */
     struct snapshot copy;
     const char *unreadable; /* why; NULL: fine */
+    bool said;              /* that it is not */
 };
 
 struct arenas {
@@ -342,9 +343,20 @@ int arenas_wait(struct arenas *a, int64_t deadline_ms)
 bool arenas_known_news(const struct arenas *a)
 {
     for (size_t i = 0; i < a->n; i++)
-        if (a->files[i]->header.news != a->files[i]->news)
+        if (a->files[i]->unreadable ? !a->files[i]->said
+                                    : a->files[i]->header.news != a->files[i]->news)
             return true;
     return false;
+}
+
+bool arenas_loss(struct arenas *a)
+{
+    bool any = false;
+    for (size_t i = 0; i < a->n; i++) {
+        any = any || (a->files[i]->unreadable && !a->files[i]->said);
+        a->files[i]->said = a->files[i]->unreadable != NULL;
+    }
+    return any;
 }
 
 bool arenas_news(struct arenas *a)

@@ -43,6 +43,8 @@ bool arenas_news(struct arenas *a);
 /* The same of what arenas_look() and arenas_wait() have seen: nothing is read. */
 bool arenas_known_news(const struct arenas *a);
 
+/* Has a file become unreadable? Once for each: arenas_missing() is to be sent. */
+bool arenas_loss(struct arenas *a);
 /* Keeps a copy of what there is at this moment, quickly, for arenas_enter() later. */
 void arenas_copy(struct arenas *a);
 

@@ -139,7 +139,9 @@ static void collect(struct ship *s)
         ledger_context(s->ledger, str_from(s->request), s->request_ms);
     arenas_enter(s->arenas, s->ledger, false, &counts);
     s->unsent_lines += counts.lines;
-    s->unsent = s->unsent || blobs || counts.lines || counts.arcs || s->settings->every_invocation;
+    bool loss = arenas_loss(s->arenas);
+    s->unsent =
+        s->unsent || blobs || loss || counts.lines || counts.arcs || s->settings->every_invocation;
 }
 
 /* ---- the object ---- */

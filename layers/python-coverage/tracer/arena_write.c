@@ -105,6 +105,7 @@ int arena_create(const char *dir, uint32_t flags)
     device = st.st_dev;
     inode = st.st_ino;
     arena = (struct covarena_header *)base;
+    guard_begin(base, ROOM);
     arena_files = NULL; /* of an arena before this one: still used by code objects */
     return 0;
 }
@@ -137,16 +138,26 @@ static int grow(uint64_t wanted)
     return 0;
 }
 
+/* What is in the file is anybody's: addresses are made only of what can be right. */
+static bool is_place(uint64_t at, size_t n)
+{
+    return at % 8 == 0 && at >= sizeof(*arena) && at <= ROOM && n <= ROOM - at;
+}
+
 /* `n` zeroed bytes of the arena; 0: there is no room, and counting has ended. */
 static uint64_t take(size_t n)
 {
     n = (n + 7) & ~(size_t)7;
     uint64_t at = __atomic_load_n(&arena->cursor, __ATOMIC_RELAXED);
+    if (tracer_cut())
+        return 0;
     do {
-        int r = grow(at + n);
+        int r = !is_place(at, 0) ? -EBADMSG : n > ROOM - at ? -ENOSPC : grow(at + n);
         if (r < 0) {
             __atomic_fetch_add(&arena->lost, 1, __ATOMIC_RELAXED);
-            tracer_fail("%s cannot grow: %s", arena_path, strerror(-r));
+            if (!tracer_cut())
+                tracer_fail("%s cannot grow: %s", arena_path,
+                            r == -EBADMSG ? "the program has written into it" : strerror(-r));
             return 0;
         }
     } while (!__atomic_compare_exchange_n(&arena->cursor, &at, at + n, false, __ATOMIC_ACQ_REL,
@@ -215,11 +226,13 @@ static uint64_t *new_arc(struct hits *h, uint64_t value, uint8_t *ret_bit)
 {
     for (;;) {
         uint64_t at = __atomic_load_n(&h->record->arcs, __ATOMIC_ACQUIRE);
+        if (at && !is_place(at, sizeof(struct covarena_chunk) + CHUNK_ARCS / 8 + 8 * CHUNK_ARCS))
+            return NULL;
         struct covarena_chunk *c = (struct covarena_chunk *)((char *)arena + at);
         uint32_t i = at ? __atomic_fetch_add(&c->used, 1, __ATOMIC_ACQ_REL) : 0;
-        if (at && i < c->capacity) {
+        if (at && i < CHUNK_ARCS && c->capacity == CHUNK_ARCS) {
             uint64_t *hit = (uint64_t *)(c + 1);
-            __atomic_store_n(&hit[c->capacity / 64 + i], value, __ATOMIC_RELEASE);
+            __atomic_store_n(&hit[CHUNK_ARCS / 64 + i], value, __ATOMIC_RELEASE);
             *ret_bit = (uint8_t)(i % 64);
             return &hit[i / 64];
         }

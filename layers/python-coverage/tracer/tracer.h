@@ -82,6 +82,12 @@ static inline bool arena_has_line(const struct hits *h, uint32_t line)
     return line < h->n_lines && h->lines[line / 64] >> line % 64 & 1;
 }
 
+/* ---- guard.c ---- */
+
+/* From now on a SIGBUS in these bytes is not the program's end. */
+void guard_begin(void *base, size_t n);
+bool tracer_cut(void); /* Was the file cut short? Then counting is off, and that was said. */
+
 /* ---- options.c, log.c ---- */
 
 struct tracer_options {

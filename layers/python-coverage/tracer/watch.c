@@ -45,6 +45,7 @@ static bool fifo_ours(void)
 static void tell_shipper(void)
 {
     char path[600];
+    tracer_cut();
     __atomic_fetch_add(&arena->done, 1, __ATOMIC_RELEASE);
     if (!fifo_ours()) {
         snprintf(path, sizeof(path), "%.500s/done", options.dir);
