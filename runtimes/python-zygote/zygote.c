@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -19,8 +21,10 @@
 #include <unistd.h>
 #include "sandbox/fork_request.h"
 #include "sandbox/shed.h"
+#include "touched.h"
 
 #define SOCK 3 /* the spawner's in the zygote, init's in a child */
+#define PROC 4 /* /proc, which the zygote's root does not have; closed before the first child */
 #define MESSAGE_LARGEST (1 << 20)
 
 static struct sock_filter filter_code[4096];
@@ -256,23 +260,56 @@ static int start(void)
     return r;
 }
 
-/* Unless somebody waits already. */
-static int rehearse(PyObject *function)
+static int call(PyObject *function)
 {
-    struct pollfd sock = {.fd = SOCK, .events = POLLIN};
-    if (poll(&sock, 1, 0) != 0)
-        return 0;
     PyObject *result = PyObject_CallObject(function, NULL);
     Py_XDECREF(result);
     return result ? 0 : -1;
 }
 
-static PyObject *serve(PyObject *self, PyObject *function)
+/* A child that goes the way of a start here, says what it has touched, and ends. */
+static void send_scout(PyObject *rehearse)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return;
+    PyOS_BeforeFork();
+    pid_t scout = fork();
+    if (scout == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        bool can = touched_begin(PROC);
+        PyOS_AfterFork_Child();
+        if (can && call(rehearse) == 0)
+            touched_tell(PROC, ends[1]);
+        _exit(0);
+    }
+    PyOS_AfterFork_Parent();
+    close(ends[1]);
+    touched_hear(ends[0]);
+    close(ends[0]);
+    while (scout > 0 && waitpid(scout, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+/* What can be done ahead of a start. To find out which pages it needs takes milliseconds: not if
+ * somebody waits already. */
+static int get_ready(PyObject *prepare, PyObject *rehearse)
+{
+    struct pollfd sock = {.fd = SOCK, .events = POLLIN};
+    if (touched_populate())
+        return call(prepare);
+    return poll(&sock, 1, 0) != 0 ? 0 : call(rehearse);
+}
+
+static PyObject *serve(PyObject *self, PyObject *args)
 {
     struct fork_request request;
+    PyObject *prepare, *rehearse;
     (void)self;
-    if (start() < 0)
+    if (!PyArg_ParseTuple(args, "OO", &prepare, &rehearse) || start() < 0)
         return NULL;
+    send_scout(rehearse);
+    close(PROC);
     tell();
     for (;;) {
         int fds[FORK_FDS];
@@ -286,7 +323,7 @@ static PyObject *serve(PyObject *self, PyObject *function)
                                                                 : fail("read a request");
         if (r > 0) {
             look_at_self();
-            return rehearse(function) < 0 ? NULL : use_message();
+            return get_ready(prepare, rehearse) < 0 ? NULL : use_message();
         }
         for (size_t i = 0; i < n_fds; i++)
             close(fds[i]);
@@ -295,9 +332,9 @@ static PyObject *serve(PyObject *self, PyObject *function)
 }
 
 static PyMethodDef methods[] = {
-    {"serve", serve, METH_O,
-     "Forks for each request; returns in the children: [b'NAME=value', ...]. Each calls the "
-     "argument while it waits."},
+    {"serve", serve, METH_VARARGS,
+     "serve(prepare, rehearse): forks for each request; returns in the children: [b'NAME=value', "
+     "...]. Each calls one of them while it waits."},
     {NULL, NULL, 0, NULL},
 };
 static struct PyModuleDef module = {

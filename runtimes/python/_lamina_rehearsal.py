@@ -1,8 +1,9 @@
 """_lamina_rehearsal - a first start and a first event, before there are any.
 
 What a process forked from another one writes to is copied page by page, and each copy costs a
-microsecond or two: some hundred of them would be on the way of a cold start. So a spare goes that
-way once while nobody waits. It leaves nothing behind that a function could find.
+microsecond or two: some hundred of them would be on the way of a cold start. So somebody goes that
+way once while nobody waits: a zygote's scout, which tells the others what they will need, or else
+each spare. It leaves nothing behind that a function could find.
 
 The zygote goes it more often: the interpreter rewrites code that runs again and again, and its
 children share what was rewritten before.
@@ -60,6 +61,11 @@ class Peer(Client):
         self._socket, self._other = socketpair()
         self._other.sendall(ANSWERS)
         self._rest = b""
+
+
+def prepare():
+    """What of a start depends on nothing: all that a spare has to do itself where a scout was."""
+    runtime._set_streams()
 
 
 def rehearse():

@@ -22,7 +22,7 @@ def wait():
     for _ in range(_lamina_rehearsal.TIMES if is_zygote else 1):
         _lamina_rehearsal.rehearse()
     if is_zygote:
-        items = _serve(_lamina_rehearsal.rehearse)
+        items = _serve(_lamina_rehearsal.prepare, _lamina_rehearsal.rehearse)
     else:
         items = _read(fd)
     _use(items)
@@ -34,7 +34,7 @@ def wait():
     del sys.modules[__name__]
 
 
-def _serve(rehearse):
+def _serve(prepare, rehearse):
     folder = "/var/spare"
     sys.path.append(folder)
     import _lamina_zygote
@@ -45,7 +45,7 @@ def _serve(rehearse):
     sys.modules["_lamina_runtime"].streams_are_set = False  # those were not the children's
     gc.collect()
     gc.freeze()  # or the first collection would copy every page that it looks at
-    return _lamina_zygote.serve(rehearse)
+    return _lamina_zygote.serve(prepare, rehearse)
 
 
 def _read(fd):
