@@ -2,7 +2,6 @@
 #include "sandbox/demand.h"
 
 #define ADAPTIVE_MAX 12
-#define AHEAD 2
 #define BURST_MS 1000
 #define HALVE_MS 60000
 #define FORGET_MS 600000
@@ -18,7 +17,7 @@ static void want(struct demand *d, int spares, int n)
 void demand_expected(struct demand *d, int spares, int64_t now_ms)
 {
     d->used_ms = now_ms;
-    want(d, spares, AHEAD);
+    want(d, spares, d->ahead);
 }
 
 void demand_used(struct demand *d, int spares, int64_t now_ms)
@@ -29,7 +28,7 @@ void demand_used(struct demand *d, int spares, int64_t now_ms)
     }
     d->burst++;
     d->used_ms = now_ms;
-    want(d, spares, d->burst + AHEAD);
+    want(d, spares, d->burst + d->ahead);
 }
 
 bool demand_age(struct demand *d, int spares, int least, int64_t now_ms)

@@ -360,6 +360,8 @@ int environment_kill(struct environment *env)
     bool oom;
     environment_memory_peak(env, &peak); /* remembered: the meters go with the group */
     environment_oom_killed(env, &oom);
+    /* To give a process's memory back takes a millisecond of its own: nobody waits for it. */
+    cgroup_set_share(env->files[CGROUP_FILE_SHARE], env->cpu, CGROUP_SHARE_WAITING);
     if (env->files[CGROUP_FILE_KILL] >= 0 && write(env->files[CGROUP_FILE_KILL], "1", 1) == 1)
         return 0;
     if (env->pidfd < 0)

@@ -23,6 +23,7 @@ static struct kind *kind_new(const struct plan_head *head, struct plan_cursor pa
     memcpy(k->bytes + sizeof(*head), part.p, n);
     plan_next(&part, &item, &text);
     k->forks = strcmp(text, "fork") == 0;
+    k->demand.ahead = k->forks ? AHEAD_FORKED : AHEAD_EXECUTED;
     k->sock = -1;
     k->template = TEMPLATE_NONE;
     list_init(&k->forking);

@@ -9,6 +9,8 @@
 #include "sandbox/shell.h"
 
 #define KINDS_MAX 8
+#define AHEAD_FORKED 3 /* two megabytes each; executed ones have a whole interpreter's */
+#define AHEAD_EXECUTED 2
 
 struct kind {
     struct list link;

@@ -5,7 +5,11 @@
 #include "sandbox/process.h"
 #include "sandbox/root.h"
 
-#define REFILL_AFTER_MS 2 /* the command that was started last needs the processors first */
+/* The command that was started last needs the processors first: for as long as it takes to answer,
+ * when the next one need not wait for what is made now. */
+#define REFILL_AFTER_MS 2
+#define REFILL_RICH_AFTER_MS 15
+#define RICH 2
 
 struct order {
     char bytes[MESSAGE_MAX];
@@ -53,6 +57,19 @@ static int choose(struct process *p, struct kind *k, struct shell **ret, char *w
     return r;
 }
 
+/* Who starts all the time needs spares most: it is not put off again once few are left. */
+static void refill_soon(struct process *p, const struct kind *k)
+{
+    int64_t now = process_now_ms();
+    if (p->refill_at_ms > now && p->refill_at_ms != p->put_off_ms)
+        return; /* for another reason */
+    bool rich = p->options.spares != 0 && supply_ready(p, k) >= RICH;
+    p->put_off_ms = now + (rich ? REFILL_RICH_AFTER_MS : REFILL_AFTER_MS);
+    if (rich || p->refill_at_ms <= now || p->refill_at_ms > p->put_off_ms)
+        p->refill_at_ms = p->put_off_ms;
+    p->put_off_ms = p->refill_at_ms;
+}
+
 static int carry_out(struct process *p, struct order *o, char *why)
 {
     struct plan_head head;
@@ -79,6 +96,7 @@ static int carry_out(struct process *p, struct order *o, char *why)
     }
     cgroup_wake(&p->machine.cgroups, &s->cgroup);
     s->used = true; /* whatever happens: nobody else shall have it */
+    refill_soon(p, k);
     r = open_mounts(p, o, plan, why);
     if (r == 0) {
         r = shell_send_made(&p->machine, s, o->fds[0]);
@@ -109,14 +127,6 @@ static void expect(struct process *p, const struct order *o)
         demand_expected(&k->demand, p->options.spares, process_now_ms());
 }
 
-/* Not put off again by who comes next: who starts all the time needs spares most. */
-static void refill_soon(struct process *p)
-{
-    int64_t now = process_now_ms();
-    if (p->refill_at_ms <= now)
-        p->refill_at_ms = now + REFILL_AFTER_MS;
-}
-
 void order_hear(struct process *p)
 {
     static struct order o;
@@ -133,7 +143,6 @@ void order_hear(struct process *p)
         failed.error = carry_out(p, &o, failed.why);
         if (failed.error < 0)
             message_send(o.fds[0], &failed, sizeof(failed), NULL, 0);
-        refill_soon(p);
     } else if (o.n_fds == 0 && p->options.spares != 0) {
         expect(p, &o);
     }

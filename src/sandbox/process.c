@@ -291,6 +291,7 @@ _Noreturn void spawner_main(int control, const struct spawner_options *options)
     p.options = *options;
     list_init(&p.shells);
     list_init(&p.kinds);
+    p.demand.ahead = AHEAD_EXECUTED;
     demand_expected(&p.demand, options->spares, process_now_ms());
     pid_t parent = getppid();
     detach_from_daemon(&control);

@@ -15,6 +15,7 @@ struct process {
     struct demand demand; /* for environments of no kind */
     int spares;           /* shells that wait and are of no kind */
     int64_t refill_at_ms; /* not before */
+    int64_t put_off_ms;   /* the same when that is only because others need the processors */
     int64_t tidy_at_ms;   /* 0: no need */
     bool stopping;
 };
@@ -30,6 +31,7 @@ void process_unwatch(struct process *p, int fd);
 int supply_shell(struct process *p, struct kind *k, bool waits, struct shell **ret, char *why);
 /* The best that waits, or is in the making; NULL: none. k NULL: one of no kind. */
 struct shell *supply_find(struct process *p, const struct kind *k);
+int supply_ready(struct process *p, const struct kind *k); /* how many wait; k NULL: of no kind */
 int supply_adopt(struct process *p, struct shell *s, struct kind *k, char *why);
 /* One step towards what is wanted; false: nothing was to be done. */
 bool supply_some(struct process *p);

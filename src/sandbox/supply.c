@@ -32,6 +32,15 @@ struct shell *supply_find(struct process *p, const struct kind *k)
     return best;
 }
 
+int supply_ready(struct process *p, const struct kind *k)
+{
+    int n = 0;
+    LIST_EACH(&p->shells, struct shell, link, s)
+        n +=
+            !s->used && !s->dead && s->kind == k && (k ? s->spare == SPARE_READY : !s->reports_due);
+    return n;
+}
+
 int supply_adopt(struct process *p, struct shell *s, struct kind *k, char *why)
 {
     int r = shell_adopt(s, k, why);

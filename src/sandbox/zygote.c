@@ -49,14 +49,17 @@ static int keep_capabilities(void)
     return 0;
 }
 
-/* stderr stays the daemon's: a runtime that cannot be loaded says so there. */
-static int own_fds(int sock)
+/* stderr stays the daemon's: a runtime that cannot be loaded says so there. 4 is /proc, for the
+ * scout. */
+static int own_fds(int sock, int proc)
 {
     int null = open("/dev/null", O_RDWR);
-    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || (sock != 3 && dup2(sock, 3) < 0))
+    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || (sock != 3 && dup2(sock, 3) < 0) ||
+        (proc != 4 && dup2(proc, 4) < 0))
         return -errno;
     fcntl(3, F_SETFD, 0);
-    return close_range(4, ~0U, 0) < 0 ? -errno : 0;
+    fcntl(4, F_SETFD, 0);
+    return close_range(5, ~0U, 0) < 0 ? -errno : 0;
 }
 
 static int own_root(const struct kind *k, const char *dir, char *why)
@@ -110,8 +113,11 @@ static _Noreturn void zygote_main(const struct kind *k, int sock)
     envp[n_envp++] = "_LAMINA_SPARE_FD=3";
     envp[n_envp++] = "_LAMINA_ZYGOTE=1";
     sethostname(SANDBOX_ADDRESS, strlen(SANDBOX_ADDRESS));
-    int r = own_root(k, dir, why);
-    if (r == 0 && (r = own_fds(sock)) < 0)
+    int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    sock = fcntl(sock, F_DUPFD, 5); /* neither is to be where the other belongs */
+    proc = fcntl(proc, F_DUPFD, 5);
+    int r = sock < 0 || proc < 0 ? why_printf(why, -errno, "keep /proc") : own_root(k, dir, why);
+    if (r == 0 && (r = own_fds(sock, proc)) < 0)
         why_printf(why, r, "arrange file descriptors");
     if (r == 0 && (r = keep_capabilities()) < 0)
         why_printf(why, r, "keep capabilities");
