@@ -10,7 +10,9 @@
 #define DEFAULT_N 50
 #define DEFAULT_LEAST 20
 #define DEFAULT_NARROW .05
-#define HOPELESS 3 /* that many failures, and nothing else: the size is given up */
+#define TURN 10       /* requests of a size in a row */
+#define LEAD_IN_MS 50 /* of each turn, not counted: two slices of 20 ms and a half */
+#define HOPELESS 3    /* that many failures, and nothing else: the size is given up */
 
 struct memories {
     struct arena *arena;
@@ -105,50 +107,80 @@ static const struct bench_error *error_of(const struct memories *m, const struct
     return s->error && s->error < m->run->n_errors ? &m->run->errors[s->error] : NULL;
 }
 
+static void count_one(struct memories *m, struct memory_size *size, const struct bench_sample *s)
+{
+    size->sent++;
+    if (s->outcome == BENCH_OK)
+        return;
+    const struct bench_error *e = error_of(m, s);
+    size->failed++;
+    if (!str_has(size->why))
+        size->why = s->outcome == BENCH_TIMED_OUT ? S("timed out")
+                    : e && e->type.n              ? e->type
+                                                  : str_from(bench_outcome_name(s->outcome));
+}
+
 static void count(struct memories *m, size_t i, size_t first)
 {
     struct memory_size *size = &m->result->sizes[i];
-    const struct bench_sample *s = &m->run->samples[first];
-    if (m->run->n_samples == first)
-        return;
-    size->sent++;
-    if (s->outcome != BENCH_OK) {
-        const struct bench_error *e = error_of(m, s);
-        size->failed++;
-        if (!str_has(size->why))
-            size->why = s->outcome == BENCH_TIMED_OUT ? S("timed out")
-                        : e && e->type.n              ? e->type
-                                                      : str_from(bench_outcome_name(s->outcome));
-    }
+    for (size_t at = first; at < m->run->n_samples; at++)
+        count_one(m, size, &m->run->samples[at]);
     size->hopeless = size->failed == size->sent && size->failed >= HOPELESS;
     size->narrow = m->narrow > 0 && !size->failed && is_narrow(m, i);
 }
 
 /* ---- rounds ---- */
 
-static int send_one(struct memories *m, size_t i, bool discard, struct aws_error *err)
+/* Turns are as long as they are for what a size is given of a processor: while the others have
+ * theirs, its share is saved up, and a single request would always find a whole slice. */
+static int64_t turn_of(const struct memories *m, const struct memory_size *size)
+{
+    if (m->options->only_cold || !size->sent || size->failed)
+        return 1;
+    int64_t left = m->n - size->sent;
+    return left < TURN ? left : TURN;
+}
+
+/* The slices that were saved up are used up before anything counts. */
+static int lead_in(struct memories *m, const struct memory_size *size, struct bench_segment segment,
+                   struct aws_error *err)
+{
+    if (m->options->only_cold || size->vcpu >= 1 || size->failed)
+        return 0;
+    segment.phase = "lead-in";
+    segment.discard = true;
+    segment.n = 0;
+    segment.duration_ms = LEAD_IN_MS;
+    return bench_segment(m->session, &segment, err);
+}
+
+static int send_turn(struct memories *m, size_t i, bool discard, struct aws_error *err)
 {
     struct memory_size *size = &m->result->sizes[i];
     struct bench_segment segment = {.phase = discard ? "warm-up" : "measuring",
                                     .function = change_function(m->change),
                                     .qualifier = size->version,
                                     .series = (uint16_t)i,
-                                    .n = 1,
+                                    .n = discard ? 1 : turn_of(m, size),
                                     .connections = 1,
                                     .closed = true,
                                     .discard = discard,
                                     .turn = size->sent};
+    int r = 0;
     if (m->options->only_cold && m->endpoint.n) {
         struct lamina_dropped dropped;
-        int r = lamina_drop(m->arena, m->endpoint, aws_client_region(m->aws), m->name,
-                            size->version, &dropped);
+        r = lamina_drop(m->arena, m->endpoint, aws_client_region(m->aws), m->name, size->version,
+                        &dropped);
         if (r < 0) {
             *err = (struct aws_error){.r = r, .message = S("environments cannot be dropped")};
             return r;
         }
     }
+    if (!discard)
+        r = lead_in(m, size, segment, err);
     size_t first = m->run->n_samples;
-    int r = bench_segment(m->session, &segment, err);
+    if (r == 0)
+        r = bench_segment(m->session, &segment, err);
     if (!discard)
         count(m, i, first);
     return r < 0 ? r : stopped(m) ? -ECANCELED : 0;
@@ -164,17 +196,29 @@ static void shuffle(struct memories *m, size_t *order, size_t n)
     }
 }
 
-static int round_of(struct memories *m, bool discard, bool *ret_any, struct aws_error *err)
+static bool wants_more(const struct memories *m, const struct memory_size *size)
+{
+    return !size->narrow && !size->hopeless && size->sent < m->n;
+}
+
+static bool any_wants_more(const struct memories *m)
+{
+    for (size_t i = 0; i < m->result->n_sizes; i++)
+        if (wants_more(m, &m->result->sizes[i]))
+            return true;
+    return false;
+}
+
+static int round_of(struct memories *m, bool discard, struct aws_error *err)
 {
     size_t order[MEMORY_SIZES_MAX], n = 0;
     int r = 0;
     for (size_t i = 0; i < m->result->n_sizes; i++)
-        if (!m->result->sizes[i].narrow && !m->result->sizes[i].hopeless)
+        if (wants_more(m, &m->result->sizes[i]))
             order[n++] = i;
     shuffle(m, order, n);
-    *ret_any = n > 0;
     for (size_t i = 0; i < n && r == 0; i++)
-        r = send_one(m, order[i], discard, err);
+        r = send_turn(m, order[i], discard, err);
     return r;
 }
 
@@ -185,15 +229,15 @@ static int64_t warmup_of(const struct memories *m)
 
 static int rounds(struct memories *m, struct aws_error *err)
 {
-    bool any = true, new_ones = m->options->only_cold && !m->endpoint.n;
+    bool new_ones = m->options->only_cold && !m->endpoint.n;
     int r = new_ones ? 0 : make_versions(m, err);
     /* The first of each size is cold, and no part of what the size takes otherwise. */
     for (int64_t i = 0; i < warmup_of(m) && r == 0; i++)
-        r = round_of(m, true, &any, err);
-    for (int64_t i = 0; i < m->n && r == 0 && any; i++) {
+        r = round_of(m, true, err);
+    while (r == 0 && any_wants_more(m)) {
         r = new_ones ? make_versions(m, err) : 0;
         if (r == 0)
-            r = round_of(m, false, &any, err);
+            r = round_of(m, false, err);
         if (r == 0 && new_ones)
             r = drop_versions(m, err);
     }

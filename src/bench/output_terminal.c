@@ -264,9 +264,9 @@ static struct str series_note(struct screen *s, const struct bench_choice *c, si
 static void series_table(struct screen *s)
 {
     static const struct table_column columns[] = {
-        {"series", false, true},    {"n", true, false},      {"ok", true, false},
-        {"p50", true, false},       {"p99", true, false},    {"billed", true, false},
-        {"$/million", true, false}, {"max MB", true, false}, {"", false, true},
+        {"series", false, true},      {"n", true, false},      {"ok", true, false},
+        {"latency p50", true, false}, {"p99", true, false},    {"billed", true, false},
+        {"$/million", true, false},   {"max MB", true, false}, {"", false, true},
         {NULL, false, false}};
     if (!s->sum->n_groups)
         return;

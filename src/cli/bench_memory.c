@@ -104,7 +104,7 @@ static void show(struct verb_run *run, const struct bench_summary *sum,
     const struct table_column columns[] = {
         {.title = "MB", .right = true},
         {.title = "vCPU", .right = true},
-        {.title = "p50 ms", .right = true},
+        {.title = "duration p50", .right = true},
         {.title = "p90", .right = true},
         {.title = "p99", .right = true},
         {.title = "billed", .right = true},
@@ -122,6 +122,9 @@ static void show(struct verb_run *run, const struct bench_summary *sum,
     }
     printf("\n");
     table_print(stdout, t);
+    printf("durations in ms, of REPORT lines%s; latencies, above, have the way there and back in "
+           "them\n",
+           bench_sweeps_of(run)->only_cold ? ", with init" : ", warm");
     if (beyond)
         printf("* more processors than this machine has: measured with those it has, so the times "
                "say nothing about AWS\n");
