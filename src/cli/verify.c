@@ -127,6 +127,7 @@ static void check_function(struct verify *v, const struct verify_function *f)
         verify_add(v, f->name, "configuration", S("read"), VERIFY_FAIL,
                    str_printf(v->a, "it could not be read: %.*s", STR(err.message)),
                    (struct str){0});
+        v->unanswered += !err.status;
         return;
     }
     verify_configuration(v, f, c);
@@ -212,6 +213,8 @@ static int verify_all(struct verify *v, const struct verify_options *o)
         return e;
     if (interrupted)
         return 130;
+    if (v->unanswered && v->unanswered == v->plan->n_functions)
+        return verb_fail(v->run, "nothing could be verified: the service does not answer");
     size_t failed = verify_count(v, VERIFY_FAIL);
     if (o->strict)
         failed += verify_count(v, VERIFY_WARN) + verify_count(v, VERIFY_SKIPPED);

@@ -98,6 +98,7 @@ struct verify {
     size_t n, cap;
     struct verify_measured *measured;
     size_t n_measured, cap_measured;
+    size_t unanswered; /* functions that nobody answered for: the cloud is not there */
     int64_t started_ms;
     double seconds;
     struct str subject, target, region, mode_name;
