@@ -4,10 +4,11 @@ nothing can leave this machine. What is asked must be what AWS knows."""
 import hashlib
 import json
 import os
+import sys
 
 import pytest
-from cloud import AWS_CLI, LAMINA
-from look_alike import LookAlike, why_not
+from cloud import AWS_CLI, LAMINA, ROOT
+from look_alike import HERE, LookAlike, why_not
 
 WHY_NOT = why_not()
 pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=str(WHY_NOT))
@@ -351,7 +352,37 @@ def test_a_function_s_update_is_waited_for(aws, project):
                for r in aws.log()) > 3
 
 
+# ---- what runs on AWS ----
+
+
+@pytest.mark.parametrize("bucket, host", [
+    ("covered", "covered.s3.us-east-1.amazonaws.com"),
+    ("covered.with.dots", "s3.us-east-1.amazonaws.com"),
+])
+def test_coverage_is_sent_from_a_function_on_aws(aws, tmp_path, bucket, host):
+    aws.call("s3", "create_bucket", Bucket=bucket)
+    aws.fault("PUT", "answer", 1, status=503, code="SlowDown")
+    source = tmp_path / "app.py"
+    source.write_text("pass\n" * 100)
+    r = aws.run(sys.executable, HERE + "/look_alike_shipper.py", tmp_path, bucket,
+                aws.dir + "/ca.pem", source, cwd=HERE, LAMINA=LAMINA)
+    puts = [r for r in aws.log() if r["method"] == "PUT"]
+    assert {p["host"] for p in puts} == {host}, r.stdout
+    assert [p["status"] for p in puts][:2] == [503, 200] and puts[-1]["status"] == 200, r.stdout
+    assert {(p["service"], p["region"]) for p in puts} == {("s3", "us-east-1")}
+
+
 # ---- the end ----
+
+
+def test_the_page_about_aws(aws, project):
+    """The commands of docs/aws.md, one after the other."""
+    with open(ROOT + "/docs/aws.md") as f:
+        block = f.read().split("<!-- look-alike -->\n```text\n")[1].split("```")[0]
+    script = block.replace("lamina ", LAMINA + " ")
+    r = aws.run("bash", "-e", "-c", script, cwd=project, LAMINA_TARGET=None, AWS_REGION=None)
+    assert "2 passed, 0 failed" in r.stdout and r.stdout.endswith("0 left\n")
+    check_requests(aws)
 
 
 def test_a_deletion_says_where_and_asks(aws, project):
