@@ -43,7 +43,7 @@ static double join(double *sums, size_t n_batches, size_t length, double varianc
 static struct estimate estimate_of(double *sums, size_t n, double variance)
 {
     struct estimate best = {.f = 1};
-    double before = 1, flat_before[2] = {1, 1};
+    double before = 1, flat_before[2] = {INFINITY, INFINITY};
     size_t n_batches = n / 2;
     for (size_t b = 1; n_batches >= BATCHES_LEAST; b *= 2, n_batches /= 2) {
         double f = join(sums, n_batches, 2 * b, variance);

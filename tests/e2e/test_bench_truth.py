@@ -2,8 +2,13 @@
 like a success."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
+
+from cloud import LAMINA, ROOT
 
 SOURCE = """
 import time
@@ -89,3 +94,15 @@ def test_another_payload_than_the_baseline_s_is_told(cloud, tmp_path):
                    for payload in ('{"sleep": 0.02}', '{}'))
     assert not any("payloads" in note for note in same["gates"].get("notes", []))
     assert any("payloads" in note for note in other["gates"]["notes"])
+
+
+def test_figures_hold_the_truth_of_a_function_that_draws(tmp_path):
+    """Five of the hundred seeds of bench/truth/run: three of them hold each figure, if intervals are what they say."""
+    found = tmp_path / "found.json"
+    r = subprocess.run([sys.executable, os.path.join(ROOT, "bench", "truth", "run"), "--program", LAMINA, "--seeds", "5",
+                        "--workers", "1", "--part", "load", "--least", "0.6", "--json", str(found)],
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=300)
+    assert r.returncode == 0, r.stdout
+    load = json.loads(found.read_text())["load"]
+    assert {"latency p50", "latency p99", "handler mean", "errors", "success"} <= set(load)
+    assert all(figure["of"] == 5 for name, figure in load.items() if name != "false alarms")
