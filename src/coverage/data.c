@@ -12,6 +12,7 @@
 
 struct file {
     struct data_file pub;
+    struct str label; /* other languages: of the group that all is of; "": none */
     struct line_set raw;
     struct hits all;
     struct hits *groups;
@@ -317,6 +318,24 @@ static void foreign_take(struct data *d, struct file *f, struct data_source *s,
                                 STR(s->missing), s->missing.n ? "; " : "", STR(in->path));
 }
 
+/* What other languages count is of one function or one version, when these are to be told apart. */
+static struct str label_foreign(struct data *d, const struct data_source *s, uint32_t kind)
+{
+    bool apart = d->by == DATA_BY_FUNCTION || d->by == DATA_BY_VERSION;
+    return apart && kind != OBJECT_PYTHON ? label_of(d, s, S("")) : S("");
+}
+
+static struct file *labelled_get(struct data *d, struct str label, const struct data_file *like)
+{
+    struct file *f = file_get(d, label.n ? label : like->function, like->path,
+                              like->has_sha256 ? like->sha256 : NULL, like->kind);
+    if (label.n && !f->label.n) {
+        f->label = str_copy(&d->arena, label);
+        f->pub.function = str_copy(&d->arena, like->function);
+    }
+    return f;
+}
+
 static void foreign_join(struct data *d, struct file *to, const struct file *from)
 {
     for (size_t i = 0; i < from->n_payloads; i++)
@@ -340,8 +359,12 @@ void data_add_object(struct data *d, struct str name, const struct object *o)
     d->n_lines_only += python && !branch;
     for (size_t i = 0; i < o->n_files; i++) {
         const struct object_file *in = &o->files[i];
-        struct file *f = file_get(d, d->sources[source].function, in->path,
-                                  in->has_sha256 ? in->sha256 : NULL, in->kind);
+        struct data_file like = {.function = d->sources[source].function,
+                                 .path = in->path,
+                                 .has_sha256 = in->has_sha256,
+                                 .kind = in->kind};
+        memcpy(like.sha256, in->sha256, sizeof like.sha256);
+        struct file *f = labelled_get(d, label_foreign(d, &d->sources[source], in->kind), &like);
         file_seen(f, &d->sources[source]);
         if (in->kind != OBJECT_PYTHON)
             foreign_take(d, f, &d->sources[source], in);
@@ -426,8 +449,7 @@ static void join_file(struct data *d, const struct data *other, const struct fil
                       uint32_t shift)
 {
     arena_reset(&d->reading);
-    struct file *to = file_get(d, from->pub.function, from->pub.path,
-                               from->pub.has_sha256 ? from->pub.sha256 : NULL, from->pub.kind);
+    struct file *to = labelled_get(d, from->label, &from->pub);
     if (!to->pub.updated.p || str_cmp(to->pub.updated, from->pub.updated) <= 0) {
         to->pub.updated = str_copy(&d->arena, from->pub.updated);
         to->pub.runtime = str_copy(&d->arena, from->pub.runtime);
@@ -513,6 +535,7 @@ void data_finish(struct data *d, struct data_view *ret)
         f->pub.first = f->first;
         f->pub.n_first = f->n_first;
         f->pub.groups = f->pub_groups;
+        f->pub.group = f->label.n ? group_of(d, f->label) + 1 : 0;
         f->pub.n_groups = f->n_groups;
         f->pub.v8 = f->v8;
         f->pub.payloads = f->payloads;

@@ -50,6 +50,8 @@ struct data_file {
     size_t n_first;
     const struct data_hits *groups; /* by index; none for DATA_BY_NOTHING */
     size_t n_groups;
+    uint32_t
+        group; /* other languages: 1 + index of the function or version that all is of; 0: none */
     struct v8_hits *v8;         /* OBJECT_V8: their union (v8.h); else NULL */
     const struct str *payloads; /* all other kinds but Python: each once */
     size_t n_payloads;

@@ -24,12 +24,14 @@ struct lines_file *lines_file(struct lines *l, struct str path, struct str text)
     if (f)
         return f;
     f = ARENA_NEW(l->arena, struct lines_file);
-    *f = (struct lines_file){.path = str_copy(l->arena, path), .text = text, .n_lines = 1};
+    *f =
+        (struct lines_file){.path = str_copy(l->arena, path), .text = text, .n_lines = 1, .all = l};
     for (size_t i = 0; i < text.n; i++)
         f->n_lines += text.p[i] == '\n';
     f->statements = arena_alloc(l->arena, bits_size(f->n_lines));
     f->run = arena_alloc(l->arena, bits_size(f->n_lines));
     f->ignored = arena_alloc(l->arena, bits_size(f->n_lines));
+    f->groups = ARENA_ARRAY(l->arena, uint8_t *, l->n_groups + 1);
     *(struct lines_file **)arena_push(l->arena, (void **)&l->files, &l->n, &l->cap,
                                       sizeof(struct lines_file *)) = f;
     map_put(&l->by_path, f->path, f);
@@ -41,8 +43,15 @@ void lines_statement(struct lines_file *f, uint32_t line, bool run)
     if (!line || line > f->n_lines)
         return;
     bits_set(f->statements, line);
-    if (run)
-        bits_set(f->run, line);
+    if (!run)
+        return;
+    bits_set(f->run, line);
+    uint32_t group = f->all->group;
+    if (!group || group > f->all->n_groups)
+        return;
+    if (!f->groups[group - 1])
+        f->groups[group - 1] = arena_alloc(f->all->arena, bits_size(f->n_lines));
+    bits_set(f->groups[group - 1], line);
 }
 
 void lines_branch(struct lines *l, struct lines_file *f, struct lines_branch branch)
@@ -147,6 +156,17 @@ static void put_functions(struct lines *l, struct lines_file *f, struct analysis
     an->regions = all;
 }
 
+static void put_groups(struct lines *l, const struct lines_file *f, struct report_file *ret)
+{
+    struct report_group_hits *all =
+        ARENA_ARRAY(l->arena, struct report_group_hits, l->n_groups + 1);
+    for (size_t i = 0; i < l->n_groups; i++)
+        if (f->groups[i])
+            all[ret->n_groups++] = (struct report_group_hits){
+                (uint32_t)i, bits_trim((struct bits){f->groups[i], bits_size(f->n_lines)})};
+    ret->groups = all;
+}
+
 void lines_result(struct lines *l, struct lines_file *f, bool branches, struct report_file *ret)
 {
     struct arena *a = l->arena;
@@ -176,4 +196,5 @@ void lines_result(struct lines *l, struct lines_file *f, bool branches, struct r
     ret->path = f->path;
     ret->text = f->text;
     ret->imported = f->told;
+    put_groups(l, f, ret);
 }

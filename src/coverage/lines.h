@@ -28,6 +28,8 @@ struct lines_file {
     size_t n_branches, cap_branches;
     struct lines_function *functions;
     size_t n_functions, cap_functions;
+    const struct lines *all;
+    uint8_t **groups; /* by index: the lines that a group has run, or NULL */
 };
 
 struct lines {
@@ -35,6 +37,8 @@ struct lines {
     struct map by_path;
     struct lines_file **files;
     size_t n, cap;
+    size_t n_groups;
+    uint32_t group; /* 1 + index of the one that runs what is told now; 0: nobody */
 };
 void lines_init(struct lines *l, struct arena *a);
 void lines_done(struct lines *l);

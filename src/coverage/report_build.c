@@ -171,6 +171,7 @@ int report_build(struct arena *a, const struct report_request *q, struct coverag
     contexts_of(&b);
     struct lines lines;
     lines_init(&lines, a);
+    lines.n_groups = ret->n_groups;
     report_scripts(&mapping, &lines);
     report_native(&mapping, &lines);
     ret->files = ARENA_ARRAY(a, struct report_file, mapping.n + lines.n + 1);

@@ -166,6 +166,7 @@ static void take_output(struct gcov *g, struct str out)
         str_cut(fs_basename(data), '.', &stem, &rest);
         if (str_to_int64(stem, &at) < 0 || at < 0 || (size_t)at >= g->n)
             continue;
+        g->native->lines->group = g->units[at].data->group;
         JSON_EACH(json_get(root, "files"), file)
             take_file(g, file, json_get_str(root, "current_working_directory"),
                       g->units[at].built_s);

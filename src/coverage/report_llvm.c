@@ -219,7 +219,7 @@ static bool is_raw(const struct data_file *f)
     return f->kind == OBJECT_BLOB && str_ends(f->path, S(".profraw"));
 }
 
-static void one_function(struct native *native, struct str function)
+static void one_function(struct native *native, struct str function, uint32_t group)
 {
     struct llvm l = {.native = native, .function = function};
     const struct data_view *v = native->mapping->request->data;
@@ -227,7 +227,7 @@ static void one_function(struct native *native, struct str function)
     size_t n = 0;
     for (size_t i = 0; i < v->n_files; i++)
         for (size_t k = 0; k < v->files[i].n_payloads && is_raw(&v->files[i]) &&
-                           str_eq(v->files[i].function, function);
+                           v->files[i].group == group && str_eq(v->files[i].function, function);
              k++) {
             /* an empty one was opened, and never mapped */
             if (v->files[i].payloads[k].n &&
@@ -239,6 +239,7 @@ static void one_function(struct native *native, struct str function)
     if (!n)
         return;
     find_programs(&l);
+    native->lines->group = group;
     struct str why = read_all(&l, n);
     if (why.n)
         native_leave_out(native, first, why);
@@ -249,8 +250,11 @@ void native_llvm(struct native *native)
     const struct data_view *v = native->mapping->request->data;
     struct map seen;
     map_init(&seen);
-    for (size_t i = 0; i < v->n_files; i++)
-        if (is_raw(&v->files[i]) && !map_put(&seen, v->files[i].function, native))
-            one_function(native, v->files[i].function);
+    for (size_t i = 0; i < v->n_files; i++) {
+        const struct data_file *f = &v->files[i];
+        struct str key = str_printf(native->arena, "%u/%.*s", f->group, STR(f->function));
+        if (is_raw(f) && !map_put(&seen, key, native))
+            one_function(native, f->function, f->group);
+    }
     map_done(&seen);
 }

@@ -79,5 +79,6 @@ void report_native(struct mapping *m, struct lines *l)
     n.work = work;
     native_gcov(&n);
     native_llvm(&n);
+    l->group = 0;
     fs_remove_tree(work);
 }

@@ -418,11 +418,13 @@ void report_scripts(struct mapping *m, struct lines *l)
         if (f->kind != OBJECT_V8 || !f->v8)
             continue;
         struct local_file *local = sources_find(&m->sources, f, &reason, &changed);
+        l->group = f->group;
         if (local)
             add_script(&s, f, local);
         else if (mapping_wanted(m, changed ? changed->path : f->path))
             mapping_leave_out(m, f->path, reason);
     }
+    l->group = 0;
     for (size_t i = 0; i < q->n_sources; i++)
         if (is_scripts(q, q->sources[i]))
             add_unloaded(&s, q->sources[i], 0);

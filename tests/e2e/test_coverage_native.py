@@ -139,6 +139,17 @@ def test_gcc(cloud, covered, tmp_path):
     cloud.configure(name, Description="new environments")
     cloud.invoke(name, {"n": -3})
     soon(lambda: missing(cloud, tmp_path, name), [18])
+    # and told apart
+    version = cloud.lambda_.publish_version(FunctionName=name)["Version"]
+    cloud.invoke(name, {"n": 12}, Qualifier=version)
+    both = ["%s:$LATEST" % name, "%s:%s" % (name, version)]
+
+    def who():
+        r = cloud.lamina("coverage", "json", name, "--by", "version", cwd=tmp_path)
+        contexts = json.loads(r.stdout)["files"]["handler.c"]["contexts"]
+        return [sorted(contexts.get(line, [])) for line in ("14", "19", "18")]
+
+    soon(who, [sorted(both), both[:1], []])
 
 
 @gcc

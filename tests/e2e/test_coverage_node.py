@@ -151,6 +151,9 @@ def test_what_ran_is_reported(cloud, covered, tmp_path):
     while 10 in found["app.js"]["missing_lines"] and time.monotonic() < deadline:
         found, _ = report(cloud, tmp_path, name)
     assert found["app.js"]["missing_lines"] == [7, 16, 22, 25]
+    found, _ = report(cloud, tmp_path, name, "--by", "function")
+    assert set(found["app.js"]["contexts"]) == {str(l) for l in found["app.js"]["executed_lines"]}
+    assert found["app.js"]["contexts"]["10"] == [name] and found["lib/unused.js"]["contexts"] == {}
 
 
 def test_esm_streams_and_other_formats(cloud, covered, tmp_path):
