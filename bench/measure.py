@@ -172,6 +172,21 @@ def run_ns(pids):
     return total
 
 
+def groups_ns(spawner):
+    """Nanoseconds that all environments of a spawner have run, those that have ended, too; None
+    where there are no control groups."""
+    for path in (glob.glob("/sys/fs/cgroup/lamina/%d-*/cpu.stat" % spawner)
+                 + glob.glob("/sys/fs/cgroup/*/lamina/%d-*/cpu.stat" % spawner)):
+        with open(path) as f:
+            found = re.search(r"^usage_usec (\d+)", f.read(), re.M)
+        if found:
+            return int(found[1]) * 1000
+    for path in glob.glob("/sys/fs/cgroup/*/lamina/%d-*/cpuacct.usage" % spawner):
+        with open(path) as f:
+            return int(f.read())
+    return None
+
+
 def user_share(pid):
     """Clock ticks in user mode and in all."""
     with open("/proc/%d/stat" % pid) as f:
@@ -238,9 +253,9 @@ def line(name, value, more, n, floor_name="", floor="", ratio="", verdict=""):
         name, value, more, n, floor_name, floor, ratio, verdict), flush=True)
 
 
-def row(name, subject, floor_name="", floor=None, budget=None, unit="ms", spread=None):
+def row(name, subject, floor_name="", floor=None, budget=None, unit="ms", spread=None, worst=None):
     """One row. A budget is the most that is wanted (for rates: the least); with `spread`, the p99
-    may be that many times the median."""
+    may be that many times the median; `worst` is the most that the p99 may be."""
     subject, floor = Series(subject), Series(floor) if floor else None
     median, p99 = subject.median(), subject.at(0.99)
     verdict = []
@@ -250,6 +265,8 @@ def row(name, subject, floor_name="", floor=None, budget=None, unit="ms", spread
             verdict.append("%s %s%s" % (">=" if not less else "BELOW", "{:,}".format(budget), unit))
         else:
             verdict.append("%s %g %s" % ("<=" if less else "ABOVE", budget, unit))
+    if worst:
+        verdict.append("p99 %s %g %s" % ("<=" if p99 <= worst * UNITS[unit] else "ABOVE", worst, unit))
     if spread:
         verdict.append("p99 %.1fx%s" % (p99 / median, "" if p99 <= spread * median
                                         else " ABOVE %gx" % spread))
@@ -448,7 +465,7 @@ class Lab:
     def renew(self, name, i):
         """A change of the configuration makes the next environment a new one."""
         self.cloud.connection.call("PUT", "lambda", "/2015-03-31/functions/%s/configuration" % name,
-                                   {"Description": "cold %d" % i})
+                                   {"Description": "cold %s" % i})
         self.settled(name)
 
     @staticmethod
