@@ -1,6 +1,8 @@
 /* daemon - running the cloud in this process. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -11,6 +13,10 @@
 #define GRACE_MS 400
 #define TWICE_MS 200 /* programs that end a group of processes send the same signal twice */
 #define REVIVAL_MAX_MS 10000
+#define KSM_RUN "/sys/kernel/mm/ksm/run"
+#ifndef PR_SET_MEMORY_MERGE /* headers before Linux 6.4 */
+#define PR_SET_MEMORY_MERGE 67
+#endif
 
 void daemon_prepare(struct daemon *d, const char *cache_dir, int spares)
 {
@@ -20,6 +26,17 @@ void daemon_prepare(struct daemon *d, const char *cache_dir, int spares)
         log_warn("functions cannot be run here: %s (see `lamina doctor`)", strerror(-r));
         d->spawner = NULL;
     }
+}
+
+int daemon_merge_memory(void)
+{
+    char run = '0';
+    if (prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) < 0)
+        return -errno;
+    auto_close int fd = open(KSM_RUN, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, &run, 1) != 1 || run != '1')
+        log_warn("--merge-memory: nothing is merged until root writes 1 to " KSM_RUN);
+    return 0;
 }
 
 static void on_revival(uv_timer_t *timer)

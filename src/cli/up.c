@@ -16,7 +16,7 @@
 struct up_options {
     int64_t port, concurrency, idle_timeout, spares;
     struct str data, host, iam, time_scale;
-    bool ephemeral, detach, allow_remote, durable;
+    bool ephemeral, detach, allow_remote, durable, merge_memory;
     struct option_list rie, runtime, mount;
 };
 
@@ -60,6 +60,9 @@ static const struct option_row rows[] = {
      .help = "environments with a running interpreter to keep ready for each runtime in use "
              "(default: as many as lately started at once, at most 8; none before a runtime is "
              "used)"},
+    {OPTION(struct up_options, merge_memory), .name = "merge-memory", .type = OPTION_FLAG,
+     .help = "the kernel may keep equal pages of environments once (KSM), once root has switched "
+             "that on"},
     {OPTION(struct up_options, time_scale), .name = "time-scale", .type = OPTION_TEXT,
      .metavar = "FACTOR", .default_value = "1", .environment = "LAMINA_TIME_SCALE",
      .help = "of the waiting times and ages of asynchronous events: 0.01 makes a minute 0.6 s"},
@@ -155,6 +158,15 @@ static struct str work_dir(struct arena *a, const struct cloud_options *options,
     return str_printf(a, "%s/lamina-%d-%s", tmp ? tmp : "/tmp", (int)getuid(), name);
 }
 
+static int fail(struct verb_run *run, int out, struct str why)
+{
+    if (out != STDOUT_FILENO) { /* detached: the one who waits tells it to the user */
+        struct str said = str_printf(run->arena, "!%.*s", STR(why));
+        fs_write_all(out, said.p, said.n);
+    }
+    return verb_fail(run, "%.*s", STR(why));
+}
+
 /* Serves in this process. `out` gets the one line. */
 static int serve(struct verb_run *run, struct cloud_options *options, int out)
 {
@@ -164,15 +176,14 @@ static int serve(struct verb_run *run, struct cloud_options *options, int out)
     int64_t began_ns = clock_mono_ns();
     const struct up_options *o = run->values[0];
     bool fixed = options_given(&run->parsed, run->sets, run->n_sets, "spares");
+    int r = o->merge_memory ? daemon_merge_memory() : 0;
+    if (r < 0)
+        return fail(run, out, str_printf(a, "memory cannot be merged: %s", strerror(-r)));
     daemon_prepare(&d, str_c(a, work_dir(a, options, "layers")),
                    fixed ? (int)o->spares : SPARES_ADAPTIVE);
-    int r = daemon_start(&d, options, &err);
-    if (r < 0 && out != STDOUT_FILENO) { /* detached: the one who waits tells it to the user */
-        struct str why = str_printf(a, "!%s", err.message);
-        fs_write_all(out, why.p, why.n);
-    }
+    r = daemon_start(&d, options, &err);
     if (r < 0)
-        return verb_fail(run, "%s", err.message);
+        return fail(run, out, str_from(err.message));
     struct daemon_note note = {.pid = (int)getpid(),
                                .endpoint = str_copy(a, cloud_address(d.cloud))};
     struct str dir = str_from(options->data_dir);

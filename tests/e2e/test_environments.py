@@ -1,12 +1,15 @@
 """The life of execution environments: many at once, what they keep, how they end."""
 
 import collections
+import ctypes
 import os
 import re
 import resource
 import signal
 import threading
 import time
+
+import pytest
 
 from cloud import SOON, children, zipped
 
@@ -277,3 +280,14 @@ def test_a_daemon_without_descriptors_fails_at_once_and_recovers(new_cloud):
         assert time.monotonic() - began < 3
     assert "refused" in outcomes
     assert [cloud.invoke(n).payload for n in names] == [1] * len(names)
+
+
+def test_equal_pages_of_environments_may_be_merged(new_cloud):
+    """By the kernel, where somebody has switched that on; here it is seen that it may."""
+    ask = ctypes.CDLL(None).prctl
+    if ask(68, 0, 0, 0, 0) < 0 or tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) < (6, 11):
+        pytest.skip("needs Linux 6.11")
+    source = "import ctypes\ndef handler(event, context):\n    return ctypes.CDLL(None).prctl(68, 0, 0, 0, 0)\n"
+    for options, may in ([], 0), (["--merge-memory"], 1):
+        cloud = new_cloud(*options)
+        assert cloud.invoke(cloud.function(source)).payload == may
