@@ -21,7 +21,7 @@ static struct policy_request request_of(struct question *q)
     } else if (q->who->type != PRINCIPAL_ANONYMOUS) {
         r.who.account = q->who->account;
         r.who.arn = q->who->arn;
-        if (q->has_access)
+        if (q->has_access && q->who->type != PRINCIPAL_USER)
             r.who.role_arn = q->access.role.arn;
     }
     return r;
@@ -55,9 +55,15 @@ static struct str iam_words(struct question *q, struct str resource)
     if (!str_starts(resource, S("arn:aws:iam::")) || str_is(q->action, "iam:PassRole") ||
         str_is(q->action, "iam:CreateRole") || str_is(q->action, "iam:ListRoles"))
         return resource;
-    if (role > 0) {
+    ssize_t user = str_find(resource, S(":user/")), group = str_find(resource, S(":group/"));
+    bool made = str_starts(q->action, S("iam:Create")) || str_starts(q->action, S("iam:List"));
+    if (role > 0 || (!made && (user > 0 || group > 0))) {
         size_t slash = (size_t)str_find_last_byte(resource, '/');
-        return str_printf(a, "role %.*s", STR(str_slice(resource, slash + 1, resource.n)));
+        return str_printf(a, "%s %.*s",
+                          role > 0   ? "role"
+                          : user > 0 ? "user"
+                                     : "group",
+                          STR(str_slice(resource, slash + 1, resource.n)));
     }
     if (str_is(q->action, "iam:CreatePolicy"))
         return str_printf(
@@ -102,7 +108,8 @@ static int assume(struct question *q, struct str *ret_why)
     if (own == POLICY_DENIES)
         return deny(q, " with an explicit deny in an identity-based policy", false, ret_why);
     bool needs_own = trust == POLICY_DELEGATES ||
-                     (q->who->type == PRINCIPAL_ROLE_SESSION && !str_eq(account, q->who->account));
+                     (q->who->type != PRINCIPAL_ROOT && q->who->type != PRINCIPAL_SERVICE &&
+                      !str_eq(account, q->who->account));
     if (trust == POLICY_DENIES || trust == POLICY_SILENT || (needs_own && own != POLICY_ALLOWS))
         return deny(q, "", false, ret_why);
     if (q->who->session_policy.n &&
@@ -133,15 +140,27 @@ static int resource_says(struct question *q)
     return q->service->resource_policy(&as, q->action, q->resource);
 }
 
-/* A role's ARN has its path, which requests do not tell. */
-static void complete_role_arn(struct question *q)
+/* ARNs of roles, users and groups have their path, which requests do not tell; who names no user
+ * means himself. */
+static void complete_iam_arn(struct question *q)
 {
-    struct str account, name;
-    struct iam_role_record role;
-    if (str_is(action_vendor(q->action), "iam") &&
-        iam_role_arn_parse(q->resource, &account, &name) == 0 &&
-        iam_role_find(q->call->store, q->call->arena, account, name, &role) == 0)
-        q->resource = role.arn;
+    static const char *const kinds[] = {"role", "user", "group"};
+    struct str head = {0}, account = {0}, rest = q->resource, kind, name;
+    struct iam_role_record e;
+    if (!str_is(action_vendor(q->action), "iam") || !str_starts(rest, S("arn:aws:iam::")))
+        return;
+    for (int i = 0; i < 5; i++) {
+        str_cut(rest, ':', &head, &rest);
+        account = head;
+    }
+    str_cut(rest, '/', &kind, &name);
+    name = str_slice(name, (size_t)(str_find_last_byte(name, '/') + 1), name.n);
+    if (str_is(kind, "user") && str_is(name, "*") && q->who->type == PRINCIPAL_USER)
+        q->resource = q->who->arn;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (str_is(kind, kinds[i]) &&
+            iam_entity_find(q->call->store, q->call->arena, account, kinds[i], name, &e) == 0)
+            q->resource = e.arn;
 }
 
 /* A role's session: its own policies, what limits them, and the resource's word. */
@@ -178,19 +197,31 @@ static int decide_session(struct question *q, int resource, struct str *ret_why)
     return deny(q, str_c(a, str_printf(a, " because no %s allows the", name)), true, ret_why);
 }
 
+/* The policies of who asks: a role's, or a user's. */
+static int load_access(struct question *q)
+{
+    const struct principal *who = q->who;
+    int r = -ENOENT;
+    if (who->type == PRINCIPAL_ROLE_SESSION)
+        r = iam_access_load(q->call->store, q->call->arena, who->account, who->role_name,
+                            &q->access);
+    else if (who->type == PRINCIPAL_USER)
+        r = iam_user_access_load(q->call->store, q->call->arena, who->account, who->role_name,
+                                 &q->access);
+    q->has_access = r == 0;
+    return r == -ENOENT ? 0 : r;
+}
+
 static int decide(struct question *q, struct str *ret_why)
 {
     const struct principal *who = q->who;
-    if (who->type == PRINCIPAL_ROLE_SESSION) {
-        int r = iam_access_load(q->call->store, q->call->arena, who->account, who->role_name,
-                                &q->access);
-        if (r < 0 && r != -ENOENT)
-            return r;
-        q->has_access = r == 0;
-    }
+    int r = load_access(q);
+    if (r < 0)
+        return r;
     if (!str_is(q->action, "iam:PassRole") &&
-        (who->type == PRINCIPAL_ROLE_SESSION || q->call->cloud->record))
-        complete_role_arn(q);
+        (who->type == PRINCIPAL_ROLE_SESSION || who->type == PRINCIPAL_USER ||
+         q->call->cloud->record))
+        complete_iam_arn(q);
     if (str_is(q->action, "sts:AssumeRole"))
         return assume(q, ret_why);
     if (who->type == PRINCIPAL_SERVICE)
@@ -248,9 +279,7 @@ static enum policy_verdict policy_says(struct call *call, struct str policy, str
                                        struct str resource)
 {
     struct question q = {.call = call, .who = call->who, .action = action, .resource = resource};
-    if (call->who->type == PRINCIPAL_ROLE_SESSION)
-        q.has_access = iam_access_load(call->store, call->arena, call->who->account,
-                                       call->who->role_name, &q.access) == 0;
+    load_access(&q);
     return says(&q, POLICY_RESOURCE, policy);
 }
 
@@ -259,7 +288,8 @@ int call_policy_says(struct call *call, struct str policy, struct str action, st
     enum policy_verdict verdict = policy_says(call, policy, action, resource);
     if (verdict == POLICY_DENIES)
         return -EACCES;
-    if (verdict == POLICY_ALLOWS_ITSELF && call->who->type == PRINCIPAL_ROLE_SESSION)
+    if (verdict == POLICY_ALLOWS_ITSELF &&
+        (call->who->type == PRINCIPAL_ROLE_SESSION || call->who->type == PRINCIPAL_USER))
         return CALL_POLICY_ALLOWS_ITSELF;
     return verdict == POLICY_ALLOWS || verdict == POLICY_ALLOWS_ITSELF;
 }

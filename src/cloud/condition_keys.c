@@ -155,7 +155,13 @@ static bool aws_value(const struct question *q, struct arena *a, struct str key,
     if (key_is(key, "aws:userid"))
         return one_value(a, who->user_id, ret);
     if (key_is(key, "aws:PrincipalType"))
-        return one_value(a, who->type == PRINCIPAL_ROOT ? S("Account") : S("AssumedRole"), ret);
+        return one_value(a,
+                         who->type == PRINCIPAL_ROOT   ? S("Account")
+                         : who->type == PRINCIPAL_USER ? S("User")
+                                                       : S("AssumedRole"),
+                         ret);
+    if (key_is(key, "aws:username"))
+        return who->type == PRINCIPAL_USER && one_value(a, who->role_name, ret);
     if (key_is(key, "aws:PrincipalArn"))
         return one_value(a, q->has_access ? q->access.role.arn : who->arn, ret);
     return false;

@@ -2,10 +2,12 @@
  *
  *     test / test               root of account 000000000000
  *     123456789012 / test       root of that account
- *     ASIA... / secret / token  what AssumeRole and the cloud itself have given out */
+ *     ASIA... / secret / token  what AssumeRole and the cloud itself have given out
+ *     AKIA... / secret          access keys of users */
 #include <ctype.h>
 #include <errno.h>
 #include "cloud/internal.h"
+#include "service/iam/access.h"
 #include "service/sts/session.h"
 
 #define DEFAULT_ACCOUNT S("000000000000")
@@ -28,6 +30,23 @@ static bool is_account(struct str s)
     return s.n == 12;
 }
 
+/* A key that is not active is as good as none. */
+static int lookup_user(struct frame *f, struct str access_key, struct sigv4_secret *ret)
+{
+    struct iam_role_record user;
+    struct str account, secret;
+    int r = iam_access_key_find(f->call.store, f->call.arena, access_key, &account, &user, &secret);
+    if (r < 0)
+        return r == -EACCES ? -ENOENT : r;
+    f->who = (struct principal){.type = PRINCIPAL_USER,
+                                .account = account,
+                                .arn = user.arn,
+                                .user_id = user.role_id,
+                                .role_name = user.role_name};
+    *ret = (struct sigv4_secret){.secret_key = secret, .user = &f->who};
+    return 0;
+}
+
 static int lookup(void *user, struct str access_key, struct str token, struct sigv4_secret *ret)
 {
     struct frame *f = user;
@@ -38,6 +57,8 @@ static int lookup(void *user, struct str access_key, struct str token, struct si
         *ret = (struct sigv4_secret){.secret_key = S("test"), .user = &f->who};
         return 0;
     }
+    if (str_starts(access_key, S("AKIA")))
+        return lookup_user(f, access_key, ret);
     struct sts_session_record session;
     int r = session_find(f->call.store, a, access_key, &session);
     if (r < 0)
@@ -45,7 +66,9 @@ static int lookup(void *user, struct str access_key, struct str token, struct si
     if (session.expires.ms <= f->call.now_ms)
         return -ESTALE;
     f->who = (struct principal){
-        .type = session.role_name.n ? PRINCIPAL_ROLE_SESSION : PRINCIPAL_ROOT,
+        .type = str_find(session.arn, S(":user/")) > 0 ? PRINCIPAL_USER
+                : session.role_name.n                  ? PRINCIPAL_ROLE_SESSION
+                                                       : PRINCIPAL_ROOT,
         .account = session.account,
         .arn = session.arn,
         .user_id = session.user_id,

@@ -88,7 +88,7 @@ void record_decision(struct question *q, bool allowed, struct str why)
     struct arena *a = q->call->arena;
     if (!rec || q->who->type == PRINCIPAL_SERVICE)
         return; /* what services do by themselves needs no policy of anybody */
-    static const char *const types[] = {"root", "role", "service", "anonymous"};
+    static const char *const types[] = {"root", "role", "user", "service", "anonymous"};
     struct json *facts = json_new(a, JSON_OBJECT);
     bool session = q->who->type == PRINCIPAL_ROLE_SESSION;
     set(a, facts, "principalType", str_from(types[q->who->type]));

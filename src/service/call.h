@@ -30,6 +30,7 @@ struct service;
 enum principal_type {
     PRINCIPAL_ROOT,
     PRINCIPAL_ROLE_SESSION,
+    PRINCIPAL_USER,
     PRINCIPAL_SERVICE,
     PRINCIPAL_ANONYMOUS
 };
@@ -38,7 +39,7 @@ struct principal {
     struct str account; /* 12 digits */
     struct str arn; /* arn:aws:iam::000000000000:root, arn:aws:sts::...:assumed-role/R/session */
     struct str user_id;   /* GetCallerIdentity's UserId */
-    struct str role_name; /* of a role session */
+    struct str role_name; /* of a role session; of a user: his name */
     struct str service;   /* PRINCIPAL_SERVICE: lambda.amazonaws.com; allowed whatever it asks */
     struct str session_policy; /* JSON given to AssumeRole, or absent */
     struct str access_key;     /* absent for internal callers */

@@ -213,6 +213,6 @@ def test_attaching_what_does_not_exist(cloud, role):
 
 
 def test_an_operation_that_is_not_there_says_so(cloud):
-    status, code, message = error_of(cloud.iam.list_groups)
+    status, code, message = error_of(cloud.iam.list_instance_profiles)
     assert (status, code) == (501, "NotImplemented")
-    assert "ListGroups" in message
+    assert "ListInstanceProfiles" in message

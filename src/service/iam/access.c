@@ -10,6 +10,16 @@ struct str iam_role_key(struct arena *a, struct str account, struct str name)
     return store_key(a, 4, S("iam"), account, S("role"), str_lower(a, name));
 }
 
+struct str iam_entity_key(struct arena *a, struct str account, const char *kind, struct str name)
+{
+    return store_key(a, 4, S("iam"), account, str_from(kind), str_lower(a, name));
+}
+
+struct str iam_access_key_key(struct arena *a, struct str access_key)
+{
+    return store_key(a, 2, S("iam-access-key"), access_key);
+}
+
 struct str iam_policy_key(struct arena *a, struct str account, struct str path_and_name)
 {
     return store_key(a, 4, S("iam"), account, S("policy"), path_and_name);
@@ -61,6 +71,43 @@ int iam_role_find(struct store *store, struct arena *a, struct str account, stru
     return load(store, a, iam_role_key(a, account, name), &iam_role_record_shape, ret);
 }
 
+int iam_entity_find(struct store *store, struct arena *a, struct str account, const char *kind,
+                    struct str name, struct iam_role_record *ret)
+{
+    *ret = (struct iam_role_record){0};
+    return load(store, a, iam_entity_key(a, account, kind, name), &iam_role_record_shape, ret);
+}
+
+int iam_access_key_user(struct store *store, struct arena *a, struct str access_key,
+                        struct str *ret_account, struct str *ret_user)
+{
+    struct str text;
+    int r = store_get(store, iam_access_key_key(a, access_key), a, &text);
+    if (r == 0)
+        str_cut(text, '/', ret_account, ret_user);
+    return r;
+}
+
+int iam_access_key_find(struct store *store, struct arena *a, struct str access_key,
+                        struct str *ret_account, struct iam_role_record *ret_user,
+                        struct str *ret_secret)
+{
+    struct str name;
+    int r = iam_access_key_user(store, a, access_key, ret_account, &name);
+    if (r == 0)
+        r = iam_entity_find(store, a, *ret_account, "user", name, ret_user);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < ret_user->access_keys.n; i++) {
+        const struct iam_access_key_record *key = &ret_user->access_keys.items[i];
+        if (!str_eq(key->id, access_key))
+            continue;
+        *ret_secret = key->secret;
+        return str_is(key->status, "Active") ? 0 : -EACCES;
+    }
+    return -ENOENT;
+}
+
 int iam_policy_document(struct store *store, struct arena *a, struct str arn, struct str *ret)
 {
     const struct managed_policy *aws = managed_policy_find(arn);
@@ -84,27 +131,57 @@ int iam_policy_document(struct store *store, struct arena *a, struct str arn, st
     return -ENOENT;
 }
 
-int iam_access_load(struct store *store, struct arena *a, struct str account, struct str role_name,
-                    struct iam_access *ret)
+static int add_documents(struct store *store, struct arena *a, const struct iam_role_record *of,
+                         struct iam_access *access)
 {
-    struct iam_access access = {0};
-    int r = iam_role_find(store, a, account, role_name, &access.role);
-    if (r < 0)
-        return r;
-    const struct iam_role_record *role = &access.role;
-    access.documents = ARENA_ARRAY(a, struct str, role->inline_policies.n + role->attached.n + 1);
-    for (size_t i = 0; i < role->inline_policies.n; i++)
-        access.documents[access.n_documents++] = role->inline_policies.items[i].document;
-    for (size_t i = 0; i < role->attached.n; i++) {
-        r = iam_policy_document(store, a, role->attached.items[i],
-                                &access.documents[access.n_documents]);
+    size_t n = access->n_documents + of->inline_policies.n + of->attached.n;
+    struct str *documents = ARENA_ARRAY(a, struct str, n + 1);
+    if (access->n_documents)
+        memcpy(documents, access->documents, access->n_documents * sizeof *documents);
+    access->documents = documents;
+    for (size_t i = 0; i < of->inline_policies.n; i++)
+        documents[access->n_documents++] = of->inline_policies.items[i].document;
+    for (size_t i = 0; i < of->attached.n; i++) {
+        int r =
+            iam_policy_document(store, a, of->attached.items[i], &documents[access->n_documents]);
         if (r < 0 && r != -ENOENT)
             return r;
-        access.n_documents += r == 0;
+        access->n_documents += r == 0;
     }
+    return 0;
+}
+
+static int load_access(struct store *store, struct arena *a, struct str account, const char *kind,
+                       struct str name, struct iam_access *ret)
+{
+    struct iam_access access = {0};
+    int r = iam_entity_find(store, a, account, kind, name, &access.role);
+    if (r == 0)
+        r = add_documents(store, a, &access.role, &access);
+    if (r < 0)
+        return r;
     /* A boundary whose policy is gone allows nothing. */
-    if (role->boundary.n && iam_policy_document(store, a, role->boundary, &access.boundary) < 0)
+    if (access.role.boundary.n &&
+        iam_policy_document(store, a, access.role.boundary, &access.boundary) < 0)
         access.boundary = S("");
     *ret = access;
     return 0;
+}
+
+int iam_access_load(struct store *store, struct arena *a, struct str account, struct str role_name,
+                    struct iam_access *ret)
+{
+    return load_access(store, a, account, "role", role_name, ret);
+}
+
+int iam_user_access_load(struct store *store, struct arena *a, struct str account,
+                         struct str user_name, struct iam_access *ret)
+{
+    int r = load_access(store, a, account, "user", user_name, ret);
+    for (size_t i = 0; r == 0 && i < ret->role.links.n; i++) {
+        struct iam_role_record group;
+        r = iam_entity_find(store, a, account, "group", ret->role.links.items[i], &group);
+        r = r == -ENOENT ? 0 : r < 0 ? r : add_documents(store, a, &group, ret);
+    }
+    return r;
 }

@@ -1,9 +1,13 @@
 /* iam - AWS Identity and Access Management: roles and managed policies.
  *
  *     iam/ACCOUNT/role/NAME           RoleRecord, with its inline policies and what is attached
+ *     iam/ACCOUNT/user/NAME           the same record: with his groups and access keys
+ *     iam/ACCOUNT/group/NAME          the same record: with its users
+ *     iam-access-key/ID               ACCOUNT/NAME: whose it is
  *     iam/ACCOUNT/policy/PATH+NAME    PolicyRecord, with its versions
- *     iam/ACCOUNT/attached/ARN/ROLE   for counting and listing what a policy is attached to
- *     iam/ACCOUNT/boundary/ARN/ROLE   the same for permissions boundaries
+ *     iam/ACCOUNT/attached/ARN/ROLE   for counting and listing what a policy is attached to;
+ * user/NAME and group/NAME likewise iam/ACCOUNT/boundary/ARN/ROLE   the same for permissions
+ * boundaries
  */
 #pragma once
 #include "service/iam/access.h"
@@ -19,11 +23,15 @@ extern const struct handler iam_policy_handlers[];
 extern const struct handler iam_version_handlers[];
 extern const struct handler iam_tag_handlers[];
 extern const struct handler iam_simulate_handlers[];
+extern const struct handler iam_user_handlers[];
+extern const struct handler iam_group_handlers[];
+extern const struct handler iam_entity_policy_handlers[];
 
 /* record.c: NoSuchEntity is said when there is none. */
 int role_get(struct call *call, struct str name, struct iam_role_record *ret);
 int role_save(struct call *call, const struct iam_role_record *role);
 struct iam_role *role_show(struct call *call, const struct iam_role_record *role, bool whole);
+struct iam_user *user_show(struct call *call, const struct iam_role_record *user, bool whole);
 /* A policy of this account. AWS's own ones: AccessDenied. */
 int policy_get_own(struct call *call, struct str arn, struct iam_policy_record *ret);
 int policy_save(struct call *call, const struct iam_policy_record *policy);

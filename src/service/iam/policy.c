@@ -200,18 +200,39 @@ struct user_list {
     struct iam_list_entities_for_policy_output *out;
     size_t cap;
     struct str path_prefix;
+    struct str filter;
+    size_t cap_users, cap_groups;
 };
 
 static int accept_entity(struct call *call, const struct store_row *row, void *user)
 {
     struct user_list *list = user;
     struct iam_role_record role;
-    struct str name = store_key_part(call->arena, row->key, 4);
-    int r = iam_role_find(call->store, call->arena, call->account, name, &role);
+    struct str name = store_key_part(call->arena, row->key, 4), kind, rest;
+    bool of_role = !str_cut(name, '/', &kind, &rest); /* user/NAME, group/NAME */
+    const char *word = of_role ? "role" : str_is(kind, "user") ? "user" : "group";
+    int r = iam_entity_find(call->store, call->arena, call->account, word, of_role ? name : rest,
+                            &role);
     if (r < 0)
         return r == -ENOENT ? 0 : r;
     if (list->path_prefix.n && !str_starts(role.path, list->path_prefix))
         return 0;
+    if (list->filter.n && !str_eq_nocase(list->filter, str_from(word)))
+        return 0;
+    if (str_is(kind, "user")) {
+        *(struct iam_policy_user *)arena_push(call->arena, (void **)&list->out->policy_users.items,
+                                              &list->out->policy_users.n, &list->cap_users,
+                                              sizeof(struct iam_policy_user)) =
+            (struct iam_policy_user){.user_name = role.role_name, .user_id = role.role_id};
+        return 1;
+    }
+    if (!of_role) {
+        *(struct iam_policy_group *)arena_push(
+            call->arena, (void **)&list->out->policy_groups.items, &list->out->policy_groups.n,
+            &list->cap_groups, sizeof(struct iam_policy_group)) =
+            (struct iam_policy_group){.group_name = role.role_name, .group_id = role.role_id};
+        return 1;
+    }
     struct iam_policy_role *slot =
         arena_push(call->arena, (void **)&list->out->policy_roles.items, &list->out->policy_roles.n,
                    &list->cap, sizeof(*slot));
@@ -223,7 +244,12 @@ static int list_entities_for_policy(struct call *call,
                                     const struct iam_list_entities_for_policy_input *in,
                                     struct iam_list_entities_for_policy_output *out)
 {
-    struct user_list list = {.out = out, .cap = 1, .path_prefix = in->path_prefix};
+    struct user_list list = {.out = out,
+                             .cap = 1,
+                             .cap_users = 1,
+                             .cap_groups = 1,
+                             .path_prefix = in->path_prefix,
+                             .filter = in->entity_filter};
     struct page page = {in->marker, in->max_items};
     if (policy_exists(call, in->policy_arn) < 0)
         return call_fail(call, IAM_NO_SUCH_ENTITY, "Policy %.*s was not found.",
@@ -232,7 +258,8 @@ static int list_entities_for_policy(struct call *call,
     out->policy_users.items = ARENA_NEW(call->arena, struct iam_policy_user);
     out->policy_roles.items = ARENA_NEW(call->arena, struct iam_policy_role);
     out->is_truncated = opt_bool(false);
-    if (in->entity_filter.n && !str_is(in->entity_filter, "Role"))
+    if (str_is(in->entity_filter, "AWSManagedPolicy") ||
+        str_is(in->entity_filter, "LocalManagedPolicy"))
         return 0;
     const char *what =
         str_is(in->policy_usage_filter, "PermissionsBoundary") ? "boundary" : "attached";

@@ -230,23 +230,6 @@ list_instance_profiles_for_role(struct call *call,
     return 0;
 }
 
-static int get_user(struct call *call, const struct iam_get_user_input *in,
-                    struct iam_get_user_output *out)
-{
-    if (in->user_name.n)
-        return call_fail(call, IAM_NO_SUCH_ENTITY, "The user with name %.*s cannot be found.",
-                         STR(in->user_name));
-    if (call->who->type != PRINCIPAL_ROOT)
-        return call_fail(call, IAM_VALIDATION_ERROR,
-                         "Must specify userName when calling with non-User credentials");
-    struct iam_user *user = ARENA_NEW(call->arena, struct iam_user);
-    user->user_id = call->account;
-    user->arn = call->who->arn;
-    user->create_date = opt_time(1423180800000);
-    out->user = user;
-    return 0;
-}
-
 const struct handler iam_role_handlers[] = {
     {iam_create_role_run(create_role), .resource = "role/{RoleName}"},
     {iam_get_role_run(get_role), .resource = "role/{RoleName}"},
@@ -261,6 +244,5 @@ const struct handler iam_role_handlers[] = {
      .resource = "role/{RoleName}"},
     {iam_list_instance_profiles_for_role_run(list_instance_profiles_for_role),
      .resource = "role/{RoleName}"},
-    {iam_get_user_run(get_user), .resource = "user/{UserName}"},
     {0},
 };

@@ -2,7 +2,7 @@
  * context keys that they want to know. Nothing is looked up but a role's own policies: resources
  * need not exist, and what a condition asks for comes from the request's ContextEntries. */
 #include <errno.h>
-#include "service/iam/iam.h"
+#include "service/iam/entity.h"
 
 /* Both requests have the same members; SimulatePrincipalPolicy's has one more. */
 struct simulation {
@@ -55,50 +55,45 @@ static struct str last_part(struct str arn)
     return str_slice(arn, (size_t)(str_find_last_byte(arn, '/') + 1), arn.n);
 }
 
-/* Users and groups are not known here: none of them exists. */
-static int find_role(struct call *call, struct str arn, struct iam_role_record *ret)
-{
-    struct str account, name, resource = arn, head;
-    for (int i = 0; i < 5; i++)
-        if (!str_cut(resource, ':', &head, &resource))
-            return call_fail(call, IAM_INVALID_INPUT, "Invalid entity arn: %.*s", STR(arn));
-    if (str_starts(resource, S("user/")) || str_starts(resource, S("group/")))
-        return call_fail(call, IAM_NO_SUCH_ENTITY, "The %s with name %.*s cannot be found.",
-                         resource.p[0] == 'u' ? "user" : "group", STR(last_part(resource)));
-    if (iam_role_arn_parse(arn, &account, &name) < 0)
-        return call_fail(call, IAM_INVALID_INPUT, "Invalid entity arn: %.*s", STR(arn));
-    int r = iam_role_find(call->store, call->arena, account, name, ret);
-    if (r == -ENOENT || (r == 0 && (!str_eq(account, call->account) || !str_eq(ret->arn, arn))))
-        return call_fail(call, IAM_NO_SUCH_ENTITY, "The role with name %.*s cannot be found.",
-                         STR(name));
-    return r;
-}
-
 /* Inline policies are told as role_ROLE_POLICY, managed ones by their names. */
-static int add_role(struct simulation *s, const struct iam_role_record *role)
+static int add_policies(struct simulation *s, const struct iam_role_record *e, const char *kind)
 {
     struct arena *a = s->call->arena;
     int r = 0;
-    for (size_t i = 0; i < role->inline_policies.n && r == 0; i++)
+    for (size_t i = 0; i < e->inline_policies.n && r == 0; i++)
         r = add_policy(s, POLICY_LAYER_IDENTITY,
-                       str_printf(a, "role_%.*s_%.*s", STR(role->role_name),
-                                  STR(role->inline_policies.items[i].name)),
-                       role->inline_policies.items[i].document);
-    for (size_t i = 0; i < role->attached.n && r == 0; i++) {
+                       str_printf(a, "%s_%.*s_%.*s", kind, STR(e->role_name),
+                                  STR(e->inline_policies.items[i].name)),
+                       e->inline_policies.items[i].document);
+    for (size_t i = 0; i < e->attached.n && r == 0; i++) {
         struct str text;
-        r = iam_policy_document(s->call->store, a, role->attached.items[i], &text);
+        r = iam_policy_document(s->call->store, a, e->attached.items[i], &text);
         if (r == 0)
-            r = add_policy(s, POLICY_LAYER_IDENTITY, last_part(role->attached.items[i]), text);
+            r = add_policy(s, POLICY_LAYER_IDENTITY, last_part(e->attached.items[i]), text);
         else if (r == -ENOENT)
             r = 0;
     }
-    /* A boundary that is given stands for the role's own. */
-    if (r < 0 || !role->boundary.n || s->boundaries->n)
-        return r;
+    return r;
+}
+
+/* Of a user, his groups' policies count as well. */
+static int add_entity(struct simulation *s, const struct iam_role_record *e, const char *kind)
+{
+    struct call *call = s->call;
     struct str text;
+    int r = add_policies(s, e, kind);
+    for (size_t i = 0; *kind == 'u' && i < e->links.n && r == 0; i++) {
+        struct iam_role_record group;
+        r = iam_entity_find(call->store, call->arena, call->account, "group", e->links.items[i],
+                            &group);
+        r = r == -ENOENT ? 0 : r < 0 ? r : add_policies(s, &group, "group");
+    }
+    /* A boundary that is given stands for the entity's own. */
+    if (r < 0 || !e->boundary.n || s->boundaries->n)
+        return r;
     s->c.layers[POLICY_LAYER_BOUNDARY].applies = true; /* one that is gone allows nothing */
-    if (iam_policy_document(s->call->store, a, role->boundary, &text) == 0)
-        r = add_policy(s, POLICY_LAYER_BOUNDARY, last_part(role->boundary), text);
+    if (iam_policy_document(call->store, call->arena, e->boundary, &text) == 0)
+        r = add_policy(s, POLICY_LAYER_BOUNDARY, last_part(e->boundary), text);
     return r;
 }
 
@@ -425,13 +420,14 @@ static int simulate_principal_policy(struct call *call,
 {
     struct simulation s = FROM_INPUT(in);
     struct iam_role_record role;
+    const char *kind = NULL;
     int r = refuse_handling(call, in->resource_handling_option);
     if (r == 0)
-        r = find_role(call, in->policy_source_arn, &role);
+        r = entity_of_arn(call, in->policy_source_arn, &role, &kind);
     if (r == 0)
         r = check_caller(&s, in->policy_source_arn);
     if (r == 0)
-        r = add_role(&s, &role);
+        r = add_entity(&s, &role, kind);
     return r < 0 ? r : simulate(&s, out);
 }
 
@@ -479,9 +475,10 @@ static int get_context_keys_for_principal_policy(
     static const struct iam_simulation_policy_list_type none;
     struct simulation s = {.call = call, .documents = &in->policy_input_list, .boundaries = &none};
     struct iam_role_record role;
-    int r = find_role(call, in->policy_source_arn, &role);
+    const char *kind = NULL;
+    int r = entity_of_arn(call, in->policy_source_arn, &role, &kind);
     if (r == 0)
-        r = add_role(&s, &role);
+        r = add_entity(&s, &role, kind);
     return r < 0 ? r : context_keys(&s, out);
 }
 

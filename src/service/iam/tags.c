@@ -1,6 +1,6 @@
 /* tags - of roles and policies. */
 #include <errno.h>
-#include "service/iam/iam.h"
+#include "service/iam/entity.h"
 
 int tags_check(struct call *call, const struct iam_tag_list_type *tags)
 {
@@ -131,7 +131,40 @@ static int list_policy_tags(struct call *call, const struct iam_list_policy_tags
     return show(call, &page, &policy.tags, &out->tags, &out->is_truncated, &out->marker);
 }
 
+static int tag_user(struct call *call, const struct iam_tag_user_input *in, void *out)
+{
+    struct iam_role_record user;
+    int r = entity_find(call, &iam_users, in->user_name, &user);
+    if (r == 0)
+        r = tags_merge(call, &user.tags, &in->tags);
+    return r < 0 ? r : entity_save(call, &iam_users, &user);
+}
+
+static int untag_user(struct call *call, const struct iam_untag_user_input *in, void *out)
+{
+    struct iam_role_record user;
+    int r = entity_find(call, &iam_users, in->user_name, &user);
+    if (r < 0)
+        return r;
+    tags_remove(&user.tags, &in->tag_keys);
+    return entity_save(call, &iam_users, &user);
+}
+
+static int list_user_tags(struct call *call, const struct iam_list_user_tags_input *in,
+                          struct iam_list_user_tags_output *out)
+{
+    struct iam_role_record user;
+    struct page page = {in->marker, in->max_items};
+    int r = entity_find(call, &iam_users, in->user_name, &user);
+    if (r < 0)
+        return r;
+    return show(call, &page, &user.tags, &out->tags, &out->is_truncated, &out->marker);
+}
+
 const struct handler iam_tag_handlers[] = {
+    {iam_tag_user_run(tag_user), .resource = "user/{UserName}"},
+    {iam_untag_user_run(untag_user), .resource = "user/{UserName}"},
+    {iam_list_user_tags_run(list_user_tags), .resource = "user/{UserName}"},
     {iam_tag_role_run(tag_role), .resource = "role/{RoleName}"},
     {iam_untag_role_run(untag_role), .resource = "role/{RoleName}"},
     {iam_list_role_tags_run(list_role_tags), .resource = "role/{RoleName}"},

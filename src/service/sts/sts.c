@@ -35,18 +35,24 @@ static struct sts_credentials *credentials(struct call *call, const struct sessi
 static int get_session_token(struct call *call, const struct sts_get_session_token_input *in,
                              struct sts_get_session_token_output *out)
 {
-    if (call->who->type != PRINCIPAL_ROOT || str_starts(call->who->access_key, S("ASIA")))
+    bool user = call->who->type == PRINCIPAL_USER;
+    int64_t longest = user ? 129600 : 3600; /* AWS gives root an hour, whatever it asks for */
+    if ((call->who->type != PRINCIPAL_ROOT && !user) ||
+        str_starts(call->who->access_key, S("ASIA")))
         return call_fail(call, STS_ACCESS_DENIED,
                          "Cannot call GetSessionToken with session credentials");
     struct session_request request = {
         .account = call->who->account,
         .arn = call->who->arn,
         .user_id = call->who->user_id,
+        .role_name = call->who->role_name,
         .now_ms = call->now_ms,
-        .duration_s = in->duration_seconds.has ? in->duration_seconds.is : 3600,
+        .duration_s = in->duration_seconds.has ? in->duration_seconds.is
+                      : user                   ? 43200
+                                               : 3600,
     };
-    if (request.duration_s > 3600)
-        request.duration_s = 3600; /* AWS gives root an hour, whatever it asks for */
+    if (request.duration_s > longest)
+        request.duration_s = longest;
     struct session_credentials made;
     int r = session_create(call->store, call->arena, &request, &made);
     if (r == 0)

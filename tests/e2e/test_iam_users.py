@@ -1,0 +1,172 @@
+"""Users, groups and access keys: made, limited, and what requests signed with a user's key may do."""
+
+import json
+
+import boto3
+import botocore
+import pytest
+from cloud import unique
+
+
+def document(*actions, effect="Allow", resource="*"):
+    return json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": effect, "Action": list(actions), "Resource": resource}]})  # fmt: skip
+
+
+@pytest.fixture
+def iam(cloud):
+    return cloud.client("iam")
+
+
+@pytest.fixture
+def user(iam):
+    name = unique("user")
+    iam.create_user(UserName=name, Path="/team/", Tags=[{"Key": "a", "Value": "b"}])
+    return name
+
+
+def as_user(cloud, key, service):
+    return boto3.client(service, endpoint_url=cloud.url, region_name="us-east-1",
+                        aws_access_key_id=key["AccessKeyId"],
+                        aws_secret_access_key=key["SecretAccessKey"])
+
+
+def code_of(call, **args):
+    with pytest.raises(botocore.exceptions.ClientError) as e:
+        call(**args)
+    return e.value.response["Error"]["Code"]
+
+
+def test_a_user_is_made_shown_and_deleted(iam, user):
+    got = iam.get_user(UserName=user)["User"]
+    assert got["Arn"].endswith(":user/team/" + user) and got["UserId"].startswith("AIDA")
+    assert got["Tags"] == [{"Key": "a", "Value": "b"}]
+    assert code_of(iam.create_user, UserName=user.upper()) == "EntityAlreadyExists"
+    assert user in [u["UserName"] for u in iam.list_users(PathPrefix="/team/")["Users"]]
+    assert user not in [u["UserName"] for u in iam.list_users(PathPrefix="/other/")["Users"]]
+    iam.tag_user(UserName=user, Tags=[{"Key": "c", "Value": "d"}])
+    iam.untag_user(UserName=user, TagKeys=["a"])
+    assert iam.list_user_tags(UserName=user)["Tags"] == [{"Key": "c", "Value": "d"}]
+    iam.delete_user(UserName=user)
+    assert code_of(iam.get_user, UserName=user) == "NoSuchEntity"
+    assert code_of(iam.delete_user, UserName=user) == "NoSuchEntity"
+
+
+def test_what_a_user_has_keeps_him(iam, user):
+    group, arn = unique("group"), "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    iam.create_group(GroupName=group)
+    iam.add_user_to_group(GroupName=group, UserName=user)
+    iam.add_user_to_group(GroupName=group, UserName=user)
+    iam.put_user_policy(UserName=user, PolicyName="p", PolicyDocument=document("s3:*"))
+    iam.attach_user_policy(UserName=user, PolicyArn=arn)
+    iam.attach_group_policy(GroupName=group, PolicyArn=arn)
+    key = iam.create_access_key(UserName=user)["AccessKey"]["AccessKeyId"]
+    iam.create_access_key(UserName=user)
+    assert code_of(iam.create_access_key, UserName=user) == "LimitExceeded"
+    entities = iam.list_entities_for_policy(PolicyArn=arn)
+    assert user in [u["UserName"] for u in entities["PolicyUsers"]]
+    assert group in [g["GroupName"] for g in entities["PolicyGroups"]]
+    assert not iam.list_entities_for_policy(PolicyArn=arn, EntityFilter="Role")["PolicyUsers"]
+    assert [u["UserName"] for u in iam.get_group(GroupName=group)["Users"]] == [user]
+    assert [g["GroupName"] for g in iam.list_groups_for_user(UserName=user)["Groups"]] == [group]
+    assert iam.list_user_policies(UserName=user)["PolicyNames"] == ["p"]
+    assert iam.get_user_policy(UserName=user, PolicyName="p")["PolicyDocument"]["Statement"]
+    attached = iam.list_attached_user_policies(UserName=user)["AttachedPolicies"]
+    assert attached == [{"PolicyName": "AWSLambdaBasicExecutionRole", "PolicyArn": arn}]
+    for undo in (
+        lambda: [iam.delete_access_key(UserName=user, AccessKeyId=k["AccessKeyId"])
+                 for k in iam.list_access_keys(UserName=user)["AccessKeyMetadata"]],
+        lambda: iam.detach_user_policy(UserName=user, PolicyArn=arn),
+        lambda: iam.delete_user_policy(UserName=user, PolicyName="p"),
+        lambda: iam.remove_user_from_group(GroupName=group, UserName=user),
+    ):
+        assert code_of(iam.delete_user, UserName=user) == "DeleteConflict"
+        undo()
+    iam.delete_user(UserName=user)
+    assert code_of(iam.delete_group, GroupName=group) == "DeleteConflict"
+    iam.detach_group_policy(GroupName=group, PolicyArn=arn)
+    iam.delete_group(GroupName=group)
+    assert code_of(iam.update_access_key, AccessKeyId=key, Status="Inactive") == "NoSuchEntity"
+
+
+def test_a_key_lets_its_user_do_what_his_policies_and_groups_say(cloud, iam, user):
+    group = unique("group")
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    me = as_user(cloud, key, "sts").get_caller_identity()
+    assert me["Arn"].endswith(":user/team/" + user) and me["UserId"].startswith("AIDA")
+    s3, logs = as_user(cloud, key, "s3"), as_user(cloud, key, "logs")
+    assert code_of(s3.list_buckets) == "AccessDenied"
+    iam.put_user_policy(UserName=user, PolicyName="s3", PolicyDocument=document("s3:ListAllMyBuckets"))
+    s3.list_buckets()
+    with pytest.raises(botocore.exceptions.ClientError) as e:
+        logs.describe_log_groups()
+    assert "user/team/%s is not authorized to perform: logs:DescribeLogGroups" % user in str(e.value)
+    iam.create_group(GroupName=group)
+    iam.put_group_policy(GroupName=group, PolicyName="logs", PolicyDocument=document("logs:*"))
+    iam.add_user_to_group(GroupName=group, UserName=user)
+    logs.describe_log_groups()
+    # A boundary limits both; a denial of the group as well.
+    boundary = iam.create_policy(PolicyName=unique("b"), PolicyDocument=document("s3:*"))["Policy"]["Arn"]
+    iam.put_user_permissions_boundary(UserName=user, PermissionsBoundary=boundary)
+    assert code_of(logs.describe_log_groups) == "AccessDeniedException"
+    s3.list_buckets()
+    iam.delete_user_permissions_boundary(UserName=user)
+    iam.put_group_policy(GroupName=group, PolicyName="no", PolicyDocument=document("s3:*", effect="Deny"))
+    assert code_of(s3.list_buckets) == "AccessDenied"
+    iam.delete_group_policy(GroupName=group, PolicyName="no")
+    # ${aws:username}
+    iam.put_user_policy(UserName=user, PolicyName="own", PolicyDocument=document(
+        "iam:GetUser", "iam:CreateAccessKey", resource="arn:aws:iam::*:user/team/${aws:username}"))
+    own = as_user(cloud, key, "iam")
+    assert own.get_user()["User"]["UserName"] == user
+    assert code_of(own.get_user, UserName="somebody-else") == "AccessDenied"
+    # An inactive key is as good as none, and so is one that is gone.
+    iam.update_access_key(UserName=user, AccessKeyId=key["AccessKeyId"], Status="Inactive")
+    assert code_of(s3.list_buckets) == "InvalidAccessKeyId"
+    assert code_of(logs.describe_log_groups) == "UnrecognizedClientException"
+    iam.update_access_key(AccessKeyId=key["AccessKeyId"], Status="Active")
+    s3.list_buckets()
+    session = as_user(cloud, key, "sts").get_session_token()["Credentials"]
+    boto3.client("s3", endpoint_url=cloud.url, region_name="us-east-1",
+                 aws_access_key_id=session["AccessKeyId"], aws_session_token=session["SessionToken"],
+                 aws_secret_access_key=session["SecretAccessKey"]).list_buckets()
+    wrong = dict(key, SecretAccessKey="x" * 40)
+    assert code_of(as_user(cloud, wrong, "s3").list_buckets) == "SignatureDoesNotMatch"
+    iam.delete_access_key(UserName=user, AccessKeyId=key["AccessKeyId"])
+    assert code_of(s3.list_buckets) == "InvalidAccessKeyId"
+
+
+def test_a_trusted_user_assumes_a_role(cloud, iam, user):
+    arn = iam.get_user(UserName=user)["User"]["Arn"]
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    role = cloud.role(
+        [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}],
+        trust=json.dumps({"Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Principal": {"AWS": arn}, "Action": "sts:AssumeRole"}}),
+    )  # fmt: skip
+    as_user(cloud, key, "sts").assume_role(RoleArn=role, RoleSessionName="session")
+    other = unique("user")
+    iam.create_user(UserName=other)
+    stranger = as_user(cloud, iam.create_access_key(UserName=other)["AccessKey"], "sts")
+    assert code_of(stranger.assume_role, RoleArn=role, RoleSessionName="session") == "AccessDenied"
+
+
+def test_a_user_is_simulated_with_his_groups(iam, user):
+    group = unique("group")
+    iam.create_group(GroupName=group)
+    iam.add_user_to_group(GroupName=group, UserName=user)
+    iam.put_group_policy(GroupName=group, PolicyName="g", PolicyDocument=document("s3:GetObject"))
+    iam.put_user_policy(UserName=user, PolicyName="u", PolicyDocument=document("logs:*"))
+    arn = iam.get_user(UserName=user)["User"]["Arn"]
+    results = iam.simulate_principal_policy(
+        PolicySourceArn=arn, ActionNames=["s3:GetObject", "logs:GetLogEvents", "s3:PutObject"]
+    )["EvaluationResults"]
+    assert [r["EvalDecision"] for r in results] == ["allowed", "allowed", "implicitDeny"]
+    assert results[0]["MatchedStatements"][0]["SourcePolicyId"] == "group_%s_g" % group
+    assert results[1]["MatchedStatements"][0]["SourcePolicyId"] == "user_%s_u" % user
+    group_arn = iam.get_group(GroupName=group)["Group"]["Arn"]
+    # Of a group alone it takes a caller: a group asks for nothing.
+    (result,) = iam.simulate_principal_policy(
+        PolicySourceArn=group_arn, CallerArn=arn, ActionNames=["s3:GetObject"]
+    )["EvaluationResults"]
+    assert result["EvalDecision"] == "allowed"
