@@ -87,6 +87,7 @@ def handler(event, context):
     cloud.s3.delete_object(Bucket=bucket, Key="last")
     cloud.stop(within=2.5)
     assert "is given up" not in cloud.log_text()
+    assert "the next start carries it out again (%s)" % first.decode() in cloud.log_text()
     cloud = new_cloud(data=tmp_path)
     eventually(lambda: cloud.s3.list_objects_v2(Bucket=bucket)["KeyCount"])
     assert shipped(cloud, bucket) == first

@@ -143,6 +143,8 @@ static void invoked(struct invocation *inv)
     struct lambda_event_record *e = &at->record;
     const struct opt_int *retries = &at->config.maximum_retry_attempts;
     if (inv->outcome != OUTCOME_ANSWER && at->queue->resting) {
+        log_info("lambda: an event of %.*s was cut off: the next start carries it out again (%.*s)",
+                 STR(e->function_name), STR(e->request_id));
         over(at);
         return;
     }
