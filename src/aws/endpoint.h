@@ -1,5 +1,4 @@
-/* endpoint - the address of a service of AWS, and what requests to it are signed for. Internal to
- * aws/.
+/* endpoint - the address of a service of AWS, and what requests to it are signed for.
  *
  * As AWS's endpoint rule sets have it, for the commercial partition, China, GovCloud, the European
  * Sovereign Cloud and two isolated ones. May use wire/ and base/. */

@@ -416,7 +416,8 @@ static int open_switch(struct verb_run *run, struct coverage_switch *s)
     s->exclude = patterns(run->arena, &o->exclude);
     if (run->parsed.n_operands < 2 && !str_has(o->stack_name))
         return verb_usage(run, "which functions? give names, a stack, or all");
-    return target_open(run, &s->aws);
+    int e = target_open(run, &s->aws);
+    return e ? e : target_announce(run, s->aws);
 }
 
 static void tell(struct coverage_switch *s, const struct covered *c, struct str what,

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "aws/endpoint.h"
 #include "base/cleanup.h"
 #include "base/digest.h"
 #include "base/fs.h"
@@ -156,8 +157,10 @@ struct str package_url(struct aws_client *aws, struct arena *a, struct str bucke
         return str_printf(a, "%.*s/%.*s/%.*s",
                           STR(aws_client_endpoint(aws, &cloudformation_model, a)), STR(bucket),
                           STR(key));
-    return str_printf(a, "https://s3.%.*s.amazonaws.com/%.*s/%.*s", STR(aws_client_region(aws)),
-                      STR(bucket), STR(key));
+    /* CloudFormation reads it, by the ordinary address, whichever is chosen here. */
+    struct endpoint_wish wish = {.region = aws_client_region(aws)};
+    return str_printf(a, "%.*s/%.*s/%.*s", STR(endpoint_find(&s3_model, &wish, a).url), STR(bucket),
+                      STR(key));
 }
 
 /* A folder is packed, a zip or jar is taken as it is. */

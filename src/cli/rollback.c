@@ -280,7 +280,9 @@ static int run_rollback(struct verb_run *run)
     int e = target_open(run, &r.aws);
     if (e)
         return e;
-    e = work(&r);
+    e = target_announce(run, r.aws);
+    if (!e)
+        e = work(&r);
     aws_client_close(r.aws);
     return e;
 }

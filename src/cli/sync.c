@@ -385,6 +385,8 @@ static int run_sync(struct verb_run *run)
     if (!e)
         e = target_open(run, &s.aws);
     if (!e)
+        e = target_announce(run, s.aws);
+    if (!e)
         e = catch_signals(run);
     if (!e) {
         aws_client_cancel_on(s.aws, &sync_stopped);
