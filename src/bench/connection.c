@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include "base/clock.h"
 
+#define TUNNEL_ANSWER_MAX (16 * 1024)
+
 void connection_init(struct connection *c, struct connection_place *place)
 {
     *c = (struct connection){.place = place, .fd = -1};
@@ -115,6 +117,56 @@ void connection_start(struct connection *c)
         fail_errno(c, r);
 }
 
+bool connection_is_opening(const struct connection *c)
+{
+    return c->state >= CONNECTION_CONNECTING && c->state <= CONNECTION_HANDSHAKE;
+}
+
+static enum connection_event connected(struct connection *c)
+{
+    if (!c->place->tls) {
+        c->state = CONNECTION_IDLE;
+        return CONNECTION_READY;
+    }
+    c->tls = tls_new(c->place->tls, c->fd);
+    c->state = CONNECTION_HANDSHAKE;
+    return CONNECTION_NOTHING;
+}
+
+/* What follows the answer belongs to TLS: it is read byte by byte. */
+static enum connection_event step_tunnel(struct connection *c)
+{
+    while (c->out[0].n) {
+        ssize_t n = send(c->fd, c->out[0].p, c->out[0].n, MSG_NOSIGNAL);
+        if (n < 0)
+            return errno == EAGAIN ? CONNECTION_NOTHING : fail_errno(c, -errno);
+        c->out[0] = str_slice(c->out[0], (size_t)n, c->out[0].n);
+    }
+    for (char byte;;) {
+        ssize_t n = recv(c->fd, &byte, 1, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno == EAGAIN ? CONNECTION_NOTHING : fail_errno(c, -errno);
+        if (n == 0 || c->n_said > TUNNEL_ANSWER_MAX)
+            return fail(c, "proxy", "the proxy ends without an answer to CONNECT");
+        if (c->n_said < sizeof(c->said) - 1) {
+            c->said[c->n_said] = byte == '\r' || byte == '\n' ? '\0' : byte;
+            c->said[c->n_said + 1] = '\0';
+        }
+        c->n_said++;
+        if (byte == '\n' && c->n_line == 0)
+            break;
+        c->n_line = byte == '\n' ? 0 : c->n_line + (byte != '\r');
+    }
+    if (strncmp(c->said, "HTTP/1.", 7) || strncmp(c->said + 8, " 2", 2)) {
+        char why[sizeof(c->why)];
+        snprintf(why, sizeof(why), "the proxy answers CONNECT with %s", c->said);
+        return fail(c, "proxy", why);
+    }
+    return connected(c);
+}
+
 static enum connection_event step_connect(struct connection *c)
 {
     int error = 0;
@@ -131,12 +183,11 @@ static enum connection_event step_connect(struct connection *c)
         info.tcpi_state == TCP_SYN_SENT)
         return CONNECTION_NOTHING;
     c->place->bad &= ~(1u << c->at);
-    if (!c->place->tls) {
-        c->state = CONNECTION_IDLE;
-        return CONNECTION_READY;
-    }
-    c->tls = tls_new(c->place->tls, c->fd);
-    c->state = CONNECTION_HANDSHAKE;
+    if (!c->place->tunnel.n)
+        return connected(c);
+    c->out[0] = c->place->tunnel;
+    c->n_said = c->n_line = 0;
+    c->state = CONNECTION_TUNNEL;
     return CONNECTION_NOTHING;
 }
 
@@ -284,6 +335,8 @@ enum connection_event connection_step(struct connection *c)
     enum connection_event e = CONNECTION_NOTHING;
     if (c->state == CONNECTION_CONNECTING)
         e = step_connect(c);
+    if (c->state == CONNECTION_TUNNEL)
+        e = step_tunnel(c);
     if (c->state == CONNECTION_HANDSHAKE)
         e = step_handshake(c);
     else if (c->state == CONNECTION_IDLE && e == CONNECTION_NOTHING)

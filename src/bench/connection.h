@@ -2,7 +2,7 @@
  * answer, never blocks.
  *
  *            connection_start                                 connection_send
- *   CLOSED ------------------> CONNECTING -> HANDSHAKE -> IDLE ---------------> SENDING -> WAITING
+ *   CLOSED ----------> CONNECTING -> [TUNNEL] -> HANDSHAKE -> IDLE -----------> SENDING -> WAITING
  *     ^                            |             |         ^                        |         |
  *     +------ failed, ended -------+-------------+         +---- answered ----------+---------+
  *
@@ -22,6 +22,7 @@
 enum connection_state {
     CONNECTION_CLOSED,
     CONNECTION_CONNECTING,
+    CONNECTION_TUNNEL, /* a proxy is asked for the way on */
     CONNECTION_HANDSHAKE,
     CONNECTION_IDLE,
     CONNECTION_SENDING,
@@ -32,6 +33,7 @@ enum connection_state {
 struct connection_place {
     const struct address *address;
     struct tls_context *tls; /* NULL: plain */
+    struct str tunnel;       /* what a proxy is asked; absent: there is none */
     int epoll;
     uint32_t bad;  /* bit i: address i did not answer */
     char *scratch; /* what is read lands here first */
@@ -43,8 +45,10 @@ struct connection {
     enum connection_state state;
     int fd;
     struct tls *tls;
-    size_t at, tried;  /* address */
-    struct str out[2]; /* what is left to send */
+    size_t at, tried;      /* address */
+    char said[80];         /* of the proxy's answer: its first line */
+    size_t n_said, n_line; /* bytes of the answer, and of its current line */
+    struct str out[2];     /* what is left to send */
     struct answer answer;
     int64_t began_ns;                   /* connecting, by the monotonic clock */
     int64_t sent_ns, first_ns, done_ns; /* of the request; absolute */
@@ -70,6 +74,7 @@ enum connection_event {
 void connection_init(struct connection *c, struct connection_place *place);
 void connection_done(struct connection *c);
 void connection_start(struct connection *c);
+bool connection_is_opening(const struct connection *c); /* from CONNECTING to HANDSHAKE */
 /* IDLE only. The bytes must stay until the answer is there. */
 void connection_send(struct connection *c, struct str head, struct str body);
 enum connection_event connection_step(struct connection *c);

@@ -159,8 +159,7 @@ static void check_deadlines(struct pass *p, int64_t now)
         if (now - c->assigned_ns > p->timeout_ns) {
             connection_abort(c, "deadline", "no answer within the client's deadline");
             fail(p, c);
-        } else if ((c->state == CONNECTION_CONNECTING || c->state == CONNECTION_HANDSHAKE) &&
-                   now - c->began_ns > CONNECT_NS) {
+        } else if (connection_is_opening(c) && now - c->began_ns > CONNECT_NS) {
             connection_abort(c, "ETIMEDOUT", "no connection within 10 seconds");
             fail(p, c);
         } else if (now - c->assigned_ns < CONNECT_NS && now - c->assigned_ns < p->timeout_ns) {

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "bench/generator.h"
+#include "bench/proxy.h"
 #include "wire/lambda.h"
 
 #define SCRATCH (256 * 1024)
@@ -53,10 +54,18 @@ int generator_open(struct generator *g, struct arena *a, struct aws_client *aws,
     arena_init(&g->scratch);
     struct str url = str_has(plan->url) ? plan->url : aws_client_endpoint(aws, &lambda_model, a);
     int r = address_parse(a, url, &g->address, &why);
+    struct proxy proxy = {0};
     if (r == 0)
-        r = address_resolve(a, &g->address, &why);
+        r = proxy_find(a, &g->address, &proxy, &why);
+    if (r == 0)
+        r = address_resolve(a, proxy.connect.n ? &proxy.address : &g->address, &why);
     if (r < 0)
         return refuse(err, r, why);
+    if (proxy.connect.n) { /* names are resolved where the proxy is */
+        g->address.n = proxy.address.n;
+        memcpy(g->address.list, proxy.address.list, sizeof(proxy.address.list));
+        g->place.tunnel = proxy.connect;
+    }
     g->place.address = &g->address;
     if (g->address.tls && tls_context_open(a, g->address.host, &g->place.tls, &why) < 0)
         return refuse(err, -EINVAL, why);
@@ -134,8 +143,7 @@ static size_t still_connecting(const struct generator *g)
 {
     size_t n = 0;
     for (size_t i = 0; i < g->n_connections; i++)
-        n += g->connections[i]->state == CONNECTION_CONNECTING ||
-             g->connections[i]->state == CONNECTION_HANDSHAKE;
+        n += connection_is_opening(g->connections[i]);
     return n;
 }
 
@@ -154,8 +162,7 @@ void generator_connect(struct generator *g, size_t n)
             connection_step(events[i].data.ptr);
     }
     for (size_t i = 0; i < g->n_connections; i++)
-        if (g->connections[i]->state == CONNECTION_CONNECTING ||
-            g->connections[i]->state == CONNECTION_HANDSHAKE)
+        if (connection_is_opening(g->connections[i]))
             connection_abort(g->connections[i], "ETIMEDOUT", "no connection within 10 seconds");
 }
 

@@ -1,11 +1,15 @@
 """The load generator: whatever comes of a request is counted as what it was, exactly as often as the
 cloud itself counted it."""
 
+import base64
+import contextlib
 import http.client
 import http.server
 import io
 import json
 import signal
+import socket
+import socketserver
 import ssl
 import subprocess
 import threading
@@ -309,7 +313,7 @@ def certificate(tmp_path):
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                     "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                    "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert],
+                    "-addext", "subjectAltName=DNS:localhost,DNS:cloud.example", "-keyout", key, "-out", cert],
                    check=True, stderr=subprocess.DEVNULL)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
@@ -375,6 +379,59 @@ def test_a_whole_run_over_tls(cloud, certificate):
     finally:
         server.shutdown()
         server.server_close()
+
+
+class Proxy(socketserver.StreamRequestHandler):
+    """Opens tunnels to 127.0.0.1 for who knows the password, whatever the name; keeps what it was asked."""
+
+    def handle(self):
+        lines = iter(lambda: self.rfile.readline().decode().strip(), "")
+        self.server.asked.append(list(lines))
+        method, to, _ = self.server.asked[-1][0].split()
+        key = "Proxy-Authorization: Basic " + base64.b64encode(b"ada:p@ss").decode()
+        if method != "CONNECT" or key not in self.server.asked[-1]:
+            self.wfile.write(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+            return
+        with socket.create_connection(("127.0.0.1", int(to.rsplit(":")[1]))) as there:
+            self.wfile.write(b"HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n")
+            back = threading.Thread(target=self.copy, args=(there, self.connection), daemon=True)
+            back.start()
+            self.copy(self.connection, there)
+            back.join()
+
+    def copy(self, source, sink):
+        with contextlib.suppress(OSError):
+            while block := source.recv(65536):
+                sink.sendall(block)
+            sink.shutdown(socket.SHUT_WR)
+
+
+def test_the_proxy_of_the_environment_is_asked(cloud, odd, certificate):
+    """HTTPS_PROXY holds for what is measured: names are resolved there, and its password is told."""
+    cert, context = certificate
+    odd.socket = context.wrap_socket(odd.socket, server_side=True)
+    proxy = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Proxy)
+    proxy.daemon_threads, proxy.asked = True, []
+    threading.Thread(target=proxy.serve_forever, args=(0.02,), daemon=True).start()
+    at = "127.0.0.1:%d" % proxy.server_address[1]
+    args = ("load", "--no-sign", "-n", 6, "-c", 2, "--url", "https://cloud.example:%d/whole" % odd.server_port)
+    env = {"AWS_CA_BUNDLE": cert, "HTTPS_PROXY": "http://ada:p%40ss@" + at}
+    try:
+        assert outcomes(bench(cloud, *args, **env)) == {"ok": 6}
+        assert {lines[0] for lines in proxy.asked} == {"CONNECT cloud.example:%d HTTP/1.1" % odd.server_port}
+        wrong = bench(cloud, *args, check=1, **dict(env, HTTPS_PROXY="http://" + at))
+        assert errors(wrong) == {("transport", "proxy"): 6}
+        assert "407" in wrong["errors"][0]["message"]
+        r = cloud.lamina("bench", *args, check=False, **dict(env, NO_PROXY="other.example, .example"))
+        assert r.returncode == 1 and "cloud.example" in r.stderr
+        r = cloud.lamina("bench", *args, check=False, **dict(env, HTTPS_PROXY="socks5://" + at))
+        assert r.returncode == 1 and "socks5" in r.stderr
+        asked = len(proxy.asked)
+        assert outcomes(bench(cloud, *args[:-1], "https://localhost:%d/whole" % odd.server_port, **env)) == {"ok": 6}
+        assert len(proxy.asked) == asked
+    finally:
+        proxy.shutdown()
+        proxy.server_close()
 
 
 # ---- a ramp, and wrong usage ----
