@@ -181,7 +181,13 @@ static void take_output(struct llvm *llvm, struct str out)
 
 static struct str why_not(struct arena *a, int e, const struct tool_result *r)
 {
-    return e < 0 ? str_from(strerror(-e)) : tool_said(a, r);
+    struct str said = e < 0 ? str_from(strerror(-e)) : tool_said(a, r);
+    if (e < 0 || str_find(r->err, S("unsupported instrumentation profile format")) < 0)
+        return said;
+    return str_printf(a,
+                      "%.*s: the compiler is newer than all llvm tools here; name its own in "
+                      "LLVM_PROFDATA and LLVM_COV",
+                      STR(said));
 }
 
 static struct str read_all(struct llvm *l, size_t n)
