@@ -314,8 +314,12 @@ def make_network(at):
 
 def start_cloud(program, at):
     env = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "LAMINA_"))}
-    cloud = subprocess.Popen([program, "up", "--port", "0", "--ephemeral", "--allow-remote"],
-                             env=dict(env, HOME=at + "/home"), stdout=subprocess.PIPE, text=True)
+    with open("/proc/self/uid_map") as f:
+        alone = int(f.read().split()[2]) == 1  # a user's own namespace: its root is none
+    command = ["unshare", "-U", "--map-user=1000", "--map-group=1000"] if alone else []
+    command += [program, "up", "--port", "0", "--ephemeral", "--allow-remote"]
+    cloud = subprocess.Popen(command, env=dict(env, HOME=at + "/home"), stdout=subprocess.PIPE,
+                             text=True)
     line = cloud.stdout.readline()
     Front.port = int(line.rpartition(":")[2])
     return cloud
