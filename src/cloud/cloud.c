@@ -13,6 +13,7 @@
 #define BODY_MAX (128LL * 1024 * 1024)
 #define INSIDE_CONNECTIONS 256 /* of one environment */
 #define SLOW_TURN_MS 100
+#define SWEEP_AFTER_MS 1000
 #define END_MS 2600 /* extensions have two seconds to leave, and are killed then */
 
 static int fail(struct cloud_error *err, int error, const char *fmt, ...)
@@ -251,6 +252,41 @@ static void raise_file_limit(void)
     }
 }
 
+static void sweep(void *store)
+{
+    store_sweep_ephemeral(store, true);
+}
+
+static void on_sweep(uv_timer_t *timer)
+{
+    struct cloud *cloud = timer->data;
+    if (store_sweep_ephemeral(cloud->store,
+                              false)) /* there may be much to remove: nobody waits for that */
+        cloud->sweeping = uv_thread_create(&cloud->sweeper, sweep, cloud->store) == 0;
+}
+
+/* What killed ones have left behind is looked for when nobody waits for a start any more. */
+static void sweep_later(struct cloud *cloud)
+{
+    if (cloud->options.data_dir)
+        return;
+    uv_timer_init(cloud->loop, &cloud->sweep_timer);
+    cloud->sweep_timer.data = cloud;
+    uv_timer_start(&cloud->sweep_timer, on_sweep, SWEEP_AFTER_MS, 0);
+    uv_unref((uv_handle_t *)&cloud->sweep_timer);
+}
+
+static void sweep_end(struct cloud *cloud)
+{
+    if (!cloud->sweep_timer.loop)
+        return;
+    if (uv_is_active((uv_handle_t *)&cloud->sweep_timer))
+        store_sweep_ephemeral(cloud->store, true);
+    if (cloud->sweeping)
+        uv_thread_join(&cloud->sweeper);
+    uv_close((uv_handle_t *)&cloud->sweep_timer, NULL);
+}
+
 int cloud_open(const struct cloud_options *options, uv_loop_t *loop, struct cloud **ret,
                struct cloud_error *err)
 {
@@ -276,6 +312,7 @@ int cloud_open(const struct cloud_options *options, uv_loop_t *loop, struct clou
     list_init(&cloud->frames);
     int r = open_store(cloud, err);
     if (r == 0) {
+        sweep_later(cloud);
         struct http_server_options http = {.on_turn_failed = dispatch_turn_failed};
         cloud->http = http_server_new(loop, &http);
         http_server_set_turn_hook(cloud->http, turn, cloud);
@@ -373,6 +410,7 @@ void cloud_close(struct cloud *cloud)
     cloud->stopped = NULL;
     if (cloud->stopping && !uv_is_closing((uv_handle_t *)&cloud->stop_timer))
         uv_close((uv_handle_t *)&cloud->stop_timer, NULL);
+    sweep_end(cloud);
     if (cloud->http)
         http_server_free(cloud->http);
     leave_services(cloud);

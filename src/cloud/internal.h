@@ -49,6 +49,9 @@ struct cloud {
     struct cloud_lambda lambda;
     int64_t started_ms;
     uv_timer_t stop_timer;
+    uv_timer_t sweep_timer; /* of ephemeral ones; its loop is NULL in others */
+    uv_thread_t sweeper;
+    bool sweeping;
     void (*stopped)(void *user);
     void *stopped_user;
     struct policy_cache *policies; /* of authorize.c */

@@ -59,12 +59,19 @@ static int lock_take(const char *dir, int *ret_fd, bool *ret_killed, int *ret_pi
     return 0;
 }
 
-/* Ephemeral folders of processes that were killed: they had no chance to remove them. */
-static void sweep_ephemeral(const char *parent)
+static const char *ephemeral_parent(void)
 {
+    const char *parent = getenv("TMPDIR");
+    return parent && parent[0] == '/' ? parent : "/tmp";
+}
+
+bool store_sweep_ephemeral(const struct store *s, bool remove)
+{
+    const char *parent = ephemeral_parent();
+    bool found = false;
     DIR *d = opendir(parent);
     if (!d)
-        return;
+        return false;
     struct dirent *e;
     while ((e = readdir(d))) {
         struct stat st;
@@ -72,24 +79,26 @@ static void sweep_ephemeral(const char *parent)
             continue;
         auto_free char *dir = path_in(parent, e->d_name);
         auto_free char *lock_path = path_in(dir, "lock");
-        /* A minute: the one who is just making it has not locked it yet. */
-        if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
-            st.st_mtime > time(NULL) - 60)
+        /* A minute: the one who is just making it has not locked it yet. Closing our own lock's
+         * file once more would end the lock. */
+        if (strcmp(dir, s->dir) == 0 || lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode) ||
+            st.st_uid != geteuid() || st.st_mtime > time(NULL) - 60)
             continue;
         auto_close int fd = open(lock_path, O_RDWR | O_CLOEXEC);
         struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-        if (fd >= 0 && fcntl(fd, F_OFD_SETLK, &lock) == 0)
+        if (fd < 0 || fcntl(fd, F_OFD_SETLK, &lock) < 0)
+            continue;
+        found = true;
+        if (remove)
             fs_remove_tree(dir);
     }
     closedir(d);
+    return found;
 }
 
 static int make_ephemeral(struct store *s, struct store_error *err)
 {
-    const char *parent = getenv("TMPDIR");
-    if (!parent || parent[0] != '/')
-        parent = "/tmp";
-    sweep_ephemeral(parent);
+    const char *parent = ephemeral_parent();
     s->dir = path_in(parent, EPHEMERAL_NAME "XXXXXX");
     if (mkdtemp(s->dir))
         return 0;

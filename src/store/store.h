@@ -27,6 +27,9 @@ struct store_error {
 /* -EBUSY: another process has the folder; -EPROTONOSUPPORT: made by a newer version. err may be
  * NULL. */
 int store_open(const struct store_options *options, struct store **ret, struct store_error *err);
+/* Looks for ephemeral folders that killed processes have left behind at least a minute ago, among
+ * all names of /tmp, and removes them. Any thread may until store_close(). True: there were some. */
+bool store_sweep_ephemeral(const struct store *s, bool remove);
 /* Throws away what was not committed. Accepts NULL. */
 void store_close(struct store *s);
 
