@@ -73,9 +73,13 @@ static void kind_write(const struct sandbox_plan *plan, struct buf *ret)
     for (size_t i = 0; i < plan->n_links; i++)
         item_write(ret, PLAN_LINK, plan->links[i].target, plan->links[i].path);
     for (size_t i = 0; i < plan->n_ports; i++) {
+        const struct sandbox_port *port = &plan->ports[i];
         char number[8];
-        snprintf(number, sizeof(number), "%u", plan->ports[i].port);
-        item_write(ret, PLAN_PORT, number, plan->ports[i].datagram ? "udp" : "tcp");
+        snprintf(number, sizeof(number), "%u", port->port);
+        item_write(ret, PLAN_PORT, port->local ? port->local : number,
+                   port->local      ? "unix"
+                   : port->datagram ? "udp"
+                                    : "tcp");
     }
     for (const char *const *s = plan->argv; *s; s++)
         item_write(ret, PLAN_ARG, *s, NULL);

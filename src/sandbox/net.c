@@ -4,7 +4,9 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
+#include <stddef.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include "base/cleanup.h"
 #include "sandbox/net.h"
 #include "sandbox/ops.h"
@@ -52,6 +54,30 @@ int net_listen(uint16_t port, bool datagram)
     return TAKE_FD(fd);
 }
 
+/* Abstract names belong to the network they were bound in, so nobody outside finds this one. */
+static int listen_local(const char *name)
+{
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+    size_t n = strlen(name);
+    if (n == 0 || n >= sizeof(sun.sun_path))
+        return -EINVAL;
+    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    memcpy(sun.sun_path + 1, name, n);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + n);
+    if (bind(fd, (struct sockaddr *)&sun, size) < 0 || listen(fd, 512) < 0)
+        return -errno;
+    return TAKE_FD(fd);
+}
+
+static int listen_at(const char *where, const char *kind)
+{
+    if (strcmp(kind, "unix") == 0)
+        return listen_local(where);
+    return net_listen((uint16_t)atoi(where), strcmp(kind, "udp") == 0);
+}
+
 int net_listen_all(struct plan_cursor plan, int fds[SANDBOX_PORTS], size_t *ret_n, char *why)
 {
     struct plan_item item;
@@ -61,9 +87,7 @@ int net_listen_all(struct plan_cursor plan, int fds[SANDBOX_PORTS], size_t *ret_
         if (item.kind != PLAN_PORT)
             continue;
         const char *kind = plan_text_after(&item, text, text);
-        int fd = n == SANDBOX_PORTS || !kind
-                     ? -EINVAL
-                     : net_listen((uint16_t)atoi(text), strcmp(kind, "udp") == 0);
+        int fd = n == SANDBOX_PORTS || !kind ? -EINVAL : listen_at(text, kind);
         if (fd < 0)
             return why_printf(why, fd, "listen at port %s", text);
         fds[n++] = fd;

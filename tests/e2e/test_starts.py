@@ -414,6 +414,23 @@ def test_a_wrapper_wraps(spares):
     assert spares.invoke(name).payload == [False, "wrapped"]
 
 
+def test_the_runtime_api_is_asked_over_a_unix_socket_unless_another_address_is_given(spares):
+    source = """
+def handler(event, context):
+    with open("/proc/net/unix") as f:
+        states = [line.split()[5] for line in f if line.rstrip().endswith("@lamina-runtime-api")]
+    return states.count("01"), states.count("03")
+"""
+    plain = spares.function(source)
+    assert spares.invoke(plain).payload == [1, 1]  # listens, connected
+    wrapper = '#!/bin/sh\nAWS_LAMBDA_RUNTIME_API=sandbox.localdomain:9001 exec "$@"\n'
+    wrapped = spares.function(
+        files={"app.py": source, "wrap*": wrapper},
+        Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrap"}},
+    )
+    assert spares.invoke(wrapped).payload == [1, 0]
+
+
 # ---- making and losing them ----
 
 

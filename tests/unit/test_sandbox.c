@@ -293,7 +293,7 @@ static void serve_ports(struct run *run)
 static void test_listeners_are_inside(void **state)
 {
     NEEDS_SANDBOX;
-    const struct sandbox_port ports[] = {{9001, false}, {4566, false}};
+    const struct sandbox_port ports[] = {{.port = 9001}, {.port = 4566}};
     const char *argv[] = {"/bin/bash", "-c",
                           "cat </dev/tcp/169.254.100.1/9001;"
                           "cat </dev/tcp/sandbox.localdomain/4566",

@@ -15,7 +15,7 @@ static const char *const envp[] = {"A=1", NULL};
 static const char *const layers[] = {"/l/1", "/l/2"};
 static const struct sandbox_bind binds[] = {{"/from", "/to"}};
 static const struct sandbox_link links[] = {{"/target", "/path"}};
-static const struct sandbox_port ports[] = {{9001, false}, {2000, true}};
+static const struct sandbox_port ports[] = {{.port = 9001}, {.port = 2000, .datagram = true}};
 
 static struct sandbox_plan full_plan(void)
 {

@@ -74,6 +74,7 @@ void instance_free(struct instance *in)
     in->poll = NULL;
     extensions_clear(&in->extensions);
     http_listener_free(TAKE(in->runtime_listener));
+    http_listener_free(TAKE(in->local_listener));
     http_listener_free(TAKE(in->cloud_listener));
     log_stream_close(TAKE(in->log));
     code_unuse(in->lambda, in->target->record.code);

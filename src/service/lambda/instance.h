@@ -147,6 +147,7 @@ struct instance {
     const char *program; /* argv[0] */
 
     struct http_listener *runtime_listener, *cloud_listener;
+    struct http_listener *local_listener; /* the Runtime API's for our python runtime */
     struct http_request *poll;        /* the `next` that waits */
     struct response_stream *response; /* the answer that is under way, in pieces */
     struct extensions extensions;
@@ -239,5 +240,5 @@ void work_cancel(struct instance *in, const char *why);
 void instance_end(struct instance *in);
 
 /* runtime_api.c */
-int runtime_api_listen(struct instance *in, int fd);
+int runtime_api_listen(struct instance *in, int fd, struct http_listener **ret);
 void runtime_api_deliver(struct instance *in);

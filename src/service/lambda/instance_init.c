@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "service/lambda/image.h"
 #include "service/lambda/instance_own.h"
+#include "service/lambda/start_path.h"
 
 #define PROVISIONED_INIT_LIMIT_MS 130000
 
@@ -105,10 +106,17 @@ static bool is_package_fault(const struct instance *in, int error)
 /* What the function reaches: the Runtime API and the cloud. */
 static int open_ports(struct instance *in)
 {
-    int r = runtime_api_listen(in, environment_take_port(in->env, 0));
+    int r = runtime_api_listen(in, environment_take_port(in->env, PORT_RUNTIME_API),
+                               &in->runtime_listener);
+    int local = environment_take_port(in->env, PORT_RUNTIME_LOCAL);
+    if (r == 0 && local >= 0)
+        r = runtime_api_listen(in, local, &in->local_listener);
+    else if (local >= 0)
+        close(local);
     if (r == 0)
-        r = cloud_serve(in->lambda->cloud, environment_take_port(in->env, 1), &in->cloud_listener);
-    int xray = environment_take_port(in->env, 2); /* nobody reads segments yet */
+        r = cloud_serve(in->lambda->cloud, environment_take_port(in->env, PORT_CLOUD),
+                        &in->cloud_listener);
+    int xray = environment_take_port(in->env, PORT_XRAY); /* nobody reads segments yet */
     if (xray >= 0)
         close(xray);
     return r;
@@ -177,8 +185,10 @@ static void on_runtime_exit(struct environment *env, const struct environment_ex
 {
     (void)env;
     struct instance *in = user;
-    if (in->state == INSTANCE_BUSY) /* an answer may be there that has not been read */
+    if (in->state == INSTANCE_BUSY) { /* an answer may be there that has not been read */
+        http_listener_read(in->local_listener);
         http_listener_read(in->runtime_listener);
+    }
     instance_end_output(in);
     in->runtime_runs = in->runtime_asked = in->runtime_ready = false;
     in->poll = NULL;

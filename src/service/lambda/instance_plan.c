@@ -146,7 +146,7 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
         .links = &link,
         .n_links = command.link_path ? 1 : 0,
         .ports = start_path_ports,
-        .n_ports = sizeof(start_path_ports) / sizeof(*start_path_ports),
+        .n_ports = start_path_n_ports(t->c),
         .memory_mb = (int)t->c->memory_size.is,
         .tmp_mb = t->c->ephemeral_storage ? (int)t->c->ephemeral_storage->size.is : 0,
     };

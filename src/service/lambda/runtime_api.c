@@ -343,7 +343,7 @@ static void on_refuse(struct http_request *req, int status)
     response_stream_refused(req);
 }
 
-int runtime_api_listen(struct instance *in, int fd)
+int runtime_api_listen(struct instance *in, int fd, struct http_listener **ret)
 {
     if (fd < 0)
         return fd;
@@ -358,5 +358,5 @@ int runtime_api_listen(struct instance *in, int fd)
         .on_head = on_head,
         .on_refuse = on_refuse,
     };
-    return http_listen(in->lambda->http, &options, &in->runtime_listener);
+    return http_listen(in->lambda->http, &options, ret);
 }

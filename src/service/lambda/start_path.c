@@ -176,7 +176,20 @@ const struct sandbox_spare *start_path_spare(struct lambda_state *lambda, struct
     return ret;
 }
 
-const struct sandbox_port start_path_ports[3] = {{9001, false}, {4566, false}, {2000, true}};
+/* A message over TCP costs the kernel half as much again as one over a UNIX socket. Our python
+ * runtime uses that unless somebody has told it another address; node's net module pads abstract
+ * names, or not, by version. */
+const struct sandbox_port start_path_ports[START_PORTS] = {
+    [PORT_RUNTIME_API] = {.port = 9001},
+    [PORT_CLOUD] = {.port = 4566},
+    [PORT_XRAY] = {.port = 2000, .datagram = true},
+    [PORT_RUNTIME_LOCAL] = {.local = "lamina-runtime-api"},
+};
+
+size_t start_path_n_ports(const struct lambda_function_configuration *c)
+{
+    return str_starts(c->runtime, S("python")) ? START_PORTS : PORT_RUNTIME_LOCAL;
+}
 
 /* A function as its runtime sees it; what else there is to it does not matter to a kind. */
 static void plain_target(struct arena *a, const struct start_expected *e, struct target *ret)
@@ -238,7 +251,7 @@ void start_path_expect(struct lambda_state *lambda, const struct start_expected 
         .links = &link,
         .n_links = command.link_path ? 1 : 0,
         .ports = start_path_ports,
-        .n_ports = sizeof(start_path_ports) / sizeof(*start_path_ports),
+        .n_ports = start_path_n_ports(t.c),
     };
     plan.spare = start_path_spare(lambda, &a, &t, &wish, &command, plan.envp);
     if (plan.spare)

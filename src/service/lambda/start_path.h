@@ -27,4 +27,7 @@ void start_path_expect_function(struct lambda_state *lambda,
                                 const struct lambda_function_configuration *c);
 
 /* In every environment; part of what plans of one kind have in common. */
-extern const struct sandbox_port start_path_ports[3];
+enum start_port { PORT_RUNTIME_API, PORT_CLOUD, PORT_XRAY, PORT_RUNTIME_LOCAL, START_PORTS };
+extern const struct sandbox_port start_path_ports[START_PORTS];
+/* How many of them: the last one is for our own python runtime only. */
+size_t start_path_n_ports(const struct lambda_function_configuration *c);
