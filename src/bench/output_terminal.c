@@ -75,10 +75,10 @@ static void spread_row(struct screen *s, struct table *t, const char *name,
     table_cell(t, bench_ms(s->a, v->max));
 }
 
-static struct str said(struct arena *a, const struct figure *f)
+static struct str said(struct arena *a, const struct bench_spread *s, const struct figure *f)
 {
     if (isnan(f->low) && isnan(f->high))
-        return S("not known from so few");
+        return s->alike ? S("not known: they are alike in a row") : S("not known from so few");
     return f->low == f->high ? bench_ms(a, f->value) : bench_interval(a, f, GATE_MS);
 }
 
@@ -110,7 +110,8 @@ static void latency_table(struct screen *s)
     spread_row(s, t, "failed ones", &g->failed, intervals);
     table_write(s->b, t, s->width, s->colour);
     if (!intervals && !apart && g->all.latency.n) {
-        struct str p50 = said(s->a, &g->all.latency.p50), p99 = said(s->a, &g->all.latency.p99);
+        struct str p50 = said(s->a, &g->all.latency, &g->all.latency.p50),
+                   p99 = said(s->a, &g->all.latency, &g->all.latency.p99);
         wrapped(s, 0, str_printf(s->a, "95 %% intervals: p50 %.*s, p99 %.*s", STR(p50), STR(p99)));
     }
     buf_byte(s->b, '\n');
