@@ -55,6 +55,8 @@ struct pack_item {
     const struct cache_key *key;
     const struct analysis *analysis;
 };
+/* The index of the open file fd, which ret takes; false when it is damaged or no pack. */
+bool pack_index(struct arena *a, int fd, struct pack *ret);
 void packs_open(struct arena *a, struct str folder, struct packs *ret);
 void packs_close(struct packs *packs);
 struct analysis *packs_load(struct arena *a, struct packs *packs, const struct cache_key *key);

@@ -22,6 +22,7 @@
 #define ENTRIES_MAX (1u << 20)
 #define PACK_MAX ((size_t)1 << 30)
 #define SUFFIX ".pack"
+#define HALF_AGE 3600 /* nobody writes so long */
 
 static uint32_t get32(const uint8_t *p)
 {
@@ -39,12 +40,12 @@ static bool read_at(int fd, void *p, size_t n, size_t at)
     return pread(fd, p, n, (off_t)at) == (ssize_t)n;
 }
 
-/* The index of an open pack; false when it is damaged. */
-static bool read_index(struct arena *a, struct pack *ret)
+bool pack_index(struct arena *a, int fd, struct pack *ret)
 {
     uint8_t head[HEAD];
     struct stat st;
-    if (fstat(ret->fd, &st) < 0 || !read_at(ret->fd, head, HEAD, 0) ||
+    *ret = (struct pack){.fd = fd};
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !read_at(fd, head, HEAD, 0) ||
         memcmp(head, MAGIC, 8) != 0 || get32(head + 8) > ENTRIES_MAX)
         return false;
     ret->n = get32(head + 8);
@@ -53,7 +54,7 @@ static bool read_index(struct arena *a, struct pack *ret)
     uint8_t *index = arena_alloc(a, ret->n * (size_t)ROW + 1);
     ret->index = index;
     ret->is_old = st.st_mtime + 86400 < time(NULL);
-    return read_at(ret->fd, index, ret->n * (size_t)ROW, HEAD) &&
+    return read_at(fd, index, ret->n * (size_t)ROW, HEAD) &&
            crc32(0, index, (uInt)(ret->n * (size_t)ROW)) == get32(head + 12);
 }
 
@@ -63,7 +64,8 @@ static int by_time(const void *va, const void *vb)
     return (a->used < b->used) - (a->used > b->used);
 }
 
-/* Names of all packs in the folder, those that were of use last first. */
+/* Names of all packs in the folder, those that were of use last first. What a writer that was
+ * killed has left goes. */
 static size_t names(struct arena *a, int dir_fd, struct pack_name **ret)
 {
     int fd = dup(dir_fd);
@@ -79,8 +81,15 @@ static size_t names(struct arena *a, int dir_fd, struct pack_name **ret)
     for (const struct dirent *e; (e = readdir(dir));) {
         struct str name = str_from(e->d_name);
         struct stat st;
-        if (!str_ends(name, S(SUFFIX)) || fstatat(dir_fd, e->d_name, &st, 0) < 0)
+        bool half = str_find(name, S(SUFFIX ".tmp-")) >= 0;
+        if ((!half && !str_ends(name, S(SUFFIX))) ||
+            fstatat(dir_fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
+        if (half) {
+            if (st.st_mtime + HALF_AGE < time(NULL))
+                unlinkat(dir_fd, e->d_name, 0);
+            continue;
+        }
         struct pack_name *p = arena_push(a, (void **)&list, &n, &cap, sizeof *list);
         *p = (struct pack_name){str_c(a, str_copy(a, name)), st.st_mtime};
     }
@@ -97,15 +106,16 @@ void packs_open(struct arena *a, struct str folder, struct packs *ret)
     struct pack_name *all;
     ret->n = 0;
     size_t n = dir < 0 ? 0 : names(a, dir, &all);
-    for (size_t i = 0; i < n && i < PACKS_MAX; i++) {
-        struct pack *p = &ret->list[ret->n];
-        *p = (struct pack){.fd = openat(dir, all[i].name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
-        if (p->fd < 0)
+    for (size_t i = 0; i < n && ret->n < PACKS_MAX; i++) {
+        int flags =
+            O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC; /* a pipe does not make us wait */
+        int fd = openat(dir, all[i].name, flags);
+        if (fd < 0)
             continue;
-        if (read_index(a, p))
+        if (pack_index(a, fd, &ret->list[ret->n]))
             ret->n++;
         else
-            close(p->fd);
+            close(fd);
     }
 }
 
