@@ -208,7 +208,10 @@ static int load_access(struct question *q)
     else if (who->type == PRINCIPAL_USER)
         r = iam_user_access_load(q->call->store, q->call->arena, who->account, who->role_name,
                                  &q->access);
-    q->has_access = r == 0;
+    /* Sessions know whose they are by id: a role made anew with an old name is another one. */
+    struct str id, session, role_id = q->access.role.role_id;
+    str_cut(who->user_id, ':', &id, &session);
+    q->has_access = r == 0 && (id.n < role_id.n || str_eq(id, role_id));
     return r == -ENOENT ? 0 : r;
 }
 

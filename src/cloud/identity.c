@@ -47,6 +47,16 @@ static int lookup_user(struct frame *f, struct str access_key, struct sigv4_secr
     return 0;
 }
 
+/* Who has been deleted has no sessions left, nor does a namesake inherit them; and IAM takes none,
+ * as they know of no second factor. */
+static bool user_session_holds(struct frame *f, const struct sts_session_record *session)
+{
+    struct iam_role_record user;
+    return iam_entity_find(f->call.store, f->call.arena, session->account, "user",
+                           session->role_name, &user) == 0 &&
+           str_eq(user.role_id, session->user_id) && strcmp(f->mounted->model->id, "iam") != 0;
+}
+
 static int lookup(void *user, struct str access_key, struct str token, struct sigv4_secret *ret)
 {
     struct frame *f = user;
@@ -65,10 +75,13 @@ static int lookup(void *user, struct str access_key, struct str token, struct si
         return r;
     if (session.expires.ms <= f->call.now_ms)
         return -ESTALE;
+    bool of_user = str_find(session.arn, S(":user/")) > 0;
+    if (of_user && !user_session_holds(f, &session))
+        return -ENOENT;
     f->who = (struct principal){
-        .type = str_find(session.arn, S(":user/")) > 0 ? PRINCIPAL_USER
-                : session.role_name.n                  ? PRINCIPAL_ROLE_SESSION
-                                                       : PRINCIPAL_ROOT,
+        .type = of_user               ? PRINCIPAL_USER
+                : session.role_name.n ? PRINCIPAL_ROLE_SESSION
+                                      : PRINCIPAL_ROOT,
         .account = session.account,
         .arn = session.arn,
         .user_id = session.user_id,

@@ -28,7 +28,8 @@ def user(iam):
 def as_user(cloud, key, service):
     return boto3.client(service, endpoint_url=cloud.url, region_name="us-east-1",
                         aws_access_key_id=key["AccessKeyId"],
-                        aws_secret_access_key=key["SecretAccessKey"])
+                        aws_secret_access_key=key["SecretAccessKey"],
+                        aws_session_token=key.get("SessionToken"))
 
 
 def code_of(call, **args):
@@ -127,9 +128,8 @@ def test_a_key_lets_its_user_do_what_his_policies_and_groups_say(cloud, iam, use
     iam.update_access_key(AccessKeyId=key["AccessKeyId"], Status="Active")
     s3.list_buckets()
     session = as_user(cloud, key, "sts").get_session_token()["Credentials"]
-    boto3.client("s3", endpoint_url=cloud.url, region_name="us-east-1",
-                 aws_access_key_id=session["AccessKeyId"], aws_session_token=session["SessionToken"],
-                 aws_secret_access_key=session["SecretAccessKey"]).list_buckets()
+    as_user(cloud, session, "s3").list_buckets()
+    assert code_of(as_user(cloud, session, "iam").get_user) == "InvalidClientTokenId"
     wrong = dict(key, SecretAccessKey="x" * 40)
     assert code_of(as_user(cloud, wrong, "s3").list_buckets) == "SignatureDoesNotMatch"
     iam.delete_access_key(UserName=user, AccessKeyId=key["AccessKeyId"])
@@ -170,3 +170,28 @@ def test_a_user_is_simulated_with_his_groups(iam, user):
         PolicySourceArn=group_arn, CallerArn=arn, ActionNames=["s3:GetObject"]
     )["EvaluationResults"]
     assert result["EvalDecision"] == "allowed"
+
+
+def test_a_namesake_inherits_no_sessions(cloud, iam, user):
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    session = as_user(cloud, key, "sts").get_session_token()["Credentials"]
+    iam.delete_access_key(UserName=user, AccessKeyId=key["AccessKeyId"])
+    as_user(cloud, session, "sts").get_caller_identity()  # outlives its key, but not its user
+    iam.delete_user(UserName=user)
+    assert code_of(as_user(cloud, session, "sts").get_caller_identity) == "InvalidClientTokenId"
+    iam.create_user(UserName=user)
+    iam.put_user_policy(UserName=user, PolicyName="p", PolicyDocument=document("*"))
+    assert code_of(as_user(cloud, session, "s3").list_buckets) == "InvalidAccessKeyId"
+    assert code_of(as_user(cloud, key, "s3").list_buckets) == "InvalidAccessKeyId"
+    # The same of a role.
+    trust = json.dumps({"Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Principal": {"AWS": "000000000000"}, "Action": "sts:AssumeRole"}})  # fmt: skip
+    arn = iam.create_role(RoleName=user, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.put_role_policy(RoleName=user, PolicyName="p", PolicyDocument=document("s3:*"))
+    session = cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="old")["Credentials"]
+    as_user(cloud, session, "s3").list_buckets()
+    iam.delete_role_policy(RoleName=user, PolicyName="p")
+    iam.delete_role(RoleName=user)
+    iam.create_role(RoleName=user, AssumeRolePolicyDocument=trust)
+    iam.put_role_policy(RoleName=user, PolicyName="p", PolicyDocument=document("s3:*"))
+    assert code_of(as_user(cloud, session, "s3").list_buckets) == "AccessDenied"
