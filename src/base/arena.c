@@ -46,14 +46,20 @@ static void block_free(struct arena_block *b)
     free(b);
 }
 
-void arena_done(struct arena *a)
+bool arena_done_some(struct arena *a, size_t n)
 {
-    while (a->blocks) {
+    for (; a->blocks && n; n--) {
         struct arena_block *b = a->blocks;
         a->blocks = b->next;
         block_free(b);
     }
     a->used = 0;
+    return !a->blocks;
+}
+
+void arena_done(struct arena *a)
+{
+    arena_done_some(a, SIZE_MAX);
 }
 
 void arena_reset(struct arena *a)

@@ -3,6 +3,7 @@
  * Allocation never fails: running out of memory ends the process. Memory is zeroed and aligned for
  * any type. An arena belongs to one thread at a time. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena_block;
@@ -13,6 +14,8 @@ struct arena {
 
 void arena_init(struct arena *a);
 void arena_done(struct arena *a);
+/* Frees up to n blocks; true: all are gone. Of what is left nothing may be used. */
+bool arena_done_some(struct arena *a, size_t n);
 void arena_reset(struct arena *a); /* keeps one block for reuse */
 
 /* The same on the heap. */

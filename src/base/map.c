@@ -64,6 +64,12 @@ static uint64_t sip13(struct str s)
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+uint64_t map_hash(struct str key)
+{
+    pthread_once(&secret_once, secret_make);
+    return sip13(key);
+}
+
 void map_init(struct map *m)
 {
     *m = (struct map){0};

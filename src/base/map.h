@@ -10,6 +10,9 @@ struct map {
     size_t n, used, cap; /* n live keys; used counts tombstones too */
 };
 
+/* The hash of a key: by the secret of this process. */
+uint64_t map_hash(struct str key);
+
 void map_init(struct map *m);
 void map_done(struct map *m);
 void *map_find(const struct map *m, struct str key);       /* NULL: not there */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #include "service/logs/insights_run.h"
+#include "service/logs/insights_seen.h"
 
 static struct str read_part(struct arena *a, const char *name, const char *part)
 {
@@ -296,6 +297,56 @@ static void order_comes_in_pieces(void **state)
     assert_true(str_eq(buf_view(&got), buf_view(&expected)));
 }
 
+/* No key pays for all that came before it. */
+static void a_new_key_moves_few_others(void **state)
+{
+    auto_arena struct arena a;
+    arena_init(&a);
+    enum { N = 50000 };
+    struct insights_seen seen = {0};
+    char key[16];
+    for (int i = 0; i < N; i++) {
+        size_t before = seen.moved;
+        struct str s = str_of(key, (size_t)snprintf(key, sizeof key, "k%d", i));
+        assert_null(insights_seen_find(&seen, s));
+        insights_seen_put(&seen, &a, s, &key[i % 16]);
+        assert_true(seen.moved - before < 32);
+    }
+    for (int i = 0; i < N; i++)
+        assert_ptr_equal(
+            insights_seen_find(&seen, str_of(key, (size_t)snprintf(key, sizeof key, "k%d", i))),
+            &key[i % 16]);
+    assert_null(insights_seen_find(&seen, S("k")));
+}
+
+/* What was kept is freed in pieces, also when sorting it was left off. */
+static void the_rest_is_freed_in_pieces(void **state)
+{
+    auto_arena struct arena a;
+    arena_init(&a);
+    enum { N = 5000 };
+    struct log_item *items = ARENA_ARRAY(&a, struct log_item, N);
+    for (int i = 0; i < N; i++)
+        items[i] = (struct log_item){.place = {i, i}, .message = S("x 1")};
+    struct log_block block;
+    assert_int_equal(log_block_parse(log_block_make(&a, items, N), &block), 0);
+    struct insights_event source = {.group = S("g"), .stream = S("s"), .account = S("1")};
+    struct insights_query *q;
+    struct insights_error err;
+    const char *query = "parse @message 'x *' as v | stats pct(v, 50) by bin(1ms)";
+    assert_int_equal(insights_parse(&a, str_from(query), &q, &err), 0);
+    for (int ends = 0; ends < 40; ends += 13) {
+        struct insights_run *run = insights_run_new(q, N, INSIGHTS_ROWS_MAX);
+        insights_run_events(run, &source, &block, 0, N);
+        for (int i = 0; i < ends; i++)
+            insights_run_end(run, 0);
+        int pieces = 1;
+        while (!insights_run_free_some(run))
+            pieces++;
+        assert_true(pieces >= 5);
+    }
+}
+
 /* Of an expression: a text that must be there, or none that could be told. */
 static void needed_texts(void **state)
 {
@@ -352,6 +403,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_grows_too_much_fails),
         cmocka_unit_test(the_end_comes_in_pieces),
         cmocka_unit_test(order_comes_in_pieces),
+        cmocka_unit_test(a_new_key_moves_few_others),
+        cmocka_unit_test(the_rest_is_freed_in_pieces),
         cmocka_unit_test(needed_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

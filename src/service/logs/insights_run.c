@@ -8,6 +8,8 @@
 #define SCRATCH ((size_t)1 << 20)
 #define SCRATCH_MAX ((size_t)64 << 20) /* of one event */
 #define ROWS_MAX 1000000               /* that unnest makes of one event */
+#define FREED_GROUPS 1000              /* at a time, */
+#define FREED_BLOCKS 8                 /* and so many blocks of up to 256 KiB */
 
 /* ---- the plan ---- */
 
@@ -149,7 +151,6 @@ struct insights_run *insights_run_new(const struct insights_query *q, int64_t no
     for (size_t i = run->n_stages; i-- > 0;) {
         struct insights_stage *s = &run->stages[i];
         s->arena = arena_new();
-        map_init(&s->seen);
         s->needed = needed_behind(run, i);
         s->max = s->command->type == INSIGHTS_SORT ? rows_behind(run, i) : 0;
         if (s->command->type >= INSIGHTS_STATS && s->command->type <= INSIGHTS_DEDUP)
@@ -158,16 +159,16 @@ struct insights_run *insights_run_new(const struct insights_query *q, int64_t no
     return run;
 }
 
-void insights_run_free(struct insights_run *run)
+bool insights_run_free_some(struct insights_run *run)
 {
-    if (!run)
-        return;
     for (size_t i = 0; i < run->n_stages; i++) {
         struct insights_stage *s = &run->stages[i];
-        if (s->command->type == INSIGHTS_STATS)
-            insights_stats_free(s);
-        map_done(&s->seen);
+        if (s->command->type == INSIGHTS_STATS && !insights_stats_free(s, FREED_GROUPS))
+            return false;
+        if (s->arena && !arena_done_some(s->arena, FREED_BLOCKS))
+            return false;
         arena_free(s->arena);
+        s->arena = NULL;
     }
     for (size_t i = 0; i < run->query->n_regexes; i++)
         regex_slow_down(run->query->regexes[i]);
@@ -175,6 +176,13 @@ void insights_run_free(struct insights_run *run)
     arena_done(&run->scratch);
     free(run->hits);
     free(run);
+    return true;
+}
+
+void insights_run_free(struct insights_run *run)
+{
+    while (run && !insights_run_free_some(run))
+        ;
 }
 
 /* ---- rows ---- */
@@ -318,10 +326,9 @@ static void set_items(struct insights_run *run, const struct insights_command *c
 static bool is_new(struct insights_run *run, struct insights_stage *s)
 {
     struct str key = insights_key(run, s->command->items, s->command->n_items);
-    if (map_find(&s->seen, key))
+    if (insights_seen_find(&s->seen, key))
         return false;
-    map_put(&s->seen, key, s);
-    run->memory += key.n + 64;
+    insights_seen_put(&s->seen, s->arena, key, s);
     return true;
 }
 

@@ -3,7 +3,6 @@
  * Each command is a stage; a row goes from one to the next. Sorting, statistics and what removes
  * duplicates keep rows, in memory that has a limit; at the end they give them on. Pure. */
 #pragma once
-#include "base/map.h"
 #include "service/logs/insights_value.h"
 
 #define INSIGHTS_MEMORY ((size_t)256 << 20) /* of one query */
@@ -21,6 +20,9 @@ struct insights_run;
 struct insights_run *insights_run_new(const struct insights_query *q, int64_t now_ms,
                                       int64_t limit);
 void insights_run_free(struct insights_run *run); /* accepts NULL */
+/* A bounded part of that: a run may have kept what takes the loop too long to free. True: the run
+ * is gone. Nothing else may be done with it any more. */
+bool insights_run_free_some(struct insights_run *run);
 /* Events [from, to) of a block. source: its group, stream and account live as long as the run. */
 void insights_run_events(struct insights_run *run, const struct insights_event *source,
                          const struct log_block *block, size_t from, size_t to);

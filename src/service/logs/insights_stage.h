@@ -1,6 +1,7 @@
 /* insights_stage - what the files of a running query share. */
 #pragma once
 #include "service/logs/insights_run.h"
+#include "service/logs/insights_seen.h"
 
 /* A row that is kept. */
 struct insights_kept {
@@ -33,17 +34,13 @@ struct insights_aggregate {
     double *values; /* on the heap */
     size_t n_values, cap_values;
     struct insights_select select;
-    struct map *distinct;
+    struct insights_seen *distinct;
 };
 struct insights_group {
     struct insights_value *by;
     struct insights_aggregate *aggregates;
-};
-
-struct insights_ordered {
-    struct insights_group *group;
-    double time;
-    size_t i;
+    double time; /* they are ordered by: the first of `by` that is one */
+    size_t i;    /* in the order in which they were met */
 };
 
 struct insights_stage {
@@ -52,11 +49,12 @@ struct insights_stage {
     struct arena *arena;
     struct insights_kept **kept; /* sort: a heap, the worst on top, when max is set */
     size_t n_kept, cap_kept;
-    size_t max;        /* rows that the next stages let pass; 0: all */
-    size_t live, used; /* bytes of kept rows, and of all that were */
-    struct map seen;   /* groups of stats, keys of dedup */
+    size_t max;                /* rows that the next stages let pass; 0: all */
+    size_t live, used;         /* bytes of kept rows, and of all that were */
+    struct insights_seen seen; /* groups of stats, keys of dedup */
     struct insights_group **groups;
-    size_t n_groups, cap_groups;
+    size_t n_groups, cap_groups, freed;
+    bool timed;     /* groups have a time */
     int64_t passed; /* limit */
     /* Of the end: what is given on, how much of it has been. */
     struct insights_merge merge;
@@ -108,7 +106,8 @@ bool insights_full(struct insights_run *run); /* its memory; it has failed then 
 void insights_stats_add(struct insights_run *run, struct insights_stage *s);
 /* False: time is over, there is more. */
 bool insights_stats_finish(struct insights_run *run, size_t stage);
-void insights_stats_free(struct insights_stage *s);
+/* Up to so many groups more; true: all. */
+bool insights_stats_free(struct insights_stage *s, size_t n);
 void insights_sort_add(struct insights_run *run, struct insights_stage *s);
 bool insights_sort_finish(struct insights_run *run, size_t stage);
 /* False: time is over, there is more. The items come from the arena, and so do the spare ones. */

@@ -24,18 +24,23 @@ static struct insights_group *find_group(struct insights_run *run, struct insigh
     if (!c->n_by && s->n_groups)
         return s->groups[0];
     struct str key = insights_key(run, c->by, c->n_by);
-    struct insights_group *g = map_find(&s->seen, key);
+    struct insights_group *g = insights_seen_find(&s->seen, key);
     if (g)
         return g;
     g = ARENA_NEW(s->arena, struct insights_group);
     g->by = ARENA_ARRAY(s->arena, struct insights_value, c->n_by + 1);
+    bool timed = false;
     for (size_t i = 0; i < c->n_by; i++) {
         struct insights_value v = insights_eval(run, c->by[i].expr);
         g->by[i] = insights_keep(s->arena, &v);
+        if (v.type == INSIGHTS_TIME && !timed)
+            g->time = v.number;
+        timed |= v.type == INSIGHTS_TIME;
     }
+    s->timed |= timed;
+    g->i = s->n_groups;
     g->aggregates = ARENA_ARRAY(s->arena, struct insights_aggregate, c->n_aggregates);
-    map_put(&s->seen, key, g);
-    run->memory += key.n + 64;
+    insights_seen_put(&s->seen, s->arena, key, g);
     *(struct insights_group **)arena_push(s->arena, (void **)&s->groups, &s->n_groups,
                                           &s->cap_groups, sizeof g) = g;
     return g;
@@ -52,18 +57,14 @@ static void add_value(struct insights_run *run, struct insights_aggregate *a, do
     a->values[a->n_values++] = v;
 }
 
-static void add_distinct(struct insights_run *run, struct insights_aggregate *a,
-                         const struct insights_value *v)
+static void add_distinct(struct insights_run *run, struct insights_stage *s,
+                         struct insights_aggregate *a, const struct insights_value *v)
 {
-    if (!a->distinct) {
-        a->distinct = MEM_NEW(struct map);
-        map_init(a->distinct);
-    }
+    if (!a->distinct)
+        a->distinct = ARENA_NEW(s->arena, struct insights_seen);
     struct str text = insights_to_text(&run->scratch, v);
-    if (map_find(a->distinct, text))
-        return;
-    map_put(a->distinct, text, a);
-    run->memory += text.n + 64;
+    if (!insights_seen_find(a->distinct, text))
+        insights_seen_put(a->distinct, s->arena, text, a);
 }
 
 /* Keeps v when it comes before (sign < 0) or behind what is kept. */
@@ -104,7 +105,7 @@ static void aggregate(struct insights_run *run, struct insights_stage *s,
         a->n++;
         break;
     case 'd':
-        add_distinct(run, a, &v);
+        add_distinct(run, s, a, &v);
         break;
     case '<':
     case '>':
@@ -246,7 +247,7 @@ static struct insights_value outcome(struct insights_run *run, const struct insi
 
 static int newest_first(const void *x, const void *y, void *user)
 {
-    const struct insights_ordered *a = x, *b = y;
+    const struct insights_group *a = x, *b = y;
     if (a->time != b->time)
         return a->time > b->time ? -1 : 1;
     return a->i < b->i ? -1 : 1;
@@ -255,19 +256,11 @@ static int newest_first(const void *x, const void *y, void *user)
 static void order_groups(struct insights_stage *s)
 {
     const struct insights_command *c = s->command;
-    struct insights_ordered *order =
-        ARENA_ARRAY(s->arena, struct insights_ordered, s->n_groups + 1);
-    void **places = ARENA_ARRAY(s->arena, void *, s->n_groups + 1);
     s->results = ARENA_ARRAY(s->arena, struct insights_value, c->n_aggregates + c->n_items + 1);
-    for (size_t i = 0; i < s->n_groups; i++) {
-        order[i] = (struct insights_ordered){.group = s->groups[i], .i = i};
-        for (size_t k = c->n_by; k-- > 0;)
-            if (s->groups[i]->by[k].type == INSIGHTS_TIME)
-                order[i].time = s->groups[i]->by[k].number;
-        places[i] = &order[i];
-    }
-    insights_merge_begin(&s->merge, s->arena, places, s->n_groups);
+    if (s->timed)
+        insights_merge_begin(&s->merge, s->arena, (void **)s->groups, s->n_groups);
     s->ordering = true;
+    s->ordered = !s->timed;
 }
 
 bool insights_stats_finish(struct insights_run *run, size_t stage)
@@ -281,7 +274,7 @@ bool insights_stats_finish(struct insights_run *run, size_t stage)
     s->ordered = true;
     struct insights_value *values = s->results;
     while (s->given < s->n_groups && !run->failed.n) {
-        struct insights_group *g = ((struct insights_ordered *)s->merge.items[s->given])->group;
+        struct insights_group *g = s->timed ? s->merge.items[s->given] : s->groups[s->given];
         insights_new_row(run);
         if (!select_percentiles(run, c, g))
             return false;
@@ -304,14 +297,16 @@ bool insights_stats_finish(struct insights_run *run, size_t stage)
     return true;
 }
 
-void insights_stats_free(struct insights_stage *s)
+bool insights_stats_free(struct insights_stage *s, size_t n)
 {
-    for (size_t i = 0; i < s->n_groups; i++)
-        for (size_t k = 0; k < s->command->n_aggregates; k++) {
-            struct insights_aggregate *a = &s->groups[i]->aggregates[k];
-            free(a->values);
-            if (a->distinct)
-                map_done(a->distinct);
-            free(a->distinct);
-        }
+    const struct insights_command *c = s->command;
+    bool values = false, merging = s->timed && s->ordering; /* all of them are in its items then */
+    for (size_t k = 0; k < c->n_aggregates; k++)
+        values |= c->aggregates[k]->function->aggregate == 'p';
+    for (; values && s->freed < s->n_groups && n; s->freed++, n--) {
+        struct insights_group *g = merging ? s->merge.items[s->freed] : s->groups[s->freed];
+        for (size_t k = 0; k < c->n_aggregates; k++)
+            free(g->aggregates[k].values);
+    }
+    return !values || s->freed == s->n_groups;
 }

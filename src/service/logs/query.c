@@ -16,7 +16,7 @@
 
 struct logs_queries {
     struct logs_state *state;
-    struct list running;
+    struct list running, over; /* over: still to be freed, some at a time */
     size_t n, memory;
     uv_idle_t turn; /* once a turn of the loop; a timer of 0 ms begins again within the same turn */
     bool ticking;
@@ -104,10 +104,28 @@ int logs_query_end(struct logs_queries *q, struct logs_query *query, struct str 
                      &logs_query_record_shape, &query->record);
     list_remove(&query->link);
     q->n--;
-    q->memory -= query->memory;
     q->state->n_readers--;
-    logs_query_free(query);
+    if (query->reading)
+        log_cursor_done(&query->cursor);
+    query->reading = false;
+    list_append(&q->over, &query->link);
     return r;
+}
+
+/* What queries have kept counts as theirs until it is freed. */
+static bool free_some(struct logs_queries *q, int64_t until_ns)
+{
+    while (!list_empty(&q->over)) {
+        struct logs_query *query = LIST_ENTRY(q->over.next, struct logs_query, link);
+        while (!insights_run_free_some(query->run))
+            if (clock_thread_ns() > until_ns)
+                return false;
+        query->run = NULL;
+        q->memory -= query->memory;
+        list_remove(&query->link);
+        logs_query_free(query);
+    }
+    return true;
 }
 
 /* ---- a slice ---- */
@@ -215,7 +233,7 @@ static void tick(uv_idle_t *turn);
 
 static void go_on(struct logs_queries *q)
 {
-    q->ticking = q->n > 0;
+    q->ticking = q->n > 0 || !list_empty(&q->over);
     if (q->ticking)
         uv_idle_start(&q->turn, tick);
     else
@@ -232,12 +250,12 @@ static size_t count_memory(struct logs_queries *q, struct logs_query *query)
 static void tick(uv_idle_t *turn)
 {
     struct logs_queries *q = turn->data;
-    if (!q->n) { /* the last one was stopped */
+    int64_t begun = clock_thread_ns(), now = clock_mono_ns();
+    if (!free_some(q, begun + SLICE_NS) || !q->n) { /* or the last one was stopped */
         go_on(q);
         return;
     }
     struct logs_query *query = LIST_ENTRY(q->running.next, struct logs_query, link);
-    int64_t begun = clock_thread_ns(), now = clock_mono_ns();
     int r = 0;
     query->begun = true;
     while (r == 0 && clock_thread_ns() - begun < SLICE_NS)
@@ -262,6 +280,7 @@ struct logs_queries *logs_queries_new(struct logs_state *state, uv_loop_t *loop)
     struct logs_queries *q = MEM_NEW(struct logs_queries);
     q->state = state;
     list_init(&q->running);
+    list_init(&q->over);
     q->turn.data = q;
     uv_idle_init(loop, &q->turn);
     return q;
@@ -280,6 +299,7 @@ void logs_queries_free(struct logs_queries *q)
         list_remove(&query->link);
         logs_query_free(query);
     }
+    free_some(q, INT64_MAX);
     uv_close((uv_handle_t *)&q->turn, free_queries);
 }
 
