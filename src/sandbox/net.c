@@ -12,6 +12,10 @@
 #include "sandbox/ops.h"
 #include "sandbox/sandbox.h"
 
+#ifndef SO_PASSRIGHTS /* headers before Linux 6.16; other numbers where SOL_SOCKET is not 1 */
+#define SO_PASSRIGHTS 83
+#endif
+
 static void set_address(struct ifreq *ifr, const char *text)
 {
     struct sockaddr_in sin = {.sin_family = AF_INET};
@@ -54,16 +58,21 @@ int net_listen(uint16_t port, bool datagram)
     return TAKE_FD(fd);
 }
 
-/* Abstract names belong to the network they were bound in, so nobody outside finds this one. */
+/* Abstract names belong to the network they were bound in, so nobody outside finds this one. Who
+ * connects may not send descriptors: whoever reads would be the one to close them, and that may
+ * take as long as the sender likes (SO_LINGER). Connections have it from the listener. */
 static int listen_local(const char *name)
 {
     struct sockaddr_un sun = {.sun_family = AF_UNIX};
     size_t n = strlen(name);
+    int no = 0;
     if (n == 0 || n >= sizeof(sun.sun_path))
         return -EINVAL;
     auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
+    if (setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof(no)) < 0)
+        return -EOPNOTSUPP;
     memcpy(sun.sun_path + 1, name, n);
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + n);
     if (bind(fd, (struct sockaddr *)&sun, size) < 0 || listen(fd, 512) < 0)
@@ -88,6 +97,8 @@ int net_listen_all(struct plan_cursor plan, int fds[SANDBOX_PORTS], size_t *ret_
             continue;
         const char *kind = plan_text_after(&item, text, text);
         int fd = n == SANDBOX_PORTS || !kind ? -EINVAL : listen_at(text, kind);
+        if (fd == -EOPNOTSUPP)
+            continue;
         if (fd < 0)
             return why_printf(why, fd, "listen at port %s", text);
         fds[n++] = fd;

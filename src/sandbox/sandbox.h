@@ -87,7 +87,8 @@ struct sandbox_link {
 struct sandbox_port {
     uint16_t port;
     bool datagram;     /* UDP socket instead of a TCP listener */
-    const char *local; /* instead of both: the abstract name of a UNIX stream listener */
+    const char *local; /* instead of both: the abstract name of a UNIX stream listener. Only as the
+                        * last one: before Linux 6.16 it is left out, as it would not be safe */
 };
 /* How the command may have been started before anybody wanted it; what such a spare is made of is
  * its *kind*: argv, runtime_dir, binds and links of the plan, and this. Plans of one kind share

@@ -252,6 +252,11 @@ ATTEMPTS = [
      "code = struct.unpack_from('i', s.recv(4096), 16)[0]\n"
      "raise OSError(-code, '') if code else None", NO),
     ("docker", "socket.socket(socket.AF_UNIX).connect('/var/run/docker.sock')", NOTHING),
+    ("descriptors for who serves the Runtime API",  # who would have to close them
+     "import array\n"
+     "s = socket.socket(socket.AF_UNIX)\n"
+     "s.connect(chr(0) + 'lamina-runtime-api')\n"
+     "s.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [0]))])", "EPERM ECONNREFUSED"),
     ("somebody's port 9001",
      "s = socket.socket()\n"
      "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"

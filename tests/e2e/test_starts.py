@@ -6,6 +6,7 @@ same function says in both."""
 
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -422,13 +423,14 @@ def handler(event, context):
     return states.count("01"), states.count("03")
 """
     plain = spares.function(source)
-    assert spares.invoke(plain).payload == [1, 1]  # listens, connected
+    safe = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) >= (6, 16)
+    assert spares.invoke(plain).payload == ([1, 1] if safe else [0, 0])  # listens, connected
     wrapper = '#!/bin/sh\nAWS_LAMBDA_RUNTIME_API=sandbox.localdomain:9001 exec "$@"\n'
     wrapped = spares.function(
         files={"app.py": source, "wrap*": wrapper},
         Environment={"Variables": {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrap"}},
     )
-    assert spares.invoke(wrapped).payload == [1, 0]
+    assert spares.invoke(wrapped).payload == ([1, 0] if safe else [0, 0])
 
 
 # ---- making and losing them ----
