@@ -7,8 +7,8 @@ script/test installs what is needed and calls this. Every test counts once for e
 as root and as an ordinary user, plain and sanitized. What fails is shown in full, the rest as one
 line a part. Up to five tests of a part that failed beside others are run again alone: those that
 pass then are shown too, and counted as unsteady. The builds go to build/, build-asan/, build-tsan/
-and build-fuzz/ of the checkout. The slow ones go on behind the tests, which mostly wait, at the
-lowest priority: a part's time is that from its start to its end, whatever else went on.
+and build-fuzz/ of the checkout. The slow ones go on behind the tests, which mostly wait, at a
+low priority: a part's time is that from its start to its end, whatever else went on.
 """
 
 import argparse
@@ -133,12 +133,12 @@ def end_processes():
 
 
 def start(command, log, cwd=ROOT, env=None, user=False, behind=False):
-    """`behind` what others do: it gets the time that nobody else wants."""
+    """`behind` what others do: it gets what time others leave."""
     if user and AS_ROOT:
         ids = str(NOBODY)
         command = ["setpriv", "--reuid", ids, "--regid", ids, "--clear-groups", *command]
     if behind:
-        command = ["nice", "-n", "19", *command]
+        command = ["nice", "-n", "10", *command]
     if stopping:
         raise SystemExit
     p = subprocess.Popen(
@@ -149,7 +149,7 @@ def start(command, log, cwd=ROOT, env=None, user=False, behind=False):
     if behind:  # Linux may weigh sessions against each other, each with a niceness of its own
         try:
             with open("/proc/%d/autogroup" % p.pid, "w") as f:
-                f.write("19")
+                f.write("10")
         except OSError:
             pass
     return p
