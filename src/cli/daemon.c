@@ -18,6 +18,13 @@
 #define PR_SET_MEMORY_MERGE 67
 #endif
 
+/* The spawner inherits it. Of this process nothing is merged but while it makes one: functions could
+ * guess at its pages. */
+static int may_merge(const struct daemon *d, bool may)
+{
+    return d->merges ? prctl(PR_SET_MEMORY_MERGE, may, 0, 0, 0) : 0;
+}
+
 void daemon_prepare(struct daemon *d, const char *cache_dir, int spares)
 {
     struct spawner_options options = {.spares = spares, .cache_dir = cache_dir};
@@ -26,12 +33,14 @@ void daemon_prepare(struct daemon *d, const char *cache_dir, int spares)
         log_warn("functions cannot be run here: %s (see `lamina doctor`)", strerror(-r));
         d->spawner = NULL;
     }
+    may_merge(d, false);
 }
 
-int daemon_merge_memory(void)
+int daemon_merge_memory(struct daemon *d)
 {
     char run = '0';
-    if (prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) < 0)
+    d->merges = true;
+    if (may_merge(d, true) < 0)
         return -errno;
     auto_close int fd = open(KSM_RUN, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || read(fd, &run, 1) != 1 || run != '1')
@@ -42,7 +51,9 @@ int daemon_merge_memory(void)
 static void on_revival(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
+    may_merge(d, true);
     int r = spawner_revive(d->spawner);
+    may_merge(d, false);
     d->revived_ms = clock_now_ms();
     if (r == 0)
         return;

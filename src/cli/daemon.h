@@ -16,6 +16,7 @@ struct daemon {
     /* What a signal means; NULL: leave. */
     void (*on_signal)(struct daemon *d, int number);
     void *user;
+    bool merges; /* daemon_merge_memory() */
     bool leaving;
     int64_t leaving_ms; /* since when */
 };
@@ -23,10 +24,10 @@ struct daemon {
 /* Forks the spawner: before anything else makes threads or a loop. cache_dir, spares: see
  * sandbox.h. A machine that cannot run functions still gets its cloud: *d has no spawner then. */
 void daemon_prepare(struct daemon *d, const char *cache_dir, int spares);
-/* Before that: the kernel may keep equal pages of this process, and of all that it is going to
- * start, once (KSM). -EINVAL: it cannot; Linux 6.4 can. Warns when nothing will be merged because
- * that is switched off. */
-int daemon_merge_memory(void);
+/* Before that: the kernel may keep equal pages of the spawner, and of all that it is going to start,
+ * once (KSM). -EINVAL: it cannot; Linux 6.4 can. Warns when nothing will be merged because that is
+ * switched off. */
+int daemon_merge_memory(struct daemon *d);
 /* The loop, its signals and the cloud: it answers when this returns. -errno with *err. */
 int daemon_start(struct daemon *d, struct cloud_options *options, struct cloud_error *err);
 void daemon_run(struct daemon *d); /* until daemon_leave(); then everything is closed */

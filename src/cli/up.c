@@ -176,7 +176,7 @@ static int serve(struct verb_run *run, struct cloud_options *options, int out)
     int64_t began_ns = clock_mono_ns();
     const struct up_options *o = run->values[0];
     bool fixed = options_given(&run->parsed, run->sets, run->n_sets, "spares");
-    int r = o->merge_memory ? daemon_merge_memory() : 0;
+    int r = o->merge_memory ? daemon_merge_memory(&d) : 0;
     if (r < 0)
         return fail(run, out, str_printf(a, "memory cannot be merged: %s", strerror(-r)));
     daemon_prepare(&d, str_c(a, work_dir(a, options, "layers")),

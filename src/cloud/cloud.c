@@ -410,13 +410,13 @@ void cloud_close(struct cloud *cloud)
     cloud->stopped = NULL;
     if (cloud->stopping && !uv_is_closing((uv_handle_t *)&cloud->stop_timer))
         uv_close((uv_handle_t *)&cloud->stop_timer, NULL);
-    sweep_end(cloud);
     if (cloud->http)
         http_server_free(cloud->http);
     leave_services(cloud);
     close_services(cloud);
     if (cloud->store)
         store_commit(cloud->store);
+    sweep_end(cloud); /* takes as long as there is much to remove */
     /* handles that were closed above need a few turns to be gone */
     for (int i = 0; i < 8 && uv_loop_alive(cloud->loop); i++)
         uv_run(cloud->loop, UV_RUN_NOWAIT);

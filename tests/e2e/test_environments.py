@@ -12,6 +12,7 @@ import time
 import pytest
 
 from cloud import SOON, children, zipped
+from test_faults import spawner_of
 
 
 def at_once(n, call):
@@ -291,3 +292,8 @@ def test_equal_pages_of_environments_may_be_merged(new_cloud):
     for options, may in ([], 0), (["--merge-memory"], 1):
         cloud = new_cloud(*options)
         assert cloud.invoke(cloud.function(source)).payload == may
+        with open("/proc/%d/ksm_stat" % cloud.process.pid) as f:
+            assert "ksm_merge_any: yes" not in f.read()  # what the daemon holds is nobody's to guess
+        if may:
+            os.kill(spawner_of(cloud), signal.SIGKILL)
+            assert cloud.invoke(cloud.function(source)).payload == may
