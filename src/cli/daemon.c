@@ -18,8 +18,8 @@
 #define PR_SET_MEMORY_MERGE 67
 #endif
 
-/* The spawner inherits it. Of this process nothing is merged but while it makes one: functions could
- * guess at its pages. */
+/* The spawner inherits it. Of this process nothing is merged but while it makes one: functions
+ * could guess at its pages. */
 static int may_merge(const struct daemon *d, bool may)
 {
     return d->merges ? prctl(PR_SET_MEMORY_MERGE, may, 0, 0, 0) : 0;
