@@ -250,6 +250,18 @@ static int check_total(struct verb_run *run, const struct coverage_report *r, do
     return 2;
 }
 
+/* coverage.py's default is a project's own word here: what runs in a cloud may well have files that
+ * are not the project's. */
+static int check_left_out(struct verb_run *run, const struct coverage_report *r)
+{
+    if (!r->n_left_out)
+        return 0;
+    return verb_fail(run,
+                     "%zu file%s left out, and ignore_errors = false makes that an error: %.*s",
+                     r->n_left_out, r->n_left_out == 1 ? " is" : "s are",
+                     STR(report_safe_name(run->arena, r->left_out[0].name)));
+}
+
 int coverage_fail_under(struct verb_run *run, double *ret)
 {
     struct str text = coverage_report_of(run)->fail_under;
@@ -306,6 +318,8 @@ static int run_format(struct verb_run *run, enum coverage_format format)
                                     : write_one(run, &r, format, o->output);
     if (!e)
         e = write_extras(run, &r);
+    if (!e && settings.strict)
+        e = check_left_out(run, &r);
     if (!e && o->fail_under.n)
         e = check_total(run, &r, under);
     coverage_inputs_done(&in);

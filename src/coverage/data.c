@@ -1,50 +1,8 @@
 /* data - unions of lines and arcs, and who was first: see data.h. */
-#include "coverage/data.h"
+#include "coverage/data_internal.h"
 #include <errno.h>
 #include <stdlib.h>
-#include "base/arena.h"
-#include "base/clock.h"
-#include "base/map.h"
 #include "base/mem.h"
-#include "coverage/sets.h"
-
-#define NEVER INT64_MAX
-
-struct file {
-    struct data_file pub;
-    struct str label; /* other languages: of the group that all is of; "": none */
-    struct line_set raw;
-    struct hits all;
-    struct hits *groups;
-    size_t n_groups, cap_groups;
-    struct data_hits *pub_groups;
-    uint32_t *first;
-    size_t n_first;
-    int64_t latest; /* start of the latest context in `first` */
-    struct v8_hits *v8;
-    struct str *payloads;
-    size_t n_payloads, cap_payloads;
-};
-
-struct data {
-    struct arena arena; /* texts */
-    enum data_by by;
-    struct map by_key, by_source, by_group, by_context;
-    struct file **files;
-    size_t n_files, cap_files;
-    struct data_source *sources;
-    size_t n_sources, cap_sources;
-    struct data_context *contexts;
-    size_t n_contexts, cap_contexts;
-    struct str *groups;
-    size_t n_groups, cap_groups;
-    struct data_file *view;
-    struct object_reader *reader;
-    struct arena reading;
-    const struct map *names; /* of tests, by request id; or NULL */
-    bool has_arcs;
-    size_t n_lines_only;
-};
 
 /* ---- the whole ---- */
 
@@ -95,17 +53,13 @@ void data_free(struct data *d)
     free(d);
 }
 
-#define PUSH(d, list)                                                                              \
-    arena_push(&(d)->arena, (void **)&(d)->list, &(d)->n_##list, &(d)->cap_##list,                 \
-               sizeof *(d)->list)
-
 /* Index + 1 as a map's value, so that NULL is "not there". */
 static void *of_index(size_t i)
 {
     return (void *)(uintptr_t)(i + 1);
 }
 
-static uint32_t group_of(struct data *d, struct str label)
+uint32_t data_group(struct data *d, struct str label)
 {
     uintptr_t at = (uintptr_t)map_find(&d->by_group, label);
     if (!at) {
@@ -193,57 +147,7 @@ static void file_seen(struct file *f, const struct data_source *s)
     f->pub.version = s->version;
 }
 
-/* ---- who was first ---- */
-
-static int64_t start_of(const struct data_context *c)
-{
-    return c->start_ms > 0 ? c->start_ms : NEVER;
-}
-
-/* Earlier; of the same time, the one whose names sort first, so that no order of arrival matters.
- */
-static bool earlier(const struct data *d, const struct data_context *x,
-                    const struct data_context *y)
-{
-    if (start_of(x) != start_of(y))
-        return start_of(x) < start_of(y);
-    int r = str_cmp(x->name, y->name);
-    if (!r)
-        r = str_cmp(d->sources[x->source].name, d->sources[y->source].name);
-    return r < 0;
-}
-
-static void first_byte(struct data *d, struct file *f, uint32_t context, size_t byte, unsigned bits)
-{
-    const struct data_context *c = &d->contexts[context];
-    for (; bits; bits &= bits - 1) {
-        uint32_t *slot = &f->first[byte * 8 + (size_t)__builtin_ctz(bits)];
-        if (!*slot || earlier(d, c, &d->contexts[*slot - 1]))
-            *slot = context + 1;
-    }
-}
-
-/* Before the lines are joined: those that are known need a look only if this context is early. */
-static void file_first(struct data *d, struct file *f, uint32_t context, struct bits lines)
-{
-    int64_t start = start_of(&d->contexts[context]);
-    bool late = start > f->latest;
-    if (lines.n * 8 > f->n_first) {
-        f->first = mem_realloc(f->first, lines.n * 8 * sizeof *f->first);
-        memset(f->first + f->n_first, 0, (lines.n * 8 - f->n_first) * sizeof *f->first);
-        f->n_first = lines.n * 8;
-    }
-    bool any = false;
-    for (size_t i = 0; i < lines.n; i++) {
-        unsigned known = late && i < f->all.lines.n ? f->all.lines.p[i] : 0;
-        unsigned bits = lines.p[i] & ~known;
-        if (bits)
-            first_byte(d, f, context, i, bits);
-        any = any || bits;
-    }
-    if (any && late)
-        f->latest = start;
-}
+/* ---- objects ---- */
 
 static uint32_t context_add(struct data *d, struct str name, int64_t start_ms, uint32_t source)
 {
@@ -254,16 +158,14 @@ static uint32_t context_add(struct data *d, struct str name, int64_t start_ms, u
     return (uint32_t)d->n_contexts - 1;
 }
 
-/* ---- objects ---- */
-
 static void hits_take(struct data *d, struct file *f, uint32_t context, struct bits lines,
                       const struct object_arc *arcs, size_t n_arcs)
 {
-    file_first(d, f, context, lines);
+    first_take(d, f, context, lines);
     hits_add(&f->all, lines, arcs, n_arcs);
     if (d->by != DATA_BY_NOTHING) {
         const struct data_context *c = &d->contexts[context];
-        uint32_t group = group_of(d, label_of(d, &d->sources[c->source], c->name));
+        uint32_t group = data_group(d, label_of(d, &d->sources[c->source], c->name));
         hits_add(group_hits(d, f, group), lines, arcs, n_arcs);
     }
 }
@@ -427,24 +329,6 @@ void data_add_lines(struct data *d, struct str source, struct str path, struct s
 
 /* ---- joining two ---- */
 
-static void join_first(struct data *d, struct file *to, const struct file *from, uint32_t shift)
-{
-    if (from->n_first > to->n_first) {
-        to->first = mem_realloc(to->first, from->n_first * sizeof *to->first);
-        memset(to->first + to->n_first, 0, (from->n_first - to->n_first) * sizeof *to->first);
-        to->n_first = from->n_first;
-    }
-    for (size_t l = 0; l < from->n_first; l++) {
-        if (!from->first[l])
-            continue;
-        uint32_t context = from->first[l] - 1 + shift;
-        if (!to->first[l] || earlier(d, &d->contexts[context], &d->contexts[to->first[l] - 1]))
-            to->first[l] = context + 1;
-    }
-    if (from->latest > to->latest)
-        to->latest = from->latest;
-}
-
 static void join_file(struct data *d, const struct data *other, const struct file *from,
                       uint32_t shift)
 {
@@ -457,10 +341,10 @@ static void join_file(struct data *d, const struct data *other, const struct fil
     }
     lines_join(&to->raw, (struct bits){from->raw.p, from->raw.n});
     foreign_join(d, to, from);
-    join_first(d, to, from, shift);
+    first_join(d, to, from, shift);
     hits_join(&to->all, &from->all);
     for (size_t i = 0; i < from->n_groups; i++)
-        hits_join(group_hits(d, to, group_of(d, other->groups[from->groups[i].group])),
+        hits_join(group_hits(d, to, data_group(d, other->groups[from->groups[i].group])),
                   &from->groups[i]);
 }
 
@@ -483,77 +367,4 @@ void data_join(struct data *d, const struct data *from)
     d->n_lines_only += from->n_lines_only;
     for (size_t i = 0; i < from->n_files; i++)
         join_file(d, from, from->files[i], context);
-}
-
-/* ---- what is in it ---- */
-
-static int file_cmp(const void *va, const void *vb)
-{
-    const struct file *a = *(struct file *const *)va, *b = *(struct file *const *)vb;
-    int r = str_cmp(a->pub.path, b->pub.path);
-    if (!r)
-        r = str_cmp(a->pub.function, b->pub.function);
-    if (!r)
-        r = a->pub.has_sha256 - b->pub.has_sha256;
-    return r ? r : memcmp(a->pub.sha256, b->pub.sha256, sizeof a->pub.sha256);
-}
-
-static int hits_cmp(const void *va, const void *vb)
-{
-    const struct data_hits *a = va, *b = vb;
-    return (a->group > b->group) - (a->group < b->group);
-}
-
-static struct data_hits hits_view(struct hits *h)
-{
-    size_t n = hits_sort(h);
-    return (struct data_hits){.group = h->group,
-                              .lines = bits_trim((struct bits){h->lines.p, h->lines.n}),
-                              .arcs = h->sorted,
-                              .n_arcs = n};
-}
-
-void data_finish(struct data *d, struct data_view *ret)
-{
-    if (d->n_files)
-        qsort(d->files, d->n_files, sizeof *d->files, file_cmp);
-    bool python = false, foreign = false;
-    free(d->view);
-    d->view = mem_alloc((d->n_files + 1) * sizeof *d->view);
-    for (size_t i = 0; i < d->n_files; i++) {
-        struct file *f = d->files[i];
-        struct data_hits all = hits_view(&f->all);
-        f->pub_groups = ARENA_ARRAY(&d->arena, struct data_hits, f->n_groups);
-        for (size_t k = 0; k < f->n_groups; k++)
-            f->pub_groups[k] = hits_view(&f->groups[k]);
-        if (f->n_groups)
-            qsort(f->pub_groups, f->n_groups, sizeof *f->pub_groups, hits_cmp);
-        f->pub.raw = bits_trim((struct bits){f->raw.p, f->raw.n});
-        f->pub.lines = all.lines;
-        f->pub.arcs = all.arcs;
-        f->pub.n_arcs = all.n_arcs;
-        f->pub.first = f->first;
-        f->pub.n_first = f->n_first;
-        f->pub.groups = f->pub_groups;
-        f->pub.group = f->label.n ? group_of(d, f->label) + 1 : 0;
-        f->pub.n_groups = f->n_groups;
-        f->pub.v8 = f->v8;
-        f->pub.payloads = f->payloads;
-        f->pub.n_payloads = f->n_payloads;
-        d->view[i] = f->pub;
-        python = python || f->pub.kind == OBJECT_PYTHON;
-        foreign = foreign || f->pub.kind != OBJECT_PYTHON;
-    }
-    *ret = (struct data_view){.files = d->view,
-                              .has_python = python,
-                              .has_foreign = foreign,
-                              .n_files = d->n_files,
-                              .sources = d->sources,
-                              .n_sources = d->n_sources,
-                              .contexts = d->contexts,
-                              .n_contexts = d->n_contexts,
-                              .groups = d->groups,
-                              .n_groups = d->n_groups,
-                              .has_arcs = d->has_arcs,
-                              .n_lines_only = d->n_lines_only};
 }

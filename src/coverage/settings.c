@@ -332,7 +332,7 @@ int settings_parse(struct arena *a, struct str name, struct str text, bool ours,
     s.show_missing = read_bool(&r, report, "show_missing");
     s.skip_covered = read_bool(&r, report, "skip_covered");
     s.skip_empty = read_bool(&r, report, "skip_empty");
-    s.ignore_errors = read_bool(&r, report, "ignore_errors");
+    s.strict = !read_bool(&r, report, "ignore_errors") && json_get(report, "ignore_errors");
     s.namespaces = read_bool(&r, report, "include_namespace_packages");
     s.sort = json_get_str(report, "sort");
     read_paths(&r, paths, &s);

@@ -33,7 +33,8 @@ struct coverage_settings {
     bool has_fail_under;
     double fail_under; /* 0 to 100 */
     int precision;     /* -1: not said */
-    bool show_missing, skip_covered, skip_empty, ignore_errors, namespaces;
+    bool show_missing, skip_covered, skip_empty, namespaces;
+    bool strict;     /* ignore_errors = false is there: sources that are left out are an error */
     struct str sort; /* absent: not said */
     /* Of one format each; absent: not said. */
     struct str html_directory, html_title, json_output, xml_output, lcov_output;

@@ -365,6 +365,11 @@ def test_source_that_is_not_python(project):
     write(project, {"d/one.coverage": coverage_object([app()]), "src/bad.py": "def f(:\n"})
     r = report(project, "--from", "d")
     assert "src/bad.py is left out" in r.stderr and "src/bad.py" not in r.stdout
+    for word, code in (("true", 0), ("", 0), ("false", 1)):
+        write(project, {".coveragerc": "[report]\n" + ("ignore_errors = %s\n" % word if word else "")})
+        r = report(project, "--from", "d", check=False)
+        assert r.returncode == code and "TOTAL" in r.stdout, (word, r.stderr)
+    assert "ignore_errors = false makes that an error: src/bad.py" in r.stderr
 
 
 def test_combined_data_are_read_by_coveragepy(project):
