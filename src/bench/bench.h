@@ -77,6 +77,7 @@ struct bench_progress_now {
     int64_t outcomes[BENCH_OUTCOMES];
     int in_flight;
     double rate, p50_ms, p99_ms; /* of the last second or so; p50 < 0: nothing yet */
+    bool aside;                  /* nothing is measured now: phase is all */
 };
 struct bench_progress {
     void (*on_progress)(void *user, const struct bench_progress_now *now);

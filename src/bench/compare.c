@@ -3,6 +3,7 @@
 #include <errno.h>
 #include "base/json.h"
 #include "bench/stats.h"
+#include "bench/streams.h"
 #include "wire/lambda.h"
 
 #define DEFAULT_N 100
@@ -50,6 +51,7 @@ static int describe(struct compares *c, int side, struct aws_error *err)
         .timeout_s = (int)out->timeout.is,
         .code_bytes = out->code_size.has ? out->code_size.is : -1,
     };
+    streams_watch(c->session, out);
     struct bench_series *series = side ? bench_run_series(c->run) : &c->run->series[0];
     series->name = s->label;
     series->memory_mb = f->memory_mb;

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "bench/lamina.h"
 #include "bench/session.h"
+#include "bench/streams.h"
 
 static void take_configuration(struct bench_session *s,
                                const struct lambda_function_configuration *c)
@@ -69,6 +70,7 @@ int facts_read(struct bench_session *s, struct aws_error *err)
     if (r < 0)
         return r;
     take_configuration(s, out);
+    streams_watch(s, out);
     f->qualifier =
         str_has(s->plan->qualifier) ? s->plan->qualifier : qualifier_in(s->plan->function);
     read_init_type(s);

@@ -1,11 +1,19 @@
 /* phases - reads what answers tell of their time: see phases.h. */
 #include "bench/phases.h"
 #include "base/digest.h"
-#include "bench/report_line.h"
 
 static int32_t us_of(double ms)
 {
     return ms < 0 || ms > 2e6 ? -1 : (int32_t)(ms * 1000 + .5);
+}
+
+void phases_report(const struct report_line *r, struct bench_sample *sample)
+{
+    sample->handler_us = us_of(r->duration_ms);
+    sample->init_us = us_of(r->restore_ms >= 0 ? r->restore_ms : r->init_ms);
+    sample->billed_ms = r->billed_ms < INT32_MAX ? (int32_t)r->billed_ms : -1;
+    sample->memory_mb = r->max_memory_mb < INT32_MAX ? (int32_t)r->max_memory_mb : -1;
+    sample->cold = sample->init_us >= 0;
 }
 
 static void read_log(struct arena *a, struct str encoded, struct bench_sample *sample,
@@ -18,11 +26,8 @@ static void read_log(struct arena *a, struct str encoded, struct bench_sample *s
     report_line_find(a, log, &r);
     if (!r.found)
         return;
-    sample->handler_us = us_of(r.duration_ms);
-    sample->init_us = us_of(r.restore_ms >= 0 ? r.restore_ms : r.init_ms);
-    sample->billed_ms = r.billed_ms < INT32_MAX ? (int32_t)r.billed_ms : -1;
-    sample->memory_mb = r.max_memory_mb < INT32_MAX ? (int32_t)r.max_memory_mb : -1;
-    ret->cold = sample->init_us >= 0;
+    phases_report(&r, sample);
+    ret->cold = sample->cold;
     ret->status = r.status;
 }
 

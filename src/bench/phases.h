@@ -2,6 +2,7 @@
  * tail, and a Lamina's X-Lamina-Phases. Pure. May use base/. */
 #pragma once
 #include "bench/answer.h"
+#include "bench/report_line.h"
 #include "bench/run.h"
 
 struct phases {
@@ -13,3 +14,5 @@ struct phases {
  */
 void phases_read(struct arena *a, const struct answer *answer, struct bench_sample *sample,
                  struct phases *ret);
+/* What the line tells, into the sample: handler, init, billed, memory, cold. */
+void phases_report(const struct report_line *r, struct bench_sample *sample);

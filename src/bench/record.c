@@ -3,6 +3,7 @@
 #include "bench/generator.h"
 #include "bench/outcome.h"
 #include "bench/phases.h"
+#include "bench/streams.h"
 
 static uint32_t environment_of(struct pass *p, struct str id)
 {
@@ -62,6 +63,8 @@ void record_answer(struct pass *p, struct connection *c)
     if (v.outcome != BENCH_OK)
         s->error = bench_run_error(p->run, p->g->arena, v.outcome, v.type, v.message);
     s->environment = environment_of(p, phases.environment);
+    if (!s->environment)
+        streams_request(c->answer.request_id, s->request);
     note_environment(p, s);
     arena_reset(&p->g->scratch);
     pass_count(p, s);

@@ -13,7 +13,7 @@
 
 struct json;
 
-#define BENCH_SAMPLES_MAX 20000000 /* a run ends with them: 1.6 GB */
+#define BENCH_SAMPLES_MAX 20000000 /* a run ends with them: 1.9 GB */
 #define BENCH_ERRORS_MAX 1000      /* kinds; what comes after them is "(others)" */
 
 enum bench_outcome {
@@ -43,6 +43,7 @@ struct bench_sample {
     uint32_t environment; /* index in run->environments, 0: not known */
     int32_t queue_us, sandbox_us, init_us, handler_us, response_us, after_us; /* -1: not known */
     int32_t billed_ms, memory_mb; /* of the REPORT line: billed, max used; -1: not known */
+    uint8_t request[16]; /* its id, where only the logs can tell its environment; 0: not known */
 };
 
 /* What samples are kept apart by. Index 0 always exists. */
@@ -86,14 +87,14 @@ struct bench_environment {
 struct bench_stage {
     double rate; /* wanted, requests a second; 0: closed loop */
     int connections;
-    int64_t from_ns, to_ns;  /* samples that were due in it */
-    size_t first, n;         /* samples[first .. first + n) */
-    bool passed;             /* a ramp's conditions held */
-    double p99_ms, achieved; /* latency from the due time; successes a second */
+    int64_t from_ns, to_ns;         /* samples that were due in it */
+    size_t first, n;                /* samples[first .. first + n) */
+    bool passed;                    /* a ramp's conditions held */
+    double p99_ms, achieved;        /* latency from the due time; successes a second */
     double p99_low_ms, p99_high_ms; /* its interval; NAN: no end is known */
     bool close;                     /* the limit is within it: the point has decided */
     int64_t pause_ns;               /* between its parts, when it was made longer */
-    struct str why;          /* not passed: because of what */
+    struct str why;                 /* not passed: because of what */
 };
 
 struct bench_function {
@@ -158,6 +159,7 @@ struct bench_run {
     int peak_concurrency;       /* most requests under way at once, as the client saw it */
     int64_t server_concurrency; /* most invocations at once, as the cloud counted; -1: not known */
     int64_t environments_started; /* during the run; -1: not known */
+    struct str streams_why;       /* environments are not known, or not all: because of what */
     uint64_t late_sends;          /* open loop: left more than 1 ms after they were due */
     uint64_t dropped;             /* open loop: never sent, the client had no room for them */
     uint64_t abandoned;           /* under way when it was stopped: they have no sample */

@@ -9,6 +9,7 @@
 #include "bench/generator.h"
 #include "bench/machine.h"
 #include "bench/session.h"
+#include "bench/streams.h"
 
 #define OPEN_CONNECTIONS 1000
 #define N_WHEN_NOTHING_IS_SAID 100
@@ -248,6 +249,7 @@ void bench_close(struct bench_session *session)
         return;
     facts_after(s);
     sum_up(s);
+    streams_read(s);
     bench_run_done(&s->scratch);
     generator_close(&s->generator);
     free(s);

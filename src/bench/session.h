@@ -4,6 +4,12 @@
 #include "bench/machine.h"
 #include "wire/lambda.h"
 
+/* Where REPORT lines go. */
+struct bench_logs {
+    struct str group;
+    bool json, warnings_only;
+};
+
 struct bench_session {
     struct arena *arena;
     struct aws_client *aws;
@@ -17,6 +23,8 @@ struct bench_session {
     int64_t cpu_ns;
     struct str lamina; /* its address, when the endpoint is one */
     pid_t server_pid;
+    struct bench_logs logs[2];
+    size_t n_logs;
     int64_t cold_starts; /* as the cloud counted before the run; -1 */
 };
 

@@ -235,6 +235,8 @@ void bench_warn(struct arena *a, struct bench_summary *sum)
         warn_of_memory(a, sum, g, name);
     }
     warn_of_spread(a, sum);
+    if (run->streams_why.n)
+        warn(a, sum, run->streams_why);
     if (!sum->priced)
         warn(a, sum, sum->price_why);
 }

@@ -299,7 +299,9 @@ static void on_progress(void *user, const struct bench_progress_now *now)
     char left[32] = "";
     if (now->wanted)
         snprintf(left, sizeof(left), " of %lld", (long long)now->wanted);
-    if (now->p50_ms < 0)
+    if (now->aside)
+        progress_status(&call->line, "%s", now->phase);
+    else if (now->p50_ms < 0)
         progress_status(&call->line, "%s  %.1f s  %lld sent, waiting for the first answer",
                         now->phase, (double)now->elapsed_ns / 1e9, (long long)now->sent);
     else

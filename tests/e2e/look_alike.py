@@ -59,7 +59,7 @@ class LookAlike:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, universal_newlines=True,
             stderr=open(self.dir + "/stderr", "w"),
         )
-        self.answer()
+        self.cloud = "http://127.0.0.1:%d" % self.answer()["port"]  # past the front
 
     def answer(self):
         line = self.process.stdout.readline()

@@ -1,6 +1,8 @@
 """Every verb, pointed at AWS: against a look-alike with AWS's names, TLS and moods, in which
 nothing can leave this machine. What is asked must be what AWS knows."""
 
+import collections
+import csv
 import hashlib
 import json
 import os
@@ -370,6 +372,61 @@ def test_coverage_is_sent_from_a_function_on_aws(aws, tmp_path, bucket, host):
     assert {p["host"] for p in puts} == {host}, r.stdout
     assert [p["status"] for p in puts][:2] == [503, 200] and puts[-1]["status"] == 200, r.stdout
     assert {(p["service"], p["region"]) for p in puts} == {("s3", "us-east-1")}
+
+
+# ---- which environment it was ----
+
+
+def hello(aws, **logging):
+    """Its name; its environments are new ones."""
+    r = aws.run(AWS_CLI, "lambda", "list-functions", "--query", "Functions[0].FunctionName")
+    name = json.loads(r.stdout)
+    aws.run("curl", "-fsS", "--aws-sigv4", "aws:amz:us-east-1:lambda", "--user", "test:test", "-X", "PUT",
+            "-d", json.dumps({"LoggingConfig": logging}),
+            aws.cloud + "/2015-03-31/functions/%s/configuration" % name)
+    aws.reset()
+    return name
+
+
+def bench(aws, tmp_path, *args, **env):
+    """The report, and each request."""
+    at = tmp_path / "samples.csv"
+    r = lamina(aws, "bench", *args, "--json", "--csv", at, **env)
+    with open(at) as f:
+        return json.loads(r.stdout), list(csv.DictReader(f))
+
+
+def tally(samples):
+    return collections.Counter(s["environment"] for s in samples)
+
+
+@pytest.mark.parametrize("logging", [{"LogFormat": "Text"},
+                                     {"LogFormat": "JSON", "LogGroup": "/of/another/name"}])
+def test_logs_tell_of_environments_what_the_embedded_cloud_does(aws, project, tmp_path, logging):
+    name = hello(aws, **logging)
+    aws.fault("FilterLogEvents", "late", 2)
+    report, told = bench(aws, tmp_path, "load", name, "-c", 3, "-n", 30)
+    check_requests(aws)
+    assert sum(r["action"] == "FilterLogEvents" for r in aws.log()) > 2
+    cloud = aws.run("curl", "-sS", aws.cloud + "/_lamina/lambda/inspect?region=us-east-1&account="
+                    "000000000000&function=" + name)
+    known = {e["id"]: e["invocations"] for e in json.loads(cloud.stdout)["environments"]
+             if e["state"] != "ended"}
+    assert tally(told) == known
+    assert report["run"]["environments_started"] == len(known)
+    assert tally(s for s in told if s["cold"] == "1") == dict.fromkeys(known, 1)
+    env = {"LAMINA_TARGET": "local", "AWS_ENDPOINT_URL": aws.cloud}
+    assert set(tally(bench(aws, tmp_path, "warm", name, "-n", 2, **env)[1])) <= set(known)
+
+
+def test_logs_that_cannot_be_read_are_a_note(aws, project, tmp_path):
+    name = hello(aws, LogFormat="Text", LogGroup="/closed")
+    aws.fault("FilterLogEvents", "answer", 9, status=400, code="AccessDeniedException",
+              message="not for you")
+    report, samples = bench(aws, tmp_path, "warm", name, "-n", 3)
+    note = "which environment answered a request is not known: logs:FilterLogEvents of /closed: "
+    assert note + "not for you" in report["warnings"]
+    assert set(tally(samples)) == {""} and report["all"]["outcomes"]["ok"] == 3
 
 
 # ---- the end ----
