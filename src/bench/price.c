@@ -83,15 +83,32 @@ static void set_provisioned(struct prices *p, const struct row *row, bool arm)
     }
 }
 
-/* What Lambda writes to CloudWatch Logs: tiers since 2025-05-01, in GB. */
+/* The first tier of what Lambda writes to CloudWatch Logs, USD a GB, and when it was seen. */
+static const struct {
+    const char *region, *date;
+    double first;
+} logs[] = {
+    {"us-east-1", "2025-10-28", 0.50},
+    {"eu-central-1", "2026-03", 0.63},
+    {"ap-northeast-1", "an undated source", 0.76},
+};
+
+/* Tiers since 2025-05-01, in GB; where they begin, and their ratios, are the same everywhere. */
 static void set_logs(struct prices *p)
 {
-    static const struct price_tier home[] = {
-        {10 * 1024.0, 0.50}, {30 * 1024.0, 0.25}, {50 * 1024.0, 0.10}, {0, 0.05}};
-    p->n_logs = sizeof home / sizeof *home;
+    static const struct price_tier ratios[] = {
+        {10 * 1024.0, 1}, {30 * 1024.0, 0.5}, {50 * 1024.0, 0.2}, {0, 0.1}};
+    size_t row = 0;
+    p->logs_assumed = true;
+    for (size_t i = 0; i < sizeof logs / sizeof *logs && p->logs_assumed; i++)
+        if (str_is(p->asked, logs[i].region)) {
+            row = i;
+            p->logs_assumed = false;
+        }
+    p->logs_date = str_from(logs[row].date);
+    p->n_logs = sizeof ratios / sizeof *ratios;
     for (size_t i = 0; i < p->n_logs; i++)
-        p->logs[i] = home[i];
-    p->logs_assumed = !str_is(p->asked, HOME->region);
+        p->logs[i] = (struct price_tier){ratios[i].upto, ratios[i].usd * logs[row].first};
 }
 
 int price_find(struct str region, struct str architecture, struct prices *ret)
@@ -136,7 +153,11 @@ struct str price_said(struct arena *a, const struct prices *p)
     if (p->storage_assumed)
         notes[n++] = S("/tmp at us-east-1's price");
     if (p->logs_assumed)
-        notes[n++] = S("logs at us-east-1's price");
+        notes[n++] =
+            str_printf(a, "CloudWatch Logs price of us-east-1 (%.*s) used: none known for %.*s",
+                       STR(p->logs_date), STR(p->asked));
+    else if (!str_is(p->asked, HOME->region))
+        notes[n++] = str_printf(a, "CloudWatch Logs price of %.*s", STR(p->logs_date));
     struct str list = str_join(a, S("; "), notes, n);
     return str_printf(a, "prices of %.*s, %.*s, %.*s (%.*s)%s%.*s", STR(p->date), STR(p->region),
                       STR(p->architecture), STR(p->source), n ? "; " : "", STR(list));

@@ -7,10 +7,12 @@
  * Sources: AWS Price List, offer AWSLambda, published 2026-09-19 (us-east-1 in full; first tiers of
  * af-south-1, ap-east-1, eu-south-1, me-south-1 and the regions that cost what us-east-1 costs);
  * AWS Pricing Calculator's meter map for the other columns of regions; AmazonCloudWatch's price
- * list of 2025-10-28 for logs. Billing: Billed Duration of REPORT lines, in steps of 1 ms, initial-
- * isation included (since 2025-08-01); memory in units of 1024 MB; the free tier is of the account,
- * both architectures together, and does not cover storage, logs, or anything of a function with
- * provisioned concurrency. */
+ * list of 2025-10-28 for logs in us-east-1; a reseller's price book of 2026-03 (0.63 in
+ * eu-central-1) and a cost guide without a date (0.76 in ap-northeast-1) for the first tier
+ * elsewhere: for other regions none is known. Billing: Billed Duration of REPORT lines, in steps of
+ * 1 ms, initial- isation included (since 2025-08-01); memory in units of 1024 MB; the free tier is
+ * of the account, both architectures together, and does not cover storage, logs, or anything of a
+ * function with provisioned concurrency. */
 #pragma once
 #include "base/arena.h"
 #include "base/str.h"
@@ -41,6 +43,7 @@ struct prices {
     double storage;              /* USD a GB-second of /tmp beyond 512 MB */
     struct price_tier logs[PRICE_TIERS]; /* USD a GB taken in by CloudWatch Logs, standard class */
     size_t n_logs;
+    struct str logs_date;     /* of the first tier: YYYY-MM-DD, YYYY-MM, or that it is not known */
     bool region_assumed;      /* nothing is known of the region: us-east-1's prices */
     bool duration_assumed;    /* arm64's is 80 % of x86_64's, as elsewhere */
     bool tiers_assumed;       /* tiers 2 and 3 are 90 % and 80 % of the first, as in us-east-1 */

@@ -162,7 +162,13 @@ static void what_is_assumed_is_said(void **state)
     assert_non_null(strstr(price_said(&a, &p).p, "arm64 taken as 80 % of x86_64"));
     assert_int_equal(price_find(S("eu-west-1"), S("x86_64"), &p), 0);
     near("eu-west-1", "/tmp", p.storage, 0.0000000340);
-    assert_non_null(strstr(price_said(&a, &p).p, "logs at us-east-1's price"));
+    assert_non_null(strstr(price_said(&a, &p).p, "CloudWatch Logs price of us-east-1 (2025-10-28) "
+                                                 "used: none known for eu-west-1"));
+    near("eu-west-1", "logs", p.logs[0].usd, 0.50);
+    assert_int_equal(price_find(S("eu-central-1"), S("x86_64"), &p), 0);
+    near("eu-central-1", "logs", p.logs[0].usd, 0.63);
+    near("eu-central-1", "logs", p.logs[3].usd, 0.063);
+    assert_non_null(strstr(price_said(&a, &p).p, "CloudWatch Logs price of 2026-03"));
 }
 
 int main(void)
