@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "cli/policy_tool.h"
 #include "cli/target.h"
+#include "template/template.h"
 
 /* ---- what is made up anew each time ---- */
 
@@ -50,19 +51,43 @@ static struct str without_digest(struct arena *a, struct str arn)
     return digest ? str_printf(a, "%.*s*", STR(str_slice(arn, 0, from))) : arn;
 }
 
+static struct str service_of(struct str arn)
+{
+    struct str scheme, partition, service, rest = arn;
+    str_cut(rest, ':', &scheme, &rest);
+    str_cut(rest, ':', &partition, &rest);
+    str_cut(rest, ':', &service, &rest);
+    return service;
+}
+
+/* The embedded cloud is of the partition aws whatever its region; the policy is for the region's.
+ */
+static struct str in_partition(struct verb_run *run, struct str arn)
+{
+    struct str rest, service, region;
+    if (!str_starts(arn, S("arn:aws:")))
+        return arn;
+    struct str tail = str_slice(arn, 8, arn.n);
+    str_cut(tail, ':', &service, &rest);
+    str_cut(rest, ':', &region, &rest);
+    if (!region.n)
+        region = policy_region(run);
+    return str_printf(run->arena, "arn:%.*s:%.*s", STR(template_partition(region)), STR(tail));
+}
+
 /* stack/NAME/ID, log streams, uploads and records of deployments, STACK-LOGICALID-SUFFIX. */
 static struct str without_generated(struct arena *a, const struct policy_values *stacks,
                                     struct str arn)
 {
     ssize_t at = str_find(arn, S(":stack/"));
-    if (str_starts(arn, S("arn:aws:cloudformation:")) && at > 0) {
+    if (str_is(service_of(arn), "cloudformation") && at > 0) {
         struct str name, id;
         str_cut(str_slice(arn, (size_t)at + 7, arn.n), '/', &name, &id);
         return str_printf(a, "%.*s%.*s/*", STR(str_slice(arn, 0, (size_t)at + 7)), STR(name));
     }
-    if (str_starts(arn, S("arn:aws:logs:")))
+    if (str_is(service_of(arn), "logs"))
         arn = star_behind(a, arn, S(":log-stream:"));
-    else if (str_starts(arn, S("arn:aws:s3:::")))
+    else if (str_is(service_of(arn), "s3"))
         arn = without_digest(a, star_behind(a, arn, S("/deployments/")));
     at = stack_prefix(stacks, arn);
     for (size_t i = at < 0 ? arn.n : (size_t)at; i < arn.n; i++) {
@@ -85,7 +110,7 @@ static void find_stacks(struct verb_run *run, const struct needs *needs, struct 
     for (size_t i = 0; i < needs->n; i++) {
         struct str arn = needs->items[i].resource, name, rest;
         ssize_t at = str_find(arn, S(":stack/"));
-        if (!str_starts(arn, S("arn:aws:cloudformation:")) || at < 0)
+        if (!str_is(service_of(arn), "cloudformation") || at < 0)
             continue;
         str_cut(str_slice(arn, (size_t)at + 7, arn.n), '/', &name, &rest);
         bool known = false;
@@ -103,7 +128,8 @@ static struct str widened(struct verb_run *run, const struct policy_values *stac
                           struct str resource)
 {
     const struct policy_template_options *o = run->values[1];
-    struct str out = o->generated ? without_generated(run->arena, stacks, resource) : resource;
+    struct str arn = in_partition(run, resource);
+    struct str out = o->generated ? without_generated(run->arena, stacks, arn) : arn;
     for (size_t i = 0; i < o->widen.n; i++)
         if (policy_glob(o->widen.items[i], out, false))
             out = o->widen.items[i];

@@ -3,6 +3,7 @@
  *
  * Names that CloudFormation makes up are STACK-ID-*: what follows is known when they are made. */
 #include <ctype.h>
+#include <stdlib.h>
 #include "build/project.h"
 #include "cli/package.h"
 #include "cli/policy_tool.h"
@@ -19,7 +20,7 @@ struct reader {
     struct arena *a;
     struct needs *needs;
     struct template *view;
-    struct str account, region, stack;
+    struct str account, region, partition, stack;
     struct str bucket, prefix; /* of the code */
     struct json *no_context;
 };
@@ -29,46 +30,46 @@ struct kind {
     const char *type;
     const char *name_property; /* NULL: it has no name of its own */
     size_t name_max;
-    const char *arn; /* %R region, %A account, %N name */
+    const char *arn; /* %T partition, %R region, %A account, %P path, %N name */
     const char *actions;
 };
 
 /* Those of the resource itself; properties add theirs. */
 static const struct kind kinds[] = {
-    {"AWS::Lambda::Function", "FunctionName", 64, "arn:aws:lambda:%R:%A:function:%N",
+    {"AWS::Lambda::Function", "FunctionName", 64, "arn:%T:lambda:%R:%A:function:%N",
      "lambda:CreateFunction lambda:GetFunction lambda:GetFunctionConfiguration "
      "lambda:UpdateFunctionCode lambda:UpdateFunctionConfiguration lambda:DeleteFunction "
      "lambda:ListVersionsByFunction lambda:ListAliases"},
-    {"AWS::Lambda::Version", "FunctionName", 0, "arn:aws:lambda:%R:%A:function:%N",
+    {"AWS::Lambda::Version", "FunctionName", 0, "arn:%T:lambda:%R:%A:function:%N",
      "lambda:PublishVersion lambda:GetFunctionConfiguration"},
-    {"AWS::Lambda::Version", "FunctionName", 0, "arn:aws:lambda:%R:%A:function:%N:*",
+    {"AWS::Lambda::Version", "FunctionName", 0, "arn:%T:lambda:%R:%A:function:%N:*",
      "lambda:DeleteFunction lambda:GetFunctionConfiguration"},
-    {"AWS::Lambda::Alias", "FunctionName", 0, "arn:aws:lambda:%R:%A:function:%N",
+    {"AWS::Lambda::Alias", "FunctionName", 0, "arn:%T:lambda:%R:%A:function:%N",
      "lambda:CreateAlias lambda:UpdateAlias lambda:DeleteAlias"},
-    {"AWS::Lambda::Alias", "FunctionName", 0, "arn:aws:lambda:%R:%A:function:%N:*",
+    {"AWS::Lambda::Alias", "FunctionName", 0, "arn:%T:lambda:%R:%A:function:%N:*",
      "lambda:CreateAlias lambda:UpdateAlias lambda:DeleteAlias lambda:GetFunctionConfiguration"},
-    {"AWS::Lambda::Permission", "FunctionName", 0, "arn:aws:lambda:%R:%A:function:%N",
+    {"AWS::Lambda::Permission", "FunctionName", 0, "arn:%T:lambda:%R:%A:function:%N",
      "lambda:AddPermission lambda:RemovePermission"},
-    {"AWS::Lambda::Url", "TargetFunctionArn", 0, "arn:aws:lambda:%R:%A:function:%N",
+    {"AWS::Lambda::Url", "TargetFunctionArn", 0, "arn:%T:lambda:%R:%A:function:%N",
      "lambda:CreateFunctionUrlConfig lambda:UpdateFunctionUrlConfig "
      "lambda:DeleteFunctionUrlConfig"},
-    {"AWS::Lambda::EventInvokeConfig", "FunctionName", 0, "arn:aws:lambda:%R:%A:function:%N",
+    {"AWS::Lambda::EventInvokeConfig", "FunctionName", 0, "arn:%T:lambda:%R:%A:function:%N",
      "lambda:PutFunctionEventInvokeConfig lambda:DeleteFunctionEventInvokeConfig"},
-    {"AWS::Lambda::LayerVersion", "LayerName", 140, "arn:aws:lambda:%R:%A:layer:%N",
+    {"AWS::Lambda::LayerVersion", "LayerName", 140, "arn:%T:lambda:%R:%A:layer:%N",
      "lambda:PublishLayerVersion"},
-    {"AWS::Lambda::LayerVersion", "LayerName", 140, "arn:aws:lambda:%R:%A:layer:%N:*",
+    {"AWS::Lambda::LayerVersion", "LayerName", 140, "arn:%T:lambda:%R:%A:layer:%N:*",
      "lambda:GetLayerVersion lambda:DeleteLayerVersion"},
-    {"AWS::IAM::Role", "RoleName", 64, "arn:aws:iam::%A:role%P%N",
+    {"AWS::IAM::Role", "RoleName", 64, "arn:%T:iam::%A:role%P%N",
      "iam:CreateRole iam:GetRole iam:UpdateRole iam:UpdateAssumeRolePolicy iam:DeleteRole"},
-    {"AWS::IAM::ManagedPolicy", "ManagedPolicyName", 128, "arn:aws:iam::%A:policy%P%N",
+    {"AWS::IAM::ManagedPolicy", "ManagedPolicyName", 128, "arn:%T:iam::%A:policy%P%N",
      "iam:CreatePolicy iam:CreatePolicyVersion iam:ListPolicyVersions iam:DeletePolicyVersion "
      "iam:DeletePolicy"},
-    {"AWS::S3::Bucket", "BucketName", 63, "arn:aws:s3:::%N",
+    {"AWS::S3::Bucket", "BucketName", 63, "arn:%T:s3:::%N",
      "s3:CreateBucket s3:ListBucket s3:DeleteBucket"},
-    {"AWS::S3::BucketPolicy", "Bucket", 0, "arn:aws:s3:::%N",
+    {"AWS::S3::BucketPolicy", "Bucket", 0, "arn:%T:s3:::%N",
      "s3:PutBucketPolicy s3:DeleteBucketPolicy"},
     {"AWS::Logs::LogGroup", "LogGroupName", 512,
-     "arn:aws:logs:%R:%A:log-group:%N:log-stream:", "logs:CreateLogGroup logs:DeleteLogGroup"},
+     "arn:%T:logs:%R:%A:log-group:%N:log-stream:", "logs:CreateLogGroup logs:DeleteLogGroup"},
 };
 
 /* A property that is there asks for these, too. */
@@ -165,6 +166,7 @@ static struct str form(struct reader *r, const char *arn, struct str name, struc
         }
         p++;
         buf_str(&b, *p == 'R'   ? r->region
+                    : *p == 'T' ? r->partition
                     : *p == 'A' ? r->account
                     : *p == 'P' ? (path.n ? path : S("/"))
                                 : name);
@@ -233,23 +235,23 @@ static void add_function(struct reader *r, const struct template_resource *res,
     JSON_EACH(layers, layer) {
         struct str arn = json_str(layer);
         if (!str_starts(arn, S("arn:")))
-            arn = str_printf(r->a, "arn:aws:lambda:%.*s:%.*s:layer:%.*s:*", STR(r->region),
-                             STR(r->account), STR(arn));
+            arn = str_printf(r->a, "arn:%.*s:lambda:%.*s:%.*s:layer:%.*s:*", STR(r->partition),
+                             STR(r->region), STR(r->account), STR(arn));
         need(r, res->logical_id, S("lambda:GetLayerVersion"), arn, NULL);
     }
     if (json_get_str(code, "S3Bucket").n)
         need(r, res->logical_id, S("s3:GetObject"),
-             str_printf(r->a, "arn:aws:s3:::%.*s/%.*s", STR(json_get_str(code, "S3Bucket")),
-                        STR(json_get_str(code, "S3Key"))),
+             str_printf(r->a, "arn:%.*s:s3:::%.*s/%.*s", STR(r->partition),
+                        STR(json_get_str(code, "S3Bucket")), STR(json_get_str(code, "S3Key"))),
              NULL);
     /* lamina delete looks for the group that Lambda makes. */
     struct str group = str_printf(
-        r->a, "arn:aws:logs:%.*s:%.*s:log-group:/aws/lambda/%.*s:log-stream:", STR(r->region),
-        STR(r->account), STR(name_of(r, res, p)));
+        r->a, "arn:%.*s:logs:%.*s:%.*s:log-group:/aws/lambda/%.*s:log-stream:", STR(r->partition),
+        STR(r->region), STR(r->account), STR(name_of(r, res, p)));
     need(r, res->logical_id, S("logs:DeleteLogGroup"), group, NULL);
     need(r, res->logical_id, S("logs:DescribeLogGroups"),
-         str_printf(r->a, "arn:aws:logs:%.*s:%.*s:log-group::log-stream:", STR(r->region),
-                    STR(r->account)),
+         str_printf(r->a, "arn:%.*s:logs:%.*s:%.*s:log-group::log-stream:", STR(r->partition),
+                    STR(r->region), STR(r->account)),
          NULL);
 }
 
@@ -258,7 +260,7 @@ static void add_inline_policy(struct reader *r, const struct template_resource *
 {
     JSON_EACH(json_get(p, "Roles"), role)
         need_all(r, res->logical_id, "iam:PutRolePolicy iam:DeleteRolePolicy",
-                 form(r, "arn:aws:iam::%A:role/%N", json_str(role), (struct str){0}));
+                 form(r, "arn:%T:iam::%A:role/%N", json_str(role), (struct str){0}));
 }
 
 static int add_resource(struct reader *r, const struct template_resource *res)
@@ -302,8 +304,9 @@ static int add_resource(struct reader *r, const struct template_resource *res)
 
 static void add_stack(struct reader *r, bool transform)
 {
-    struct str stack = str_printf(r->a, "arn:aws:cloudformation:%.*s:%.*s:stack/%.*s/*",
-                                  STR(r->region), STR(r->account), STR(r->stack));
+    struct str stack =
+        str_printf(r->a, "arn:%.*s:cloudformation:%.*s:%.*s:stack/%.*s/*", STR(r->partition),
+                   STR(r->region), STR(r->account), STR(r->stack));
     need_all(r, S("deploy"),
              "cloudformation:DescribeStacks cloudformation:CreateChangeSet "
              "cloudformation:DescribeChangeSet cloudformation:ExecuteChangeSet "
@@ -314,23 +317,23 @@ static void add_stack(struct reader *r, bool transform)
              stack);
     if (transform)
         need(r, S("transform"), S("cloudformation:CreateChangeSet"),
-             str_printf(r->a, "arn:aws:cloudformation:%.*s:aws:transform/Serverless-2016-10-31",
-                        STR(r->region)),
+             str_printf(r->a, "arn:%.*s:cloudformation:%.*s:aws:transform/Serverless-2016-10-31",
+                        STR(r->partition), STR(r->region)),
              NULL);
 }
 
 static void add_code(struct reader *r)
 {
     bool managed = str_has(r->bucket) && str_starts(r->bucket, S(MANAGED_STACK));
-    struct str bucket = str_printf(r->a, "arn:aws:s3:::%.*s", STR(r->bucket));
+    struct str bucket = str_printf(r->a, "arn:%.*s:s3:::%.*s", STR(r->partition), STR(r->bucket));
     struct str objects = str_printf(r->a, "%.*s/%.*s/*", STR(bucket), STR(r->prefix));
     need_all(r, S("code"), "s3:ListBucket s3:ListBucketVersions", bucket);
     need_all(r, S("code"), "s3:GetObject s3:PutObject s3:DeleteObject s3:DeleteObjectVersion",
              objects);
     /* lamina delete looks whether SAM's bucket is there in any case. */
     struct str stack =
-        str_printf(r->a, "arn:aws:cloudformation:%.*s:%.*s:stack/" MANAGED_STACK "/*",
-                   STR(r->region), STR(r->account));
+        str_printf(r->a, "arn:%.*s:cloudformation:%.*s:%.*s:stack/" MANAGED_STACK "/*",
+                   STR(r->partition), STR(r->region), STR(r->account));
     need(r, S("code"), S("cloudformation:DescribeStacks"), stack, NULL);
     if (!managed)
         return;
@@ -397,20 +400,30 @@ static int check_account(struct verb_run *run, struct str account)
     return 0;
 }
 
+/* No client is opened: nobody has to be asked. */
+struct str policy_region(struct verb_run *run)
+{
+    const char *region = getenv("AWS_REGION"), *standard = getenv("AWS_DEFAULT_REGION");
+    if (target_of(run)->region.n)
+        return target_of(run)->region;
+    return str_from(region && *region ? region : standard && *standard ? standard : "us-east-1");
+}
+
 int policy_read_template(struct verb_run *run, struct str path, struct needs *ret)
 {
     const struct policy_template_options *o = run->values[1];
-    struct str region = target_of(run)->region, text;
+    struct str text;
     struct reader r = {
         .run = run,
         .a = run->arena,
         .needs = ret,
         .account = o->account,
-        .region = region.n ? region : S("us-east-1"),
+        .region = policy_region(run),
         .no_context = json_new(run->arena, JSON_OBJECT),
         .bucket = o->s3_bucket.n ? o->s3_bucket : S(MANAGED_STACK "-samclisourcebucket-*"),
     };
     struct json *root;
+    r.partition = template_partition(r.region);
     *ret = (struct needs){0};
     int e = check_account(run, o->account);
     if (!e)

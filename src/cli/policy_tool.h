@@ -41,6 +41,8 @@ struct needs {
 int policy_read_record(struct verb_run *run, struct str path, struct needs *ret);
 int policy_read_json(struct verb_run *run, struct str path, struct str *ret_text,
                      struct json **ret);
+/* --region, AWS_REGION, AWS_DEFAULT_REGION, us-east-1: partitions of ARNs go by it. */
+struct str policy_region(struct verb_run *run);
 int policy_read_template(struct verb_run *run, struct str path, struct needs *ret);
 /* Writes to --output, or to stdout. */
 int policy_write(struct verb_run *run, struct str text);

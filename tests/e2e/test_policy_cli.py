@@ -104,6 +104,29 @@ def test_what_is_refused(tmp_path, args, code, says):
     assert says in r.stderr
 
 
+@pytest.mark.parametrize("region, partition", [
+    ("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
+def test_a_derived_policy_is_of_the_partition_of_its_region(tmp_path, region, partition):
+    (tmp_path / "t.yaml").write_text(json.dumps({"Resources": {
+        "B": {"Type": "AWS::S3::Bucket"},
+        "R": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}},
+        "F": {"Type": "AWS::Lambda::Function", "Properties": {
+            "Role": {"Fn::GetAtt": ["R", "Arn"]}, "Code": {"S3Bucket": "b", "S3Key": "k"},
+            "Layers": ["l"]}}}}))
+    asked = {"principal": "a", "action": "s3:GetObject", "allowed": True, "count": 1, "context": {}}
+    (tmp_path / "run.json").write_text(json.dumps({
+        "format": "lamina-policy-record/1", "dropped": 0, "decisions": [
+            dict(asked, resource="arn:aws:s3:::b/k"), dict(asked, resource="*"),
+            dict(asked, action="lambda:GetFunction",
+                 resource=f"arn:aws:lambda:{region}:000000000000:function:f")]}))
+    for given in (("t.yaml", "--stack-name", "s"), ("--from", "run.json")):
+        for option, env in ((("--region", region), {}), ((), {"AWS_REGION": region})):
+            r = lamina("policy", "derive", *given, *option, cwd=tmp_path, **env)
+            arns = [a for s in json.loads(r.stdout)["Statement"]
+                    for a in ([s["Resource"]] if isinstance(s["Resource"], str) else s["Resource"])]
+            assert len(arns) > 2 and all(a == "*" or a.split(":")[1] == partition for a in arns), arns
+
+
 def test_differences_are_of_decisions_not_of_texts(tmp_path):
     write(tmp_path, "a.json", allow(["s3:GetObject", "s3:PutObject"], "arn:aws:s3:::b/*"))
     write(tmp_path, "same.json", allow("s3:putobject", "arn:aws:s3:::b/*"),
