@@ -440,6 +440,17 @@ static void tell(struct coverage_switch *s, const struct covered *c, struct str 
         json_set(s->a, v, S("bucket"), json_new_str(s->a, bucket));
 }
 
+/* A stack without functions, "all" where there are none, or all of them left out. */
+static int nothing_to_switch(struct verb_run *run, bool on)
+{
+    struct str stack = coverage_options_of(run)->stack_name;
+    struct str name = run->parsed.n_operands > 1 ? run->parsed.operands[1] : stack;
+    if (on)
+        return verb_fail(run, "%.*s: there is no function that can be covered", STR(name));
+    fprintf(stderr, "lamina: coverage: %.*s: there is no function that is covered\n", STR(name));
+    return 0;
+}
+
 static int turn(struct verb_run *run,
                 int (*switch_one)(struct coverage_switch *, struct covered *, struct str *))
 {
@@ -463,7 +474,7 @@ static int turn(struct verb_run *run,
     aws_client_close(s.aws);
     if (s.quiet)
         target_print_json(s.a, list);
-    return e;
+    return e || n ? e : nothing_to_switch(run, switch_one == coverage_switch_on);
 }
 
 int coverage_enable_run(struct verb_run *run)

@@ -158,6 +158,12 @@ def test_what_cannot_be_is_refused_by_name_and_nothing_has_changed(cloud):
     r = cloud.lamina("coverage", "enable", unique("nobody"), check=False)
     assert r.returncode == 1 and "there is no function and no stack" in r.stderr
     assert cloud.lamina("coverage", "enable", check=False).returncode == 2
+    bare = unique("bare")
+    template = {"Resources": {"B": {"Type": "AWS::S3::Bucket"}}}
+    cloud.cfn.create_stack(StackName=bare, TemplateBody=json.dumps(template))
+    for action, code in (("enable", 1), ("disable", 0)):
+        r = cloud.lamina("coverage", action, bare, check=False)
+        assert r.returncode == code and bare + ": there is no function" in r.stderr, r.stderr
 
 
 def test_who_was_interrupted_does_the_rest(cloud):
