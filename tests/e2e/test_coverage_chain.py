@@ -28,6 +28,11 @@ def killed(event):
     pid = os.getpid()  # killed
     os.kill(pid, 9)  # killed
 
+def everybody(event):
+    everybody = -1  # everybody
+    os.kill(everybody, 9)  # everybody
+    os.kill(os.getpid(), 9)
+
 def exits(event):
     status = 3  # exits
     os._exit(status)  # exits
@@ -214,6 +219,14 @@ def test_what_ran_before_the_end(cloud, layer, bucket, way, options, error):
     assert f.do("fine").payload == "fine"  # in another environment, or with another runtime
     f.until(marked(way) | marked("fine"))
     assert not (f.lines() & marked("own_trace")) and f.missing() == ""
+
+
+def test_everybody_is_killed(cloud, layer, bucket):
+    """The function and the shipper at once: whoever starts in that environment next sends it."""
+    f = Covered(cloud, bucket)
+    assert f.do("everybody").error and not f.lines() & marked("everybody")
+    assert f.do("fine").payload == "fine"
+    f.until(marked("everybody") | marked("fine"))
 
 
 @pytest.mark.parametrize(
