@@ -5,7 +5,9 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stddef.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "resolve.h"
@@ -81,6 +83,24 @@ static int connect_to(const struct resolved *address, int64_t deadline_ms, int *
     return r;
 }
 
+/* False: nobody listens there. */
+static bool connect_local(const char *name, int *ret)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    size_t n = strlen(name);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    memcpy(to.sun_path + 1, name, n);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + n);
+    bool yes = connect(fd, (const struct sockaddr *)&to, size) == 0;
+    if (yes)
+        *ret = fd;
+    else
+        close(fd);
+    return yes;
+}
+
 static int64_t sooner(int64_t deadline_ms, int64_t in_ms)
 {
     int64_t then = conn_now_ms() + in_ms;
@@ -91,6 +111,8 @@ static int open_conn(struct conn *c, int64_t deadline_ms)
 {
     struct resolved found[RESOLVED_MAX];
     char host[256];
+    if (c->local && connect_local(c->local, &c->fd))
+        return 0;
     snprintf(host, sizeof(host), "%.*s", STR(c->to.host));
     int n = resolve(host, c->to.port, deadline_ms, found);
     if (n < 0) {

@@ -15,6 +15,7 @@ struct tls;
 struct conn {
     struct endpoint to;
     struct str ca_file;     /* for TLS; absent: where systems have it */
+    const char *local;      /* abstract UNIX socket that is tried first; NULL: none */
     int64_t connect_max_ms; /* of one address */
     int64_t idle_max_ms;    /* older connections are not used again; 0: any age */
     int fd;                 /* -1: closed */
