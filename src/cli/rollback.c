@@ -125,11 +125,17 @@ static int plan_function(struct rollback *r)
     return rollback_function(r, want, now, false, false);
 }
 
-static bool asked(void)
+/* 0 for yes. */
+static int ask(struct rollback *r)
 {
     char line[16];
+    fflush(stdout);
     fprintf(stderr, "Return to it? [y/N]: ");
-    return fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y');
+    if (!fgets(line, sizeof line, stdin)) {
+        fputc('\n', stderr);
+        return verb_fail(r->run, "nothing was changed: nobody answered; --yes does not ask");
+    }
+    return line[0] == 'y' || line[0] == 'Y' ? 0 : verb_fail(r->run, "nothing was changed");
 }
 
 /* ---- made ---- */
@@ -255,6 +261,7 @@ static int work(struct rollback *r)
     if (e)
         return e;
     bool json = target_of(r->run)->json;
+    r->planned = r->o->plan || !r->n_obstacles;
     if (!json)
         printf("%.*s: back to %.*s of %.*s\n", STR(r->name),
                STR(json_get_str(r->target, "deployment_id")),
@@ -268,9 +275,10 @@ static int work(struct rollback *r)
                          STR(r->name), STR(r->obstacles[0]));
     if (r->o->plan)
         return 0;
-    if (!r->o->yes && !asked())
-        return verb_fail(r->run, "nothing was changed");
-    return carry_out(r);
+    r->planned = false;
+    if (!r->o->yes)
+        e = ask(r);
+    return e ? e : carry_out(r);
 }
 
 static int run_rollback(struct verb_run *run)

@@ -36,7 +36,8 @@ struct rollback {
     struct str *notes, *obstacles;
     size_t n_notes, cap_notes, n_obstacles, cap_obstacles;
     struct json *validation;
-    bool valid; /* everything that was verified is as it should be */
+    bool planned; /* what is shown is yet to be asked about */
+    bool valid;   /* everything that was verified is as it should be */
 };
 
 struct rollback_step *rollback_step(struct rollback *r, struct str where, struct str what,

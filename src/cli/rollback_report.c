@@ -59,7 +59,7 @@ static void show_steps(struct rollback *r)
                          s->state == ROLLBACK_DONE     ? STYLE_GREEN
                          : s->state == ROLLBACK_FAILED ? STYLE_RED
                                                        : STYLE_NONE,
-                         r->o->plan ? S("planned") : str_from(words[s->state]));
+                         r->planned ? S("planned") : str_from(words[s->state]));
         table_cell(t, s->where);
         table_cell(t, s->what);
         table_cell(t, str_slice(s->from, 0, 60));
@@ -159,6 +159,8 @@ static struct str cell(struct arena *a, struct str text)
             buf_byte(&b, '\\');
         buf_byte(&b, (unsigned char)c < 0x20 ? ' ' : c);
     }
+    if (text.n > 200)
+        buf_printf(&b, "...");
     return buf_copy(&b, a);
 }
 

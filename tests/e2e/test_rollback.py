@@ -34,6 +34,9 @@ def test_a_stack_goes_back_and_forth(project):
     assert {"template", "code", "layers", "alias live", "parameter Greeting"} <= {
         s["what"] for s in plan["steps"]
     }
+    asked = project.run("rollback", project.name, ok=False, text="")
+    assert asked.returncode == 1 and "planned  " in asked.stdout and "not done" not in asked.stdout
+    assert "nobody answered; --yes does not ask" in asked.stderr
     assert content(project, project.configuration()) == two
 
     report = project.json("rollback", project.name, "--yes", "--verify", '{"a": 1}')
