@@ -70,7 +70,7 @@ static int show_all(FILE *f)
             "invoke and test\n\nUsage: lamina VERB [OPTIONS] ...\n\n");
     for (const struct verb *const *v = verbs; *v; v++)
         if (!(*v)->hidden)
-            fprintf(f, "  %-10s %s\n", (*v)->name, (*v)->summary);
+            fprintf(f, "  %-11s %s\n", (*v)->name, (*v)->summary);
     fprintf(f, "\n`lamina help VERB` tells more about each.\n");
     return 0;
 }

@@ -64,7 +64,8 @@ static const struct option_row simulate_rows[] = {
     {OPTION(struct policy_simulate_options, resource_policy), .name = "resource-policy",
      .type = OPTION_TEXT, .metavar = "FILE", .help = "the policy that the resources have"},
     {OPTION(struct policy_simulate_options, role), .name = "role", .type = OPTION_TEXT,
-     .metavar = "ARN", .help = "ask the cloud about this role's own policies, besides those given"},
+     .metavar = "ARN",
+     .help = "ask the cloud about this role's (or user's) own policies, besides those given"},
     {0},
 };
 

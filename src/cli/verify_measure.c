@@ -38,8 +38,9 @@ static struct str top_error(struct measurer *k)
     for (size_t i = 1; i < run->n_errors; i++)
         if (!e || run->errors[i].count > e->count)
             e = &run->errors[i];
-    return e ? str_printf(k->v->a, ", most with %.*s%s%.*s", STR(e->type), e->message.n ? ": " : "",
-                          STR(str_slice(e->message, 0, 200)))
+    return e ? str_printf(k->v->a, ", most with %.*s%s%.*s%s", STR(e->type),
+                          e->message.n ? ": " : "", STR(str_slice(e->message, 0, 200)),
+                          e->message.n > 200 ? "..." : "")
              : S("");
 }
 
