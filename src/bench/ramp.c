@@ -48,8 +48,8 @@ static struct str range_of(struct arena *a, const struct bench_stage *stage)
 {
     if (isnan(stage->p99_high_ms))
         return isnan(stage->p99_low_ms) ? S("no interval")
-                                        : str_printf(a, "at least %.1f", stage->p99_low_ms);
-    return str_printf(a, "%.1f to %.1f", stage->p99_low_ms, stage->p99_high_ms);
+                                        : str_printf(a, "at least %.1f ms", stage->p99_low_ms);
+    return str_printf(a, "%.1f to %.1f ms", stage->p99_low_ms, stage->p99_high_ms);
 }
 
 /* All of the interval decides; as long as it has the limit in it, the point does, and it is said.
