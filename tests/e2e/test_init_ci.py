@@ -107,7 +107,9 @@ def test_steps_of_a_pull_request_run(project, tmp_path):
     report = json.loads((checkout / "reports/verify.json").read_text())
     compared = [r for r in report["validation_results"] if r["category"] == "baseline"]
     said = ["%(test)s %(status)s: %(message)s" % r for r in compared]
-    assert any(line.startswith("warm p50 PASS: ") for line in said), "\n".join(said)
+    # (So few samples, on a machine with much else to do, may bound no latency: that is a warning.)
+    assert any(line.startswith("warm p50 ") for line in said), "\n".join(said)
+    assert any(line.startswith("warm cost PASS: ") for line in said), "\n".join(said)
     assert report["summary"]["failed"] == 0
     for path in ("tests.xml", "coverage.xml", "verify.xml", "verify.html"):
         assert (checkout / "reports" / path).stat().st_size > 100

@@ -184,6 +184,10 @@ SOFT = {
     "cloudformation:DescribeStackResources", "cloudformation:DescribeStackResource",
     "cloudformation:GetTemplate", "lambda:ListAliases", "lambda:ListVersionsByFunction",
     "lambda:GetFunction", "cloudformation:DescribeStackEvents",
+    # what a deployment's record tells of a function, where it may be seen
+    "lambda:ListTags", "lambda:ListFunctionEventInvokeConfigs", "lambda:ListFunctionUrlConfigs",
+    "lambda:ListProvisionedConcurrencyConfigs", "lambda:GetPolicy",
+    "lambda:GetFunctionRecursionConfig",
 }
 
 
