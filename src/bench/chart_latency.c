@@ -56,8 +56,9 @@ static void mark(struct chart *c, const char *name, const struct figure *f, doub
     double low = isnan(f->low) ? c->x.from : f->low, high = isnan(f->high) ? c->x.to : f->high;
     chart_tip(c, str_printf(c->a, "%s %.*s, 95 %%: %.*s", name, STR(bench_ms(c->a, f->value)),
                             STR(bench_interval(c->a, f, GATE_MS))));
-    chart_rect(c, "band", axis_at(&c->x, low), top,
-               fmax(axis_at(&c->x, high) - axis_at(&c->x, low), 1), c->y.at - top);
+    if (!isnan(f->low) || !isnan(f->high)) /* with neither there is no interval: no band */
+        chart_rect(c, "band", axis_at(&c->x, low), top,
+                   fmax(axis_at(&c->x, high) - axis_at(&c->x, low), 1), c->y.at - top);
     chart_line(c, "mark", x, c->y.at, x, top);
     chart_tip_end(c);
     bool right = x < c->x.at + c->x.size - 110;

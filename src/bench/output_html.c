@@ -217,7 +217,7 @@ static void series_table(struct page *p)
         return;
     bool sweep = bench_choose(p->a, sum, &c);
     buf_text(p->b, "<div class=\"card\"><h2>Series</h2><div class=\"scroll\"><table><tr><th></th>"
-                   "<th>n</th><th>success</th><th>p50</th><th>p99</th><th>billed</th>"
+                   "<th>n</th><th>success</th><th>latency p50</th><th>p99</th><th>billed</th>"
                    "<th>a million</th><th>max MB</th><th class=\"text\"></th></tr>\n");
     for (size_t i = 0; i < sum->n_groups; i++) {
         struct str said = S("");

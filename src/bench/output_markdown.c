@@ -100,8 +100,9 @@ static void series(struct buf *b, struct arena *a, const struct bench_summary *s
         return;
     struct bench_choice c;
     bool sweep = bench_choose(a, sum, &c);
-    buf_text(b, "| series | n | success | p50 | p90 | p99 | billed | $/million | max MB | |\n"
-                "|---|--:|--:|--:|--:|--:|--:|--:|--:|---|\n");
+    buf_text(b,
+             "| series | n | success | latency p50 | p90 | p99 | billed | $/million | max MB | |\n"
+             "|---|--:|--:|--:|--:|--:|--:|--:|--:|---|\n");
     for (size_t i = 0; i < sum->n_groups; i++) {
         const struct bench_group *g = &sum->groups[i];
         buf_text(b, "| ");
