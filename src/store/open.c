@@ -206,7 +206,7 @@ static int set_up(struct store *s, const struct store_options *o, struct store_e
                     "the data folder %s was made by a newer version of lamina "
                     "(format %lld, this one knows %d)",
                     s->dir, (long long)version, STORE_SCHEMA);
-    if (version == 0) {
+    if (version < STORE_SCHEMA) {
         snprintf(sql, sizeof(sql), "PRAGMA user_version=%d; COMMIT", STORE_SCHEMA);
         rc = run(s, "BEGIN IMMEDIATE;"
                     "CREATE TABLE IF NOT EXISTS kv(key BLOB UNIQUE NOT NULL, value BLOB NOT NULL)");
