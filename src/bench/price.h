@@ -10,7 +10,7 @@
  * list of 2025-10-28 for logs in us-east-1; a reseller's price book of 2026-03 (0.63 in
  * eu-central-1) and a cost guide without a date (0.76 in ap-northeast-1) for the first tier
  * elsewhere: for other regions none is known. Billing: Billed Duration of REPORT lines, in steps of
- * 1 ms, initial- isation included (since 2025-08-01); memory in units of 1024 MB; the free tier is
+ * 1 ms, initialisation included (since 2025-08-01); memory in units of 1024 MB; the free tier is
  * of the account, both architectures together, and does not cover storage, logs, or anything of a
  * function with provisioned concurrency. */
 #pragma once
