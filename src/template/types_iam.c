@@ -61,9 +61,56 @@ static const struct property_type role_properties[] = {
 
 static const char *const role_attributes[] = {"Arn", "RoleId", NULL};
 
+static const struct property_type login_profile[] = {
+    {"Password", PROPERTY_STRING, .required = true},
+    {"PasswordResetRequired", PROPERTY_BOOLEAN},
+    {0},
+};
+
+static const struct property_type user_properties[] = {
+    {"Groups", PROPERTY_LIST, .item = PROPERTY_STRING},
+    {"LoginProfile", PROPERTY_OBJECT, .object = login_profile},
+    {"ManagedPolicyArns", PROPERTY_LIST, .item = PROPERTY_STRING},
+    {"Path", PROPERTY_STRING},
+    {"PermissionsBoundary", PROPERTY_STRING},
+    {"Policies", PROPERTY_LIST, .item = PROPERTY_OBJECT, .object = role_policy},
+    {"Tags", PROPERTY_LIST, .item = PROPERTY_OBJECT, .object = role_tag},
+    {"UserName", PROPERTY_STRING, .update = UPDATE_REPLACEMENT},
+    {0},
+};
+
+static const struct property_type group_properties[] = {
+    {"GroupName", PROPERTY_STRING, .update = UPDATE_REPLACEMENT},
+    {"ManagedPolicyArns", PROPERTY_LIST, .item = PROPERTY_STRING},
+    {"Path", PROPERTY_STRING},
+    {"Policies", PROPERTY_LIST, .item = PROPERTY_OBJECT, .object = role_policy},
+    {0},
+};
+
+static const char *const arn_attribute[] = {"Arn", NULL};
+
+static const struct property_type access_key_properties[] = {
+    {"Serial", PROPERTY_INTEGER, .update = UPDATE_REPLACEMENT},
+    {"Status", PROPERTY_STRING},
+    {"UserName", PROPERTY_STRING, .required = true, .update = UPDATE_REPLACEMENT},
+    {0},
+};
+
+static const char *const access_key_attributes[] = {"SecretAccessKey", NULL};
+
+static const struct property_type members_properties[] = {
+    {"GroupName", PROPERTY_STRING, .required = true},
+    {"Users", PROPERTY_LIST, .item = PROPERTY_STRING, .required = true},
+    {0},
+};
+
 const struct resource_type iam_resource_types[] = {
+    {"AWS::IAM::AccessKey", access_key_properties, access_key_attributes, false},
+    {"AWS::IAM::Group", group_properties, arn_attribute, false},
     {"AWS::IAM::ManagedPolicy", managed_policy_properties, managed_policy_attributes, false},
     {"AWS::IAM::Policy", policy_properties, policy_attributes, false},
     {"AWS::IAM::Role", role_properties, role_attributes, false},
+    {"AWS::IAM::User", user_properties, arn_attribute, false},
+    {"AWS::IAM::UserToGroupAddition", members_properties, policy_attributes, false},
     {0},
 };

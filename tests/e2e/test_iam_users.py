@@ -5,7 +5,7 @@ import json
 import boto3
 import botocore
 import pytest
-from cloud import unique
+from cloud import SOON, unique
 
 
 def document(*actions, effect="Allow", resource="*"):
@@ -195,3 +195,99 @@ def test_a_namesake_inherits_no_sessions(cloud, iam, user):
     iam.create_role(RoleName=user, AssumeRolePolicyDocument=trust)
     iam.put_role_policy(RoleName=user, PolicyName="p", PolicyDocument=document("s3:*"))
     assert code_of(as_user(cloud, session, "s3").list_buckets) == "AccessDenied"
+
+
+def users_template(user="Dev", group="Devs", key="Active", serial=1, broken=False, **more):
+    allow = {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "logs:DescribeLogGroups", "Resource": "*"}]}  # fmt: skip
+    s3 = json.loads(json.dumps(allow).replace("logs:DescribeLogGroups", "s3:ListAllMyBuckets"))
+    resources = {
+        "Group": {"Type": "AWS::IAM::Group", "Properties": {
+            "GroupName": group, "Policies": [{"PolicyName": "logs", "PolicyDocument": allow}]}},
+        "Other": {"Type": "AWS::IAM::Group"},
+        "User": {"Type": "AWS::IAM::User", "Properties": {
+            "UserName": user, "Path": "/staff/", "Groups": [{"Ref": "Group"}],
+            "Tags": [{"Key": "a", "Value": "b"}], **more}},
+        "Key": {"Type": "AWS::IAM::AccessKey", "Properties": {
+            "UserName": {"Ref": "User"}, "Status": key, "Serial": serial}},
+        "Add": {"Type": "AWS::IAM::UserToGroupAddition", "Properties": {
+            "GroupName": {"Ref": "Other"}, "Users": [{"Ref": "User"}]}},
+        "Inline": {"Type": "AWS::IAM::Policy", "Properties": {
+            "PolicyName": "s3", "PolicyDocument": s3, "Users": [{"Ref": "User"}],
+            "Groups": [{"Ref": "Other"}]}},
+        "Managed": {"Type": "AWS::IAM::ManagedPolicy", "Properties": {
+            "PolicyDocument": s3, "Users": [{"Ref": "User"}], "Groups": [{"Ref": "Group"}]}},
+    }  # fmt: skip
+    if broken:
+        resources["Bad"] = {"Type": "AWS::Logs::LogGroup", "DependsOn": list(resources),
+                            "Properties": {"LogGroupName": "/bad*name"}}  # fmt: skip
+    return json.dumps({"Resources": resources, "Outputs": {
+        "Id": {"Value": {"Ref": "Key"}}, "Secret": {"Value": {"Fn::GetAtt": ["Key", "SecretAccessKey"]}},
+        "User": {"Value": {"Fn::GetAtt": ["User", "Arn"]}},
+        "Group": {"Value": {"Fn::GetAtt": ["Group", "Arn"]}},
+        "Other": {"Value": {"Ref": "Other"}}, "Managed": {"Value": {"Ref": "Managed"}}}})  # fmt: skip
+
+
+def finish(cloud, operation, waiter, name, template):
+    cfn = cloud.client("cloudformation")
+    getattr(cfn, operation)(StackName=name, TemplateBody=template,
+                            Capabilities=["CAPABILITY_NAMED_IAM"])
+    if waiter:
+        cfn.get_waiter(waiter).wait(StackName=name, WaiterConfig=SOON)
+    outputs = cfn.describe_stacks(StackName=name)["Stacks"][0].get("Outputs", [])
+    return {o["OutputKey"]: o["OutputValue"] for o in outputs}
+
+
+def test_a_stack_has_users_groups_and_keys(cloud, iam):
+    cfn, name, user, group = cloud.client("cloudformation"), unique("stack"), unique("u"), unique("g")
+    out = finish(cloud, "create_stack", "stack_create_complete", name, users_template(user, group))
+    assert out["User"].endswith(":user/staff/" + user) and out["Group"].endswith(":group/" + group)
+    key = {"AccessKeyId": out["Id"], "SecretAccessKey": out["Secret"]}
+    as_user(cloud, key, "logs").describe_log_groups()
+    as_user(cloud, key, "s3").list_buckets()
+    groups = [g["GroupName"] for g in iam.list_groups_for_user(UserName=user)["Groups"]]
+    assert sorted(groups) == sorted([group, out["Other"]])
+    assert iam.list_group_policies(GroupName=out["Other"])["PolicyNames"] == ["s3"]
+    entities = iam.list_entities_for_policy(PolicyArn=out["Managed"])
+    assert [u["UserName"] for u in entities["PolicyUsers"]] == [user]
+    assert [g["GroupName"] for g in entities["PolicyGroups"]] == [group]
+    # In place: the key is switched off, groups, tags and boundary change.
+    changed = users_template(user, group, key="Inactive", Groups=[], Tags=[{"Key": "c", "Value": "d"}],
+                             PermissionsBoundary=out["Managed"]).replace(
+                                 '"Users": [{"Ref": "User"}], "Groups": [{"Ref": "Group"}]', '"Roles": []')
+    assert finish(cloud, "update_stack", "stack_update_complete", name, changed)["Id"] == out["Id"]
+    assert code_of(as_user(cloud, key, "logs").describe_log_groups) == "UnrecognizedClientException"
+    got = iam.get_user(UserName=user)["User"]
+    assert got["Tags"] == [{"Key": "c", "Value": "d"}] and got["PermissionsBoundary"]
+    assert [g["GroupName"] for g in iam.list_groups_for_user(UserName=user)["Groups"]] == [out["Other"]]
+    assert not iam.list_attached_user_policies(UserName=user)["AttachedPolicies"]
+    # Replaced: another key, another user; what cannot be puts all of it back.
+    new = finish(cloud, "update_stack", "stack_update_complete", name, users_template(user, group, serial=2))
+    assert new["Id"] != out["Id"]
+    assert [k["AccessKeyId"] for k in iam.list_access_keys(UserName=user)["AccessKeyMetadata"]] == [new["Id"]]
+    other = unique("u")
+    finish(cloud, "update_stack", "stack_rollback_complete", name,
+           users_template(other, group, serial=2, broken=True))
+    assert code_of(iam.get_user, UserName=other) == "NoSuchEntity"
+    key = {"AccessKeyId": new["Id"], "SecretAccessKey": new["Secret"]}
+    as_user(cloud, key, "logs").describe_log_groups()
+    last = finish(cloud, "update_stack", "stack_update_complete", name, users_template(other, group, serial=2))
+    assert last["User"].endswith("/" + other) and code_of(iam.get_user, UserName=user) == "NoSuchEntity"
+    cfn.delete_stack(StackName=name)
+    cfn.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig=SOON)
+    assert code_of(iam.get_user, UserName=other) == code_of(iam.get_group, GroupName=group) == "NoSuchEntity"
+    assert code_of(as_user(cloud, key, "s3").list_buckets) == "InvalidAccessKeyId"
+
+
+def test_a_stack_that_fails_leaves_no_user(cloud, iam):
+    cfn, name, user, group = cloud.client("cloudformation"), unique("stack"), unique("u"), unique("g")
+    for template, why in (
+        (users_template(user, group, broken=True), "logGroupName"),
+        (users_template(user, group, LoginProfile={"Password": "x"}), "LoginProfile is not supported"),
+    ):
+        stack = cfn.create_stack(StackName=name, TemplateBody=template, OnFailure="DELETE",
+                                 Capabilities=["CAPABILITY_NAMED_IAM"])["StackId"]  # fmt: skip
+        cfn.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig=SOON)
+        events = cfn.describe_stack_events(StackName=stack)["StackEvents"]
+        assert any(why in e.get("ResourceStatusReason", "") for e in events)
+        assert code_of(iam.get_user, UserName=user) == code_of(iam.get_group, GroupName=group) == "NoSuchEntity"

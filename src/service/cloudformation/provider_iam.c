@@ -1,58 +1,7 @@
 /* provider_iam - AWS::IAM::Role, Policy and ManagedPolicy. */
 #include <errno.h>
-#include "service/cloudformation/provider.h"
+#include "service/cloudformation/provider_iam.h"
 #include "wire/iam.h"
-
-#define MISSING "NoSuchEntity"
-
-static void put_policy(struct task *t, struct str role, const struct json *policy)
-{
-    struct iam_put_role_policy_input *in = TASK_IN(t, iam_put_role_policy_input);
-    in->role_name = role;
-    in->policy_name = props_get(t->arena, policy, "PolicyName");
-    in->policy_document = task_policy_text(t, json_get(policy, "PolicyDocument"));
-    task_step(t, &iam_put_role_policy_op, in);
-}
-
-static void drop_policy(struct task *t, struct str role, struct str policy)
-{
-    struct iam_delete_role_policy_input *in = TASK_IN(t, iam_delete_role_policy_input);
-    in->role_name = role;
-    in->policy_name = policy;
-    task_step(t, &iam_delete_role_policy_op, in)->ignore = MISSING;
-}
-
-static void attach(struct task *t, struct str role, struct str arn)
-{
-    struct iam_attach_role_policy_input *in = TASK_IN(t, iam_attach_role_policy_input);
-    in->role_name = role;
-    in->policy_arn = arn;
-    task_step(t, &iam_attach_role_policy_op, in);
-}
-
-static void detach(struct task *t, struct str role, struct str arn)
-{
-    struct iam_detach_role_policy_input *in = TASK_IN(t, iam_detach_role_policy_input);
-    in->role_name = role;
-    in->policy_arn = arn;
-    task_step(t, &iam_detach_role_policy_op, in)->ignore = MISSING;
-}
-
-static bool holds(struct arena *a, const struct json *list, struct str value)
-{
-    JSON_EACH(list, v)
-        if (str_eq(props_text(a, v), value))
-            return true;
-    return false;
-}
-
-static const struct json *policy_named(struct arena *a, const struct json *list, struct str name)
-{
-    JSON_EACH(list, v)
-        if (str_eq(props_get(a, v, "PolicyName"), name))
-            return v;
-    return NULL;
-}
 
 /* ---- AWS::IAM::Role ---- */
 
@@ -79,10 +28,7 @@ static int role_create(struct task *t)
         in->tags.items[in->tags.n++] =
             (struct iam_tag){json_get_str(tag, "Key"), json_get_str(tag, "Value")};
     task_step(t, &iam_create_role_op, in)->result = role_made;
-    JSON_EACH(json_get(t->props, "ManagedPolicyArns"), arn)
-        attach(t, in->role_name, props_text(t->arena, arn));
-    JSON_EACH(json_get(t->props, "Policies"), policy)
-        put_policy(t, in->role_name, policy);
+    iam_policies_create(t, iam_holder_role, in->role_name);
     return 0;
 }
 
@@ -108,7 +54,6 @@ static void role_tags(struct task *t, struct str role)
 
 static int role_update(struct task *t)
 {
-    struct arena *a = t->arena;
     struct str role = t->physical_id;
     if (task_changed(t, "AssumeRolePolicyDocument")) {
         struct iam_update_assume_role_policy_input *in =
@@ -129,24 +74,7 @@ static int role_update(struct task *t)
             in->max_session_duration = opt_int(3600);
         task_step(t, &iam_update_role_op, in);
     }
-    const struct json *arns = json_get(t->props, "ManagedPolicyArns"),
-                      *old_arns = json_get(t->old_props, "ManagedPolicyArns"),
-                      *policies = json_get(t->props, "Policies"),
-                      *old_policies = json_get(t->old_props, "Policies");
-    JSON_EACH(old_arns, arn)
-        if (!holds(a, arns, props_text(a, arn)))
-            detach(t, role, props_text(a, arn));
-    JSON_EACH(arns, arn)
-        if (!holds(a, old_arns, props_text(a, arn)))
-            attach(t, role, props_text(a, arn));
-    JSON_EACH(old_policies, policy)
-        if (!policy_named(a, policies, props_get(a, policy, "PolicyName")))
-            drop_policy(t, role, props_get(a, policy, "PolicyName"));
-    JSON_EACH(policies, policy) {
-        const struct json *old = policy_named(a, old_policies, props_get(a, policy, "PolicyName"));
-        if (!old || !json_equal(old, policy))
-            put_policy(t, role, policy);
-    }
+    iam_policies_update(t, iam_holder_role, role);
     if (task_changed(t, "PermissionsBoundary")) {
         struct str arn = task_prop(t, "PermissionsBoundary");
         if (str_has(arn)) {
@@ -170,59 +98,60 @@ static int role_update(struct task *t)
 static int role_remove(struct task *t)
 {
     struct str role = t->physical_id;
-    JSON_EACH(json_get(t->old_props, "ManagedPolicyArns"), arn)
-        detach(t, role, props_text(t->arena, arn));
-    JSON_EACH(json_get(t->old_props, "Policies"), policy)
-        drop_policy(t, role, props_get(t->arena, policy, "PolicyName"));
+    iam_policies_remove(t, iam_holder_role, role);
     struct iam_delete_role_input *in = TASK_IN(t, iam_delete_role_input);
     in->role_name = role;
-    task_step(t, &iam_delete_role_op, in)->ignore = MISSING;
+    task_step(t, &iam_delete_role_op, in)->ignore = IAM_MISSING;
     return 0;
 }
 
-/* ---- AWS::IAM::Policy: an inline policy in roles ---- */
+/* ---- AWS::IAM::Policy: an inline policy in roles, users and groups ---- */
 
-static int only_roles(struct task *t, const char *what)
+static int somebody(struct task *t)
 {
-    if (json_get(t->props, "Users") || json_get(t->props, "Groups"))
-        return task_fail(t, "%s: Users and Groups are not supported by this cloud, only Roles",
-                         what);
-    return 0;
+    for (const struct iam_holder *h = iam_holders; h->list; h++) {
+        const struct json *names = json_get(t->props, h->list);
+        if (names && names->n)
+            return 0;
+    }
+    return task_fail(t, "At least one of [Groups,Roles,Users] must be non-empty.");
 }
 
 static int inline_create(struct task *t)
 {
-    int r = only_roles(t, "AWS::IAM::Policy");
+    int r = somebody(t);
     if (r < 0)
         return r;
-    const struct json *roles = json_get(t->props, "Roles");
-    if (!roles || !roles->n)
-        return task_fail(t, "At least one of [Groups,Roles,Users] must be non-empty.");
-    JSON_EACH(roles, role)
-        put_policy(t, props_text(t->arena, role), t->props);
+    for (const struct iam_holder *h = iam_holders; h->list; h++)
+        JSON_EACH(json_get(t->props, h->list), name)
+            iam_put_policy(t, h, props_text(t->arena, name), t->props);
     t->physical_id = task_name(t, 128, false);
     return 0;
 }
 
 static int inline_update(struct task *t)
 {
-    int r = only_roles(t, "AWS::IAM::Policy");
+    struct arena *a = t->arena;
+    int r = somebody(t);
     if (r < 0)
         return r;
-    struct str name = task_prop(t, "PolicyName"), old_name = task_old_prop(t, "PolicyName");
-    JSON_EACH(json_get(t->old_props, "Roles"), role)
-        if (!str_eq(name, old_name) ||
-            !holds(t->arena, json_get(t->props, "Roles"), props_text(t->arena, role)))
-            drop_policy(t, props_text(t->arena, role), old_name);
-    JSON_EACH(json_get(t->props, "Roles"), role)
-        put_policy(t, props_text(t->arena, role), t->props);
+    struct str policy = task_prop(t, "PolicyName"), old_policy = task_old_prop(t, "PolicyName");
+    for (const struct iam_holder *h = iam_holders; h->list; h++) {
+        const struct json *names = json_get(t->props, h->list);
+        JSON_EACH(json_get(t->old_props, h->list), name)
+            if (!str_eq(policy, old_policy) || !iam_list_holds(a, names, props_text(a, name)))
+                h->drop(t, props_text(a, name), old_policy);
+        JSON_EACH(names, name)
+            iam_put_policy(t, h, props_text(a, name), t->props);
+    }
     return 0;
 }
 
 static int inline_remove(struct task *t)
 {
-    JSON_EACH(json_get(t->old_props, "Roles"), role)
-        drop_policy(t, props_text(t->arena, role), task_old_prop(t, "PolicyName"));
+    for (const struct iam_holder *h = iam_holders; h->list; h++)
+        JSON_EACH(json_get(t->old_props, h->list), name)
+            h->drop(t, props_text(t->arena, name), task_old_prop(t, "PolicyName"));
     return 0;
 }
 
@@ -239,10 +168,8 @@ static int managed_made(struct task *t, struct call *answer)
 
 static int managed_create(struct task *t)
 {
-    int r = only_roles(t, "AWS::IAM::ManagedPolicy");
     struct iam_create_policy_input *in = TASK_IN(t, iam_create_policy_input);
-    if (r == 0)
-        r = task_fill(t, iam_create_policy_op.input, t->props, in);
+    int r = task_fill(t, iam_create_policy_op.input, t->props, in);
     if (r < 0)
         return r;
     in->policy_name = task_name_or(t, "ManagedPolicyName", 128, false);
@@ -250,18 +177,15 @@ static int managed_create(struct task *t)
     struct str path = str_has(in->path) ? in->path : S("/");
     struct str arn = str_printf(t->arena, "arn:aws:iam::%.*s:policy%.*s%.*s", STR(t->call->account),
                                 STR(path), STR(in->policy_name));
-    JSON_EACH(json_get(t->props, "Roles"), role)
-        attach(t, props_text(t->arena, role), arn);
+    for (const struct iam_holder *h = iam_holders; h->list; h++)
+        JSON_EACH(json_get(t->props, h->list), name)
+            h->attach(t, props_text(t->arena, name), arn);
     return 0;
 }
 
 static int managed_update(struct task *t)
 {
     struct arena *a = t->arena;
-    int r = only_roles(t, "AWS::IAM::ManagedPolicy");
-    if (r < 0)
-        return r;
-    const struct json *roles = json_get(t->props, "Roles"), *old = json_get(t->old_props, "Roles");
     if (task_changed(t, "PolicyDocument")) {
         struct iam_create_policy_version_input *in = TASK_IN(t, iam_create_policy_version_input);
         in->policy_arn = t->physical_id;
@@ -269,12 +193,16 @@ static int managed_update(struct task *t)
         in->set_as_default = opt_bool(true);
         task_step(t, &iam_create_policy_version_op, in);
     }
-    JSON_EACH(old, role)
-        if (!holds(a, roles, props_text(a, role)))
-            detach(t, props_text(a, role), t->physical_id);
-    JSON_EACH(roles, role)
-        if (!holds(a, old, props_text(a, role)))
-            attach(t, props_text(a, role), t->physical_id);
+    for (const struct iam_holder *h = iam_holders; h->list; h++) {
+        const struct json *names = json_get(t->props, h->list),
+                          *old = json_get(t->old_props, h->list);
+        JSON_EACH(old, name)
+            if (!iam_list_holds(a, names, props_text(a, name)))
+                h->detach(t, props_text(a, name), t->physical_id);
+        JSON_EACH(names, name)
+            if (!iam_list_holds(a, old, props_text(a, name)))
+                h->attach(t, props_text(a, name), t->physical_id);
+    }
     return 0;
 }
 
@@ -293,7 +221,7 @@ static int versions_listed(struct task *t, struct call *answer)
         struct iam_delete_policy_version_input *in = TASK_IN(t, iam_delete_policy_version_input);
         in->policy_arn = t->physical_id;
         in->version_id = out->versions.items[i].version_id;
-        task_step(t, &iam_delete_policy_version_op, in)->ignore = MISSING;
+        task_step(t, &iam_delete_policy_version_op, in)->ignore = IAM_MISSING;
     }
     *task_step(t, last.op, last.in) = last;
     return 0;
@@ -301,16 +229,17 @@ static int versions_listed(struct task *t, struct call *answer)
 
 static int managed_remove(struct task *t)
 {
-    JSON_EACH(json_get(t->old_props, "Roles"), role)
-        detach(t, props_text(t->arena, role), t->physical_id);
+    for (const struct iam_holder *h = iam_holders; h->list; h++)
+        JSON_EACH(json_get(t->old_props, h->list), name)
+            h->detach(t, props_text(t->arena, name), t->physical_id);
     struct iam_list_policy_versions_input *list = TASK_IN(t, iam_list_policy_versions_input);
     list->policy_arn = t->physical_id;
     struct step *s = task_step(t, &iam_list_policy_versions_op, list);
-    s->ignore = MISSING;
+    s->ignore = IAM_MISSING;
     s->result = versions_listed;
     struct iam_delete_policy_input *in = TASK_IN(t, iam_delete_policy_input);
     in->policy_arn = t->physical_id;
-    task_step(t, &iam_delete_policy_op, in)->ignore = MISSING;
+    task_step(t, &iam_delete_policy_op, in)->ignore = IAM_MISSING;
     return 0;
 }
 

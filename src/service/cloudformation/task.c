@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/log.h"
+#include "service/cloudformation/provider_iam.h"
 #include "service/cloudformation/worker.h"
 #include "template/resource_types.h"
 
@@ -14,8 +15,8 @@ static void next_step(struct task *task);
 
 const struct provider *provider_find(struct str type)
 {
-    const struct provider *tables[] = {lambda_providers, iam_providers, s3_providers,
-                                       logs_providers};
+    const struct provider *tables[] = {lambda_providers, iam_providers, iam_user_providers,
+                                       s3_providers, logs_providers};
     for (size_t i = 0; i < ARRAY_LEN(tables); i++)
         for (const struct provider *p = tables[i]; p->type; p++)
             if (str_is(type, p->type))
