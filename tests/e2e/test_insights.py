@@ -262,7 +262,8 @@ def test_saved_queries(cloud, logs, group):
 
 def test_others_are_answered_while_a_query_runs(logs, group):
     """A query of seconds, of whose expression every event takes milliseconds."""
-    put(logs, group, "s", ["a" * 5000] * 190)
+    for stream in "stuv":
+        put(logs, group, stream, ["a" * 100000] * 9)
     query_id = start(logs, group, "filter @message like /a[a-z]*[0-9][A-Z]/")
     assert logs.get_query_results(queryId=query_id)["status"] in ("Scheduled", "Running")
     assert logs.stop_query(queryId=query_id)["success"]
