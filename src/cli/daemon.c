@@ -108,10 +108,11 @@ static void close_handle(uv_handle_t *handle, void *arg)
 
 static void close_all(struct daemon *d)
 {
-    cloud_close(d->cloud);
-    d->cloud = NULL;
+    cloud_leave(d->cloud);
     spawner_stop(d->spawner);
     d->spawner = NULL;
+    cloud_close(d->cloud);
+    d->cloud = NULL;
     uv_walk(&d->loop, close_handle, NULL);
     uv_run(&d->loop, UV_RUN_NOWAIT);
     uv_loop_close(&d->loop);

@@ -402,9 +402,9 @@ void cloud_stop(struct cloud *cloud, int64_t grace_ms, void (*done)(void *user),
     http_server_stop(cloud->http, on_answers_left, cloud);
 }
 
-void cloud_close(struct cloud *cloud)
+void cloud_leave(struct cloud *cloud)
 {
-    if (!cloud)
+    if (!cloud || cloud->closing)
         return;
     cloud->closing = true;
     cloud->stopped = NULL;
@@ -421,6 +421,13 @@ void cloud_close(struct cloud *cloud)
     for (int i = 0; i < 8 && uv_loop_alive(cloud->loop); i++)
         uv_run(cloud->loop, UV_RUN_NOWAIT);
     frames_drop(cloud);
+}
+
+void cloud_close(struct cloud *cloud)
+{
+    if (!cloud)
+        return;
+    cloud_leave(cloud);
     store_close(cloud->store);
     for (size_t i = 0; i < cloud->n_mounted; i++) {
         wire_router_free(cloud->mounted[i].router);

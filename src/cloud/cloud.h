@@ -1,6 +1,6 @@
 /* cloud - the daemon: one HTTP listener, all services, one store, one loop.
  *
- *     cloud_open() -> uv_run(cloud_loop()) -> cloud_close()
+ *     cloud_open() -> uv_run(cloud_loop()) -> cloud_leave() -> cloud_close()
  *
  * May use service/, sandbox/, wire/, http/, store/, base/. Services know it by service/call.h. */
 #pragma once
@@ -55,5 +55,9 @@ void cloud_answer_url(struct cloud *cloud, struct http_request *req, struct str 
 /* Takes no more requests from outside, lets pending answers leave for at most grace_ms, ends what
  * services run (execution environments are served until then, for seconds at most), calls done. */
 void cloud_stop(struct cloud *cloud, int64_t grace_ms, void (*done)(void *user), void *user);
-/* After the loop has ended, or instead of running it. Accepts NULL. */
+/* After the loop has ended, or instead of running it: all services are closed, what was acknowledged
+ * is on disk. The spawner is of no use to the cloud from here on; stopped now, it finds the files
+ * of its environments until its end. Accepts NULL. */
+void cloud_leave(struct cloud *cloud);
+/* The rest, and the folder of an ephemeral cloud. Accepts NULL. */
 void cloud_close(struct cloud *cloud);
