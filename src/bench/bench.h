@@ -114,6 +114,9 @@ struct bench_segment {
     bool discard; /* warm-up: measured, not kept; with stage: the lead-in of one */
     bool stage;   /* make a row of run->stages of it */
     int64_t turn; /* payloads go on as if so many requests had been sent before */
+    /* Ends early when one in twenty of all that it would send has failed or taken as long; 0: never
+     */
+    int64_t lost_ms;
 };
 /* 0; -ECANCELED when plan->stop is set (samples are kept); otherwise -errno with *err. */
 int bench_segment(struct bench_session *session, const struct bench_segment *segment,

@@ -52,6 +52,7 @@ struct pass {
     int64_t issued;   /* requests that were given to a connection */
     int64_t due_ns;   /* of the next one, absolute; open loop */
     int64_t answered;
+    int64_t lost; /* failed, or later than the segment's lost_ms */
     size_t first_sample;
     bool stopped, over;
     int failed; /* -errno that ends it; then *err is set */

@@ -1,6 +1,6 @@
 /* ramp - the highest rate that holds: stages of constant rate, doubled until one fails, then halved
  * between the highest that passed and the lowest that failed. A stage whose p99 may as well be on
- * the other side of the limit is made longer. */
+ * the other side of the limit is made longer; one that is lost for certain ends early. */
 #include <errno.h>
 #include <math.h>
 #include "base/cleanup.h"
@@ -138,6 +138,7 @@ static int run_stage(struct bench_session *s, const struct ramp *r, double rate,
                                     .rate = rate,
                                     .duration_ms = r->stage_ms,
                                     .stage = true,
+                                    .lost_ms = (int64_t)ceil(r->p99_ms),
                                     .series_by_payload = s->plan->n_payloads > 1};
     /* At least two requests, however slow the rate is. */
     if (rate * (double)r->stage_ms < 2000)

@@ -4,6 +4,7 @@
 
 #define SHOW_NS 100000000
 #define WINDOW_NS 1000000000
+#define LOST_MIN 5 /* so few say nothing */
 
 static size_t bucket_of(int64_t us)
 {
@@ -32,9 +33,24 @@ static double quantile_ms(const struct pass *p, double q)
     return -1;
 }
 
+/* Sending on to what cannot keep up any more would only make its queue, and the wait for its end,
+ * longer. */
+static void give_up(struct pass *p, const struct bench_sample *s)
+{
+    const struct bench_segment *g = p->segment;
+    if (g->lost_ms <= 0 ||
+        (s->outcome == BENCH_OK && s->done_ns - s->due_ns < g->lost_ms * 1000000))
+        return;
+    double wanted = g->rate * (double)g->duration_ms / 1e3;
+    int64_t now = clock_mono_ns();
+    if ((double)++p->lost > LOST_MIN + wanted / 20 && now < p->end_ns)
+        p->end_ns = now;
+}
+
 void pass_count(struct pass *p, const struct bench_sample *s)
 {
     p->answered++;
+    give_up(p, s);
     p->now.outcomes[s->outcome]++;
     p->window[bucket_of((s->done_ns - s->due_ns) / 1000)]++;
     p->window_n++;
