@@ -235,16 +235,19 @@ static int carry_out(struct rollback *r)
     if (r->validation)
         json_set(r->a, r->record.json, S("validation"), json_copy(r->a, r->validation));
     const char *result = e ? "failed" : "complete";
-    int reported = rollback_report_write(r, result);
-    deployment_write(&r->record, result, first_error(r));
+    bool valid = !verified && r->valid;
+    const char *told = e || valid ? result : "complete, verification failed";
+    int reported = rollback_report_write(r, told);
+    deployment_write(&r->record, result,
+                     first_error(r)); /* what it is back at is what counts here */
     rollback_show(r);
     if (target_of(r->run)->json)
-        target_print_json(r->a, rollback_report_json(r, result));
+        target_print_json(r->a, rollback_report_json(r, told));
     if (e)
         return verb_fail(r->run, "%.*s is not back at %.*s: %.*s; the same command does the rest",
                          STR(r->name), STR(json_get_str(r->target, "deployment_id")),
                          STR(first_error(r)));
-    if (verified || !r->valid)
+    if (!valid)
         return verb_fail(r->run, "%.*s was put back, but is not as it should be", STR(r->name));
     return reported;
 }

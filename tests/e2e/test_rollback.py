@@ -157,6 +157,7 @@ def test_a_rollback_whose_function_fails_afterwards_is_a_failure(project):
     assert "FAIL" in done.stdout and "ok " in done.stdout
     record = project.records()[0]
     assert record["result"] == "complete" and record["validation"]["passed"] is False
+    assert "complete, verification failed" in (project.folder / "rollback-report.md").read_text()
     assert project.answer()[0] == "one"
 
 
