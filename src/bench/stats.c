@@ -218,6 +218,11 @@ struct figure stats_quantile_worth(const double *sorted, size_t n, double p, dou
         f.low = sorted[low * n / m - 1];
     if (high)
         f.high = sorted[(high * n + m - 1) / m - 1];
+    /* Not even the median has an end: it is somewhere in what was seen. */
+    if (m < stats_quantile_needs(0.5) && n >= stats_quantile_needs(0.5)) {
+        f.low = p >= 0.5 ? sorted[0] : f.low;
+        f.high = p <= 0.5 ? sorted[n - 1] : f.high;
+    }
     return f;
 }
 

@@ -38,7 +38,8 @@ double stats_quantile(const double *sorted, size_t n, double p);
 struct figure stats_quantile_interval(const double *sorted, size_t n, double p);
 /* Ranks (1-based) of the interval's ends; 0: none on that side. */
 void stats_quantile_ranks(size_t n, double p, size_t *low, size_t *high);
-/* Of values that are worth so many independent ones (1..n; 0: not known, so no end is). */
+/* Of values that are worth so many independent ones (0..n). Are these too few for an interval of the
+ * median, then it is from the least to the greatest of all; higher quantiles are above the least. */
 struct figure stats_quantile_worth(const double *sorted, size_t n, double p, double worth);
 /* The least n with which quantile p has both ends. */
 size_t stats_quantile_needs(double p);

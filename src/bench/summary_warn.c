@@ -164,10 +164,11 @@ static void warn_of_alike(struct arena *a, struct bench_summary *sum, struct str
                         STR(name), s->n, s->worth));
     else
         warn(a, sum,
-             str_printf(a,
-                        "warm answers of %.*s are alike for as long as the run: some figures have "
-                        "no interval; a longer run would tell",
-                        STR(name)));
+             str_printf(
+                 a,
+                 "warm answers of %.*s are alike for as long as the run: the interval "
+                 "of the median is all that was seen, means have none; a longer run would tell",
+                 STR(name)));
 }
 
 /* Of one group by name; of several how many there are: one line each would hide the others. */

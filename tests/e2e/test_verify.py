@@ -122,7 +122,7 @@ def test_thresholds_and_baselines(cloud, tmp_path):
     code, report = verify(cloud, tmp_path, "--update-baseline")
     assert code == 0, report
     assert json.loads((tmp_path / "base" / (name + ".warm.json")).read_text())["format"] == "lamina-bench/1"
-    plan["functions"][name]["payload"]["sleep"] = 0.04  # twenty times as long
+    plan["functions"][name]["payload"]["sleep"] = 0.1  # fifty times as long
     code, report = verify(cloud, tmp_path, plan=plan)
     assert code == 3
     assert rows(report)["baseline", "warm p50"]["status"] == "FAIL"
