@@ -32,3 +32,9 @@ int fn_cidr(struct resolving *rs, const struct json *arg, struct json **ret);
 int fn_boolean(struct resolving *rs, const struct json *arg, struct json **ret);
 int fn_length(struct resolving *rs, const struct json *arg, struct json **ret);
 int fn_to_json(struct resolving *rs, const struct json *arg, struct json **ret);
+
+/* functions_text.c */
+int fn_join(struct resolving *rs, const struct json *arg, struct json **ret);
+int fn_select(struct resolving *rs, const struct json *arg, struct json **ret);
+int fn_split(struct resolving *rs, const struct json *arg, struct json **ret);
+int fn_base64(struct resolving *rs, const struct json *arg, struct json **ret);
