@@ -10,3 +10,6 @@ extern const struct resource_type iam_resource_types[];
 extern const struct resource_type s3_resource_types[];
 extern const struct resource_type logs_resource_types[];
 extern const struct resource_type serverless_resource_types[];
+
+/* types_s3_notification.c */
+extern const struct property_type s3_bucket_notification[];

@@ -239,60 +239,6 @@ static const struct property_type bucket_metrics_configuration[] = {
     {0},
 };
 
-static const struct property_type bucket_event_bridge_configuration[] = {
-    {"EventBridgeEnabled", PROPERTY_BOOLEAN, .required = true},
-    {0},
-};
-
-static const struct property_type bucket_filter_rule[] = {
-    {"Name", PROPERTY_STRING, .required = true},
-    {"Value", PROPERTY_STRING, .required = true},
-    {0},
-};
-
-static const struct property_type bucket_s3_key_filter[] = {
-    {"Rules", PROPERTY_LIST, .item = PROPERTY_OBJECT, .required = true,
-     .object = bucket_filter_rule},
-    {0},
-};
-
-static const struct property_type bucket_notification_filter[] = {
-    {"S3Key", PROPERTY_OBJECT, .required = true, .object = bucket_s3_key_filter},
-    {0},
-};
-
-static const struct property_type bucket_lambda_configuration[] = {
-    {"Event", PROPERTY_STRING, .required = true},
-    {"Filter", PROPERTY_OBJECT, .object = bucket_notification_filter},
-    {"Function", PROPERTY_STRING, .required = true},
-    {0},
-};
-
-static const struct property_type bucket_queue_configuration[] = {
-    {"Event", PROPERTY_STRING, .required = true},
-    {"Filter", PROPERTY_OBJECT, .object = bucket_notification_filter},
-    {"Queue", PROPERTY_STRING, .required = true},
-    {0},
-};
-
-static const struct property_type bucket_topic_configuration[] = {
-    {"Event", PROPERTY_STRING, .required = true},
-    {"Filter", PROPERTY_OBJECT, .object = bucket_notification_filter},
-    {"Topic", PROPERTY_STRING, .required = true},
-    {0},
-};
-
-static const struct property_type bucket_notification_configuration[] = {
-    {"EventBridgeConfiguration", PROPERTY_OBJECT, .object = bucket_event_bridge_configuration},
-    {"LambdaConfigurations", PROPERTY_LIST, .item = PROPERTY_OBJECT,
-     .object = bucket_lambda_configuration},
-    {"QueueConfigurations", PROPERTY_LIST, .item = PROPERTY_OBJECT,
-     .object = bucket_queue_configuration},
-    {"TopicConfigurations", PROPERTY_LIST, .item = PROPERTY_OBJECT,
-     .object = bucket_topic_configuration},
-    {0},
-};
-
 static const struct property_type bucket_default_retention[] = {
     {"Days", PROPERTY_INTEGER},
     {"Mode", PROPERTY_STRING},
@@ -485,7 +431,7 @@ static const struct property_type bucket_properties[] = {
     {"MetadataTableConfiguration", PROPERTY_OBJECT, .object = bucket_metadata_table_configuration},
     {"MetricsConfigurations", PROPERTY_LIST, .item = PROPERTY_OBJECT,
      .object = bucket_metrics_configuration},
-    {"NotificationConfiguration", PROPERTY_OBJECT, .object = bucket_notification_configuration},
+    {"NotificationConfiguration", PROPERTY_OBJECT, .object = s3_bucket_notification},
     {"ObjectLockConfiguration", PROPERTY_OBJECT, .object = bucket_object_lock_configuration},
     {"ObjectLockEnabled", PROPERTY_BOOLEAN},
     {"OwnershipControls", PROPERTY_OBJECT, .object = bucket_ownership_controls},
