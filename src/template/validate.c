@@ -1,26 +1,14 @@
 /* template/validate - all problems of a template at once, each with its place and a suggestion. */
-#include "template/validate.h"
-
-#include "template/inside.h"
+#include "template/lint.h"
 #include "template/resource_types.h"
 #include "template/sam.h"
 
 #include <errno.h>
 
 #define MAX_PROBLEMS 200
-#define MAX_WORD 64
 
-struct lint {
-    struct arena *arena;
-    const struct json *root, *parameters, *resources, *conditions, *mappings;
-    bool serverless;
-    struct template_problem *problems;
-    size_t n, cap, errors;
-    struct json *used; /* object: names that something refers to */
-};
-
-__attribute__((format(printf, 5, 6))) static void
-report(struct lint *l, enum template_severity severity, int line, int column, const char *fmt, ...)
+void lint_report(struct lint *l, enum template_severity severity, int line, int column,
+                 const char *fmt, ...)
 {
     if (l->n >= MAX_PROBLEMS)
         return;
@@ -33,63 +21,13 @@ report(struct lint *l, enum template_severity severity, int line, int column, co
     l->errors += severity == TEMPLATE_ERROR;
 }
 
-#define wrong(l, v, ...) report((l), TEMPLATE_ERROR, (v)->line, (v)->column, __VA_ARGS__)
-#define wrong_key(l, v, ...)                                                                       \
-    report((l), TEMPLATE_ERROR, (v)->key_line, (v)->key_column, __VA_ARGS__)
-
-/* ---- suggestions ---- */
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-}
-
-static int distance(struct str a, struct str b)
-{
-    int row[MAX_WORD + 1];
-    for (size_t j = 0; j <= b.n; j++)
-        row[j] = (int)j;
-    for (size_t i = 1; i <= a.n; i++) {
-        int corner = row[0];
-        row[0] = (int)i;
-        for (size_t j = 1; j <= b.n; j++) {
-            int change = corner + (lower(a.p[i - 1]) != lower(b.p[j - 1]));
-            int least = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            corner = row[j];
-            row[j] = change < least ? change : least;
-        }
-    }
-    return row[b.n];
-}
-
-const char *template_suggest(struct str word, const char *const *candidates)
-{
-    const char *best = NULL;
-    int best_distance = 0;
-    if (!word.n || word.n > MAX_WORD)
-        return NULL;
-    for (; *candidates; candidates++) {
-        struct str candidate = str_from(*candidates);
-        if (candidate.n > MAX_WORD)
-            continue;
-        int d = distance(word, candidate);
-        if (!best || d < best_distance) {
-            best = *candidates;
-            best_distance = d;
-        }
-    }
-    int limit = word.n < 6 ? 1 : (int)word.n / 4 + 1;
-    return best && best_distance <= limit ? best : NULL;
-}
-
-/* " (did you mean X?)" or "". */
-static const char *hint(struct lint *l, struct str word, const char *const *candidates)
+const char *lint_hint(struct lint *l, struct str word, const char *const *candidates)
 {
     const char *best = template_suggest(word, candidates);
     return best ? str_printf(l->arena, " (did you mean %s?)", best).p : "";
 }
 
-static const char *const *keys_of(struct lint *l, const struct json *a, const struct json *b)
+const char *const *lint_keys(struct lint *l, const struct json *a, const struct json *b)
 {
     size_t n = 0;
     const char **names = ARENA_ARRAY(l->arena, const char *, (a ? a->n : 0) + (b ? b->n : 0) + 1);
@@ -128,142 +66,6 @@ static bool listed(struct str word, const char *const *list)
         if (str_is(word, *list))
             return true;
     return false;
-}
-
-/* ---- references ---- */
-
-static void use(struct lint *l, struct str name)
-{
-    if (!json_find(l->used, name))
-        json_set(l->arena, l->used, name, json_new_bool(l->arena, true));
-}
-
-/* SAM makes resources whose names begin with that of the function: OrdersRole, OrdersAliaslive. */
-static bool may_be_made(struct lint *l, struct str name)
-{
-    if (!l->serverless)
-        return false;
-    JSON_EACH(l->resources, resource)
-        if (str_starts(json_get_str(resource, "Type"), S("AWS::Serverless::")) &&
-            str_starts(name, resource->key))
-            return true;
-    return false;
-}
-
-static void check_name(struct lint *l, const struct json *at, struct str name, const char *function)
-{
-    struct str head = name, rest;
-    if (str_find_byte(name, '.') >= 0)
-        str_cut(name, '.', &head, &rest);
-    use(l, head);
-    if (is_pseudo(name) || json_find(l->parameters, name) || json_find(l->resources, head) ||
-        may_be_made(l, name))
-        return;
-    if (str_starts(name, S("AWS::"))) {
-        static const char *const pseudo[] = {
-            "AWS::AccountId", "AWS::NoValue",   "AWS::NotificationARNs",
-            "AWS::Partition", "AWS::Region",    "AWS::StackId",
-            "AWS::StackName", "AWS::URLSuffix", NULL};
-        wrong(l, at, "%s of unknown pseudo parameter \"%.*s\"%s", function, STR(name),
-              hint(l, name, pseudo));
-        return;
-    }
-    wrong(l, at, "%s of \"%.*s\", which is neither a parameter nor a resource%s", function,
-          STR(name), hint(l, name, keys_of(l, l->parameters, l->resources)));
-}
-
-static void check_attribute(struct lint *l, const struct json *at, struct str name,
-                            struct str attribute)
-{
-    use(l, name);
-    const struct json *resource = json_find(l->resources, name);
-    if (!resource) {
-        if (!may_be_made(l, name))
-            wrong(l, at, "Fn::GetAtt of \"%.*s\", which is no resource%s", STR(name),
-                  hint(l, name, keys_of(l, l->resources, NULL)));
-        return;
-    }
-    const struct resource_type *type = resource_type_find(json_get_str(resource, "Type"));
-    struct str first, rest;
-    str_cut(attribute, '.', &first, &rest);
-    if (type && !resource_type_has_attribute(type, attribute) &&
-        !(type->serverless && resource_type_has_attribute(type, first)))
-        wrong(l, at, "%s \"%.*s\" has no attribute \"%.*s\"%s", type->name, STR(name),
-              STR(attribute), hint(l, attribute, type->attributes));
-}
-
-static void check_sub(struct lint *l, const struct json *arg)
-{
-    const struct json *text = arg->type == JSON_ARRAY ? arg->first : arg;
-    const struct json *locals = arg->type == JSON_ARRAY ? json_at(arg, 1) : NULL;
-    if (!json_is(text, JSON_STRING) || (locals && locals->type != JSON_OBJECT)) {
-        wrong(l, arg, "Fn::Sub needs a string, or a list of a string and a map");
-        return;
-    }
-    size_t pos = 0;
-    struct str literal, var, head, rest;
-    while (sub_next(text->text, &pos, &literal, &var)) {
-        if (!str_has(var) || json_find(locals, var))
-            continue;
-        if (!str_starts(var, S("AWS::")) && str_cut(var, '.', &head, &rest))
-            check_attribute(l, text, head, rest);
-        else
-            check_name(l, text, var, "Fn::Sub");
-    }
-}
-
-static void check_getatt(struct lint *l, const struct json *arg)
-{
-    struct str name, attribute;
-    const struct json *second = json_at(arg, 1);
-    if (json_is(arg, JSON_STRING) && str_cut(arg->text, '.', &name, &attribute))
-        check_attribute(l, arg, name, attribute);
-    else if (json_is(arg, JSON_ARRAY) && arg->n == 2 && json_is(arg->first, JSON_STRING)) {
-        if (json_is(second, JSON_STRING))
-            check_attribute(l, arg, arg->first->text, second->text);
-    } else
-        wrong(l, arg, "Fn::GetAtt needs the name of a resource and of an attribute");
-}
-
-static void check_condition_name(struct lint *l, const struct json *v)
-{
-    if (!json_is(v, JSON_STRING)) {
-        wrong(l, v, "the name of a condition must be a string");
-        return;
-    }
-    use(l, v->text);
-    if (!json_find(l->conditions, v->text))
-        wrong(l, v, "condition \"%.*s\" is not defined%s", STR(v->text),
-              hint(l, v->text, keys_of(l, l->conditions, NULL)));
-}
-
-static void check_functions(struct lint *l, const struct json *v)
-{
-    if (json_is(v, JSON_OBJECT) && v->n == 1) {
-        const struct json *arg = v->first;
-        if (str_eq(arg->key, S("Ref"))) {
-            if (json_is(arg, JSON_STRING))
-                check_name(l, arg, arg->text, "Ref");
-            else
-                wrong(l, arg, "Ref needs a string");
-            return;
-        }
-        if (str_eq(arg->key, S("Fn::GetAtt")))
-            check_getatt(l, arg);
-        else if (str_eq(arg->key, S("Fn::Sub")))
-            check_sub(l, arg);
-        else if (str_eq(arg->key, S("Fn::If"))) {
-            if (!json_is(arg, JSON_ARRAY) || arg->n != 3)
-                wrong(l, arg, "Fn::If needs a condition and two values");
-            else
-                check_condition_name(l, arg->first);
-        } else if (str_eq(arg->key, S("Fn::FindInMap")) && json_is(arg, JSON_ARRAY) &&
-                   json_is(arg->first, JSON_STRING) && !json_find(l->mappings, arg->first->text))
-            wrong(l, arg->first, "mapping \"%.*s\" is not defined%s", STR(arg->first->text),
-                  hint(l, arg->first->text, keys_of(l, l->mappings, NULL)));
-    }
-    JSON_EACH(v, child)
-        check_functions(l, child);
 }
 
 /* ---- properties ---- */
@@ -349,13 +151,13 @@ static void check_object(struct lint *l, const struct property_type *table, cons
             check_value(l, p, p->kind, member, owner, complete);
         else
             wrong_key(l, member, "unknown property \"%.*s\" of %.*s%s", STR(member->key),
-                      STR(owner), hint(l, member->key, property_names(l, table)));
+                      STR(owner), lint_hint(l, member->key, property_names(l, table)));
     }
     for (const struct property_type *p = table; complete && p->name; p++)
         if (p->required && !json_get(v, p->name))
-            report(l, TEMPLATE_ERROR, v->key_line ? v->key_line : v->line,
-                   v->key_line ? v->key_column : v->column, "%.*s needs the property \"%s\"",
-                   STR(owner), p->name);
+            lint_report(l, TEMPLATE_ERROR, v->key_line ? v->key_line : v->line,
+                        v->key_line ? v->key_column : v->column, "%.*s needs the property \"%s\"",
+                        STR(owner), p->name);
 }
 
 /* ---- sections ---- */
@@ -365,7 +167,8 @@ static void check_type(struct lint *l, const struct json *resource, const struct
     struct str name = at->text;
     const struct resource_type *type = resource_type_find(name);
     if (!type) {
-        wrong(l, at, "unknown resource type \"%.*s\"%s", STR(name), hint(l, name, type_names(l)));
+        wrong(l, at, "unknown resource type \"%.*s\"%s", STR(name),
+              lint_hint(l, name, type_names(l)));
         return;
     }
     if (type->serverless && !l->serverless) {
@@ -397,24 +200,25 @@ static void check_resource(struct lint *l, const struct json *resource)
     JSON_EACH(resource, member)
         if (!listed(member->key, known) && !(l->serverless && listed(member->key, sam_only)))
             wrong_key(l, member, "unknown attribute \"%.*s\" of resource \"%.*s\"%s",
-                      STR(member->key), STR(resource->key), hint(l, member->key, known));
+                      STR(member->key), STR(resource->key), lint_hint(l, member->key, known));
     const struct json *type = json_get(resource, "Type"), *v;
     if (!json_is(type, JSON_STRING))
         wrong_key(l, resource, "resource \"%.*s\" needs a Type", STR(resource->key));
     else
         check_type(l, resource, type);
     if ((v = json_get(resource, "Condition")))
-        check_condition_name(l, v);
+        lint_condition(l, v);
     const struct json *on = json_get(resource, "DependsOn");
     JSON_EACH(on, item)
         if (json_is(item, JSON_STRING) && !json_find(l->resources, item->text) &&
-            !may_be_made(l, item->text))
+            !lint_may_be_made(l, item->text))
             wrong(l, item, "DependsOn \"%.*s\", which is no resource%s", STR(item->text),
-                  hint(l, item->text, keys_of(l, l->resources, NULL)));
-    if (json_is(on, JSON_STRING) && !json_find(l->resources, on->text) && !may_be_made(l, on->text))
+                  lint_hint(l, item->text, lint_keys(l, l->resources, NULL)));
+    if (json_is(on, JSON_STRING) && !json_find(l->resources, on->text) &&
+        !lint_may_be_made(l, on->text))
         wrong(l, on, "DependsOn \"%.*s\", which is no resource%s", STR(on->text),
-              hint(l, on->text, keys_of(l, l->resources, NULL)));
-    check_functions(l, json_get(resource, "Properties"));
+              lint_hint(l, on->text, lint_keys(l, l->resources, NULL)));
+    lint_functions(l, json_get(resource, "Properties"));
 }
 
 static void check_top(struct lint *l)
@@ -434,7 +238,7 @@ static void check_top(struct lint *l)
     JSON_EACH(l->root, section) {
         if (!listed(section->key, known))
             wrong_key(l, section, "unknown section \"%.*s\"%s", STR(section->key),
-                      hint(l, section->key, known));
+                      lint_hint(l, section->key, known));
         else if (str_is(section->key, "Globals") && !l->serverless)
             wrong_key(l, section, "Globals needs \"Transform: " SAM_TRANSFORM "\" in the template");
     }
@@ -448,7 +252,7 @@ static void check_top(struct lint *l)
             check_object(l, type->properties, section,
                          str_printf(l->arena, "Globals.%.*s", STR(section->key)), false);
     }
-    check_functions(l, globals);
+    lint_functions(l, globals);
 }
 
 static void check_parameters(struct lint *l)
@@ -459,15 +263,15 @@ static void check_parameters(struct lint *l)
         const struct json *type = json_get(p, "Type");
         enum template_param_kind kind;
         if (!type) {
-            report(l, TEMPLATE_ERROR, p->key_line, p->key_column,
-                   "parameter \"%.*s\" needs the property \"Type\"", STR(p->key));
+            lint_report(l, TEMPLATE_ERROR, p->key_line, p->key_column,
+                        "parameter \"%.*s\" needs the property \"Type\"", STR(p->key));
         } else if (!json_is(type, JSON_STRING) ||
                    (!parameter_kind_of(type->text, &kind) &&
                     !str_starts(type->text, S("AWS::SSM::Parameter::Value<")))) {
             struct str text = scalar_text(type);
-            report(l, TEMPLATE_ERROR, type->line, type->column,
-                   "unknown type \"%.*s\" of parameter \"%.*s\"%s", STR(text), STR(p->key),
-                   hint(l, text, types));
+            lint_report(l, TEMPLATE_ERROR, type->line, type->column,
+                        "unknown type \"%.*s\" of parameter \"%.*s\"%s", STR(text), STR(p->key),
+                        lint_hint(l, text, types));
         }
     }
 }
@@ -476,8 +280,8 @@ static void check_unused(struct lint *l)
 {
     JSON_EACH(l->parameters, p)
         if (!json_find(l->used, p->key))
-            report(l, TEMPLATE_WARNING, p->key_line, p->key_column,
-                   "parameter \"%.*s\" is not used", STR(p->key));
+            lint_report(l, TEMPLATE_WARNING, p->key_line, p->key_column,
+                        "parameter \"%.*s\" is not used", STR(p->key));
 }
 
 /* Local code is what `package` will have uploaded. */
@@ -523,7 +327,7 @@ static void try_open(struct lint *l)
     if (r == 0)
         r = template_open(l->arena, tree, &t, &err);
     if (r < 0)
-        report(l, TEMPLATE_ERROR, err.line, err.column, "%.*s", STR(err.message));
+        lint_report(l, TEMPLATE_ERROR, err.line, err.column, "%.*s", STR(err.message));
 }
 
 static int by_place(const void *x, const void *y)
@@ -548,20 +352,20 @@ int template_validate(struct arena *a, const struct json *root, struct template_
         if (json_is(section, JSON_OBJECT))
             *places[i] = section;
         else if (section)
-            report(&l, TEMPLATE_ERROR, section->key_line, section->key_column,
-                   "section %s must be a map", sections[i]);
+            lint_report(&l, TEMPLATE_ERROR, section->key_line, section->key_column,
+                        "section %s must be a map", sections[i]);
     }
     check_top(&l);
     if (!l.resources)
-        report(&l, TEMPLATE_ERROR, 0, 0, "the template has no Resources");
+        lint_report(&l, TEMPLATE_ERROR, 0, 0, "the template has no Resources");
     JSON_EACH(l.resources, resource)
         check_resource(&l, resource);
-    check_functions(&l, l.conditions);
+    lint_functions(&l, l.conditions);
     const struct json *outputs = json_get(root, "Outputs");
-    check_functions(&l, outputs);
+    lint_functions(&l, outputs);
     JSON_EACH(outputs, output)
         if (json_get(output, "Condition"))
-            check_condition_name(&l, json_get(output, "Condition"));
+            lint_condition(&l, json_get(output, "Condition"));
     check_parameters(&l);
     if (!l.errors)
         try_open(&l);
