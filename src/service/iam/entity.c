@@ -1,9 +1,10 @@
-/* entity - users and groups, as far as they are alike: kept as roles are, with the same record. */
+/* entity - roles, users and groups, as far as they are alike: see entity.h. */
 #include <errno.h>
 #include "service/iam/entity.h"
 #include "wire/walk.h"
 
-const struct iam_kind iam_users = {"user", "User", "AIDA", 2048},
+const struct iam_kind iam_roles = {"role", "Role", "AROA", 10240},
+                      iam_users = {"user", "User", "AIDA", 2048},
                       iam_groups = {"group", "Group", "AGPA", 5120};
 
 int entity_find(struct call *call, const struct iam_kind *kind, struct str name,
@@ -82,7 +83,9 @@ int entity_delete(struct call *call, const struct iam_kind *kind, const struct i
 struct str entity_use_key(struct call *call, const struct iam_kind *kind, const char *what,
                           struct str arn, struct str name)
 {
-    return iam_use_key(call, what, arn, str_printf(call->arena, "%s/%.*s", kind->word, STR(name)));
+    if (kind != &iam_roles) /* a role is there by its name alone */
+        name = str_printf(call->arena, "%s/%.*s", kind->word, STR(name));
+    return iam_use_key(call, what, arn, name);
 }
 
 int entity_rows(struct call *call, const struct iam_kind *kind, const struct page *page,

@@ -1,5 +1,5 @@
-/* entity - what users and groups have in common. Their record is a role's: role_name is the name of
- * the user or group, links the names of a user's groups, or of a group's users. */
+/* entity - what roles, users and groups have in common. Their record is a role's: role_name is the
+ * name of the user or group, links the names of a user's groups, or of a group's users. */
 #pragma once
 #include "service/iam/iam.h"
 
@@ -9,7 +9,7 @@ struct iam_kind {
     const char *word, *name, *id; /* "user", "User", "AIDA" */
     size_t inline_max;            /* bytes of all inline policies, without blanks */
 };
-extern const struct iam_kind iam_users, iam_groups;
+extern const struct iam_kind iam_roles, iam_users, iam_groups;
 
 /* All say what is wrong by call_fail(). */
 int entity_find(struct call *call, const struct iam_kind *kind, struct str name,

@@ -1,5 +1,53 @@
-/* entity_policy - inline and attached policies of users and groups. */
+/* entity_policy - inline and attached policies of roles, users and groups. */
 #include "service/iam/entity.h"
+
+static int put_role_policy(struct call *call, const struct iam_put_role_policy_input *in, void *out)
+{
+    return entity_put_policy(call, &iam_roles, in->role_name, in->policy_name, in->policy_document);
+}
+
+static int get_role_policy(struct call *call, const struct iam_get_role_policy_input *in,
+                           struct iam_get_role_policy_output *out)
+{
+    out->policy_name = in->policy_name;
+    return entity_get_policy(call, &iam_roles, in->role_name, in->policy_name, &out->role_name,
+                             &out->policy_document);
+}
+
+static int delete_role_policy(struct call *call, const struct iam_delete_role_policy_input *in,
+                              void *out)
+{
+    return entity_delete_policy(call, &iam_roles, in->role_name, in->policy_name);
+}
+
+static int list_role_policies(struct call *call, const struct iam_list_role_policies_input *in,
+                              struct iam_list_role_policies_output *out)
+{
+    struct page page = {in->marker, in->max_items};
+    return entity_list_policies(call, &iam_roles, in->role_name, &page, &out->policy_names,
+                                &out->is_truncated, &out->marker);
+}
+
+static int attach_role_policy(struct call *call, const struct iam_attach_role_policy_input *in,
+                              void *out)
+{
+    return entity_attach(call, &iam_roles, in->role_name, in->policy_arn);
+}
+
+static int detach_role_policy(struct call *call, const struct iam_detach_role_policy_input *in,
+                              void *out)
+{
+    return entity_detach(call, &iam_roles, in->role_name, in->policy_arn);
+}
+
+static int list_attached_role_policies(struct call *call,
+                                       const struct iam_list_attached_role_policies_input *in,
+                                       struct iam_list_attached_role_policies_output *out)
+{
+    struct page page = {in->marker, in->max_items};
+    return entity_list_attached(call, &iam_roles, in->role_name, in->path_prefix, &page,
+                                &out->attached_policies, &out->is_truncated, &out->marker);
+}
 
 static int put_user_policy(struct call *call, const struct iam_put_user_policy_input *in, void *out)
 {
@@ -100,6 +148,14 @@ static int list_attached_group_policies(struct call *call,
 }
 
 const struct handler iam_entity_policy_handlers[] = {
+    {iam_put_role_policy_run(put_role_policy), .resource = "role/{RoleName}"},
+    {iam_get_role_policy_run(get_role_policy), .resource = "role/{RoleName}"},
+    {iam_delete_role_policy_run(delete_role_policy), .resource = "role/{RoleName}"},
+    {iam_list_role_policies_run(list_role_policies), .resource = "role/{RoleName}"},
+    {iam_attach_role_policy_run(attach_role_policy), .resource = "role/{RoleName}"},
+    {iam_detach_role_policy_run(detach_role_policy), .resource = "role/{RoleName}"},
+    {iam_list_attached_role_policies_run(list_attached_role_policies),
+     .resource = "role/{RoleName}"},
     {iam_put_user_policy_run(put_user_policy), .resource = "user/{UserName}"},
     {iam_get_user_policy_run(get_user_policy), .resource = "user/{UserName}"},
     {iam_delete_user_policy_run(delete_user_policy), .resource = "user/{UserName}"},

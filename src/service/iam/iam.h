@@ -18,7 +18,6 @@
 
 extern const struct service iam_service;
 extern const struct handler iam_role_handlers[];
-extern const struct handler iam_role_policy_handlers[];
 extern const struct handler iam_policy_handlers[];
 extern const struct handler iam_version_handlers[];
 extern const struct handler iam_tag_handlers[];
