@@ -106,14 +106,15 @@ struct http_server {
     char *scratch; /* READ_SIZE bytes */
 };
 
-/* server.c, conn.c */
+/* server.c, listener.c, conn.c */
 void conn_open(struct http_listener *l, int fd, const char *peer);
 void conn_close(struct conn *c);
 void conn_gone(struct conn *c);
 void conn_read(struct conn *c);
 void conn_timeout(struct conn *c);
 void listeners_resume(struct http_server *s);
-void server_gone(struct http_server *s); /* its last handle is closed */
+void server_gone(struct http_server *s);        /* its last handle is closed */
+void server_timer_start(struct http_server *s); /* deadlines are looked at from now on */
 void conn_watch(struct conn *c, bool writable);
 void conn_answered(struct conn *c);
 void exchange_end(struct exchange *ex, bool sent);
