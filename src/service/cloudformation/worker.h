@@ -14,11 +14,11 @@
  *     +----> DELETE
  *   DELETE ------------------------------------------> DELETE_COMPLETE | DELETE_FAILED
  *
- * Arrows are taken by phase_end() in worker.c. A worker that the daemon's end interrupts is started
- * again by worker_resume_all(): every step's effect and its record are in one transaction. When a
- * turn's commit fails, what workers have in memory may not be true any more: worker_abandon_all()
- * lets them go. What they have sent is awaited (a function made by then is noted in its record),
- * then the store's truth is resumed. */
+ * Arrows are taken by worker_phase_end() in phases.c. A worker that the daemon's end interrupts is
+ * started again by worker_resume_all(): every step's effect and its record are in one transaction.
+ * When a turn's commit fails, what workers have in memory may not be true any more:
+ * worker_abandon_all() lets them go. What they have sent is awaited (a function made by then is
+ * noted in its record), then the store's truth is resumed. */
 #pragma once
 #include "service/cloudformation/provider.h"
 #include "template/process.h"
@@ -75,6 +75,14 @@ bool worker_abandoned_left(void); /* some still wait for answers */
 void worker_let_go(struct worker *worker);
 /* What a write of the worker has returned. */
 void worker_wrote(struct worker *worker, int r);
+/* The stack gets the status, with its event. */
+void worker_status(struct worker *worker, struct str status, struct str reason);
+/* The operation is over with that status; frees the worker, unless a write was lost. */
+void worker_finish(struct worker *worker, struct str status, struct str reason);
+
+/* phases.c */
+void worker_begin(struct worker *worker, enum phase phase);
+void worker_phase_end(struct worker *worker); /* the next phase, or the operation's end */
 
 /* task.c */
 void task_start(struct task *task); /* calls worker_task_ended(), later */
