@@ -136,6 +136,65 @@ def test_a_key_lets_its_user_do_what_his_policies_and_groups_say(cloud, iam, use
     assert code_of(s3.list_buckets) == "InvalidAccessKeyId"
 
 
+def test_a_user_and_a_group_move_with_all_they_have(cloud, iam, user):
+    group, name, other = unique("group"), unique("moved"), unique("taken")
+    arn = iam.create_policy(PolicyName=name, PolicyDocument=document("s3:ListAllMyBuckets"))["Policy"]["Arn"]
+    iam.create_user(UserName=other)
+    iam.create_group(GroupName=group)
+    iam.create_group(GroupName=other)
+    iam.add_user_to_group(GroupName=group, UserName=user)
+    iam.put_group_policy(GroupName=group, PolicyName="g", PolicyDocument=document("logs:*"))
+    iam.attach_group_policy(GroupName=group, PolicyArn=arn)
+    iam.attach_user_policy(UserName=user, PolicyArn=arn)
+    iam.put_user_policy(UserName=user, PolicyName="u", PolicyDocument=document("sts:*"))
+    iam.put_user_permissions_boundary(UserName=user, PermissionsBoundary="arn:aws:iam::aws:policy/AdministratorAccess")
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    before = iam.get_user(UserName=user)["User"]
+    assert code_of(iam.update_user, UserName=user, NewUserName=other.upper()) == "EntityAlreadyExists"
+    assert code_of(iam.update_group, GroupName=group, NewGroupName=other) == "EntityAlreadyExists"
+    assert code_of(iam.update_user, UserName=name, NewUserName=name) == "NoSuchEntity"
+    assert code_of(iam.update_user, UserName=user, NewPath="nowhere") == "ValidationError"
+    assert iam.get_user(UserName=user)["User"] == before
+    iam.update_user(UserName=user)  # nothing to change
+    iam.update_user(UserName=user, NewPath="/new/", NewUserName=name)
+    iam.update_group(GroupName=group, NewPath="/all/", NewGroupName=name)
+    after = iam.get_user(UserName=name)["User"]
+    assert after["Arn"].endswith(":user/new/" + name) and after["UserId"] == before["UserId"]
+    assert after["Tags"] == before["Tags"] and after["CreateDate"] == before["CreateDate"]
+    assert code_of(iam.get_user, UserName=user) == code_of(iam.get_group, GroupName=group) == "NoSuchEntity"
+    got = iam.get_group(GroupName=name)
+    assert got["Group"]["Arn"].endswith(":group/all/" + name)
+    assert [u["UserName"] for u in got["Users"]] == [name]
+    assert [g["GroupName"] for g in iam.list_groups_for_user(UserName=name)["Groups"]] == [name]
+    entities = iam.list_entities_for_policy(PolicyArn=arn)
+    assert [u["UserName"] for u in entities["PolicyUsers"]] == [name]
+    assert [g["GroupName"] for g in entities["PolicyGroups"]] == [name]
+    assert as_user(cloud, key, "sts").get_caller_identity()["Arn"] == after["Arn"]
+    as_user(cloud, key, "logs").describe_log_groups()
+    as_user(cloud, key, "s3").list_buckets()
+    # Only the case of the letters: still the same user.
+    iam.update_user(UserName=name, NewUserName=name.upper())
+    assert as_user(cloud, key, "sts").get_caller_identity()["Arn"].endswith("/new/" + name.upper())
+    assert [u["UserName"] for u in iam.get_group(GroupName=name)["Users"]] == [name.upper()]
+    assert code_of(iam.update_access_key, UserName=name, AccessKeyId=key["AccessKeyId"],
+                   Status="Expired") == "ValidationError"  # fmt: skip
+    as_user(cloud, key, "s3").list_buckets()
+    # A namesake of before has none of it, and all can be taken apart under the new names.
+    iam.create_user(UserName=user)
+    assert not iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
+    iam.remove_user_from_group(GroupName=name, UserName=name)
+    iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
+    iam.detach_user_policy(UserName=name, PolicyArn=arn)
+    iam.detach_group_policy(GroupName=name, PolicyArn=arn)
+    iam.delete_user_policy(UserName=name, PolicyName="u")
+    iam.delete_group_policy(GroupName=name, PolicyName="g")
+    for gone in (name, user, other):
+        iam.delete_user(UserName=gone)
+    for gone in (name, other):
+        iam.delete_group(GroupName=gone)
+    iam.delete_policy(PolicyArn=arn)
+
+
 def test_a_trusted_user_assumes_a_role(cloud, iam, user):
     arn = iam.get_user(UserName=user)["User"]["Arn"]
     key = iam.create_access_key(UserName=user)["AccessKey"]
@@ -261,6 +320,12 @@ def test_a_stack_has_users_groups_and_keys(cloud, iam):
     assert got["Tags"] == [{"Key": "c", "Value": "d"}] and got["PermissionsBoundary"]
     assert [g["GroupName"] for g in iam.list_groups_for_user(UserName=user)["Groups"]] == [out["Other"]]
     assert not iam.list_attached_user_policies(UserName=user)["AttachedPolicies"]
+    moved = users_template(user, group, Path="/other/").replace(
+        '"GroupName": "%s"' % group, '"GroupName": "%s", "Path": "/all/"' % group, 1)
+    new = finish(cloud, "update_stack", "stack_update_complete", name, moved)
+    assert new["User"].endswith(":user/other/" + user) and new["Group"].endswith(":group/all/" + group)
+    assert new["Id"] == out["Id"] and iam.get_user(UserName=user)["User"]["Arn"] == new["User"]
+    assert iam.get_group(GroupName=group)["Group"]["Path"] == "/all/"
     # Replaced: another key, another user; what cannot be puts all of it back.
     new = finish(cloud, "update_stack", "stack_update_complete", name, users_template(user, group, serial=2))
     assert new["Id"] != out["Id"]

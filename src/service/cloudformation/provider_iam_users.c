@@ -18,12 +18,11 @@ static void leave(struct task *t, struct str group, struct str user)
     task_step(t, &iam_remove_user_from_group_op, in)->ignore = IAM_MISSING;
 }
 
-static int path_stays(struct task *t)
+/* Absent is "/" again. */
+static struct str new_path(struct task *t)
 {
-    if (task_changed(t, "Path"))
-        return task_fail(t, "%.*s: an update of Path is not supported by this cloud",
-                         STR(t->record->type));
-    return 0;
+    struct str path = task_prop(t, "Path");
+    return path.n ? path : S("/");
 }
 
 /* ---- AWS::IAM::User ---- */
@@ -104,16 +103,33 @@ static void user_boundary(struct task *t)
     task_step(t, &iam_delete_user_permissions_boundary_op, in)->ignore = IAM_MISSING;
 }
 
+static int user_moved(struct task *t, struct call *answer)
+{
+    const struct iam_get_user_output *out = answer->out;
+    task_attribute(t, "Arn", out->user->arn);
+    return 0;
+}
+
+static void user_path(struct task *t)
+{
+    struct iam_update_user_input *in = TASK_IN(t, iam_update_user_input);
+    struct iam_get_user_input *get = TASK_IN(t, iam_get_user_input);
+    in->user_name = get->user_name = t->physical_id;
+    in->new_path = new_path(t);
+    task_step(t, &iam_update_user_op, in);
+    task_step(t, &iam_get_user_op, get)->result = user_moved;
+}
+
 static int user_update(struct task *t)
 {
     struct arena *a = t->arena;
     const struct json *groups = json_get(t->props, "Groups"),
                       *old_groups = json_get(t->old_props, "Groups");
     int r = no_login(t);
-    if (r == 0)
-        r = path_stays(t);
     if (r < 0)
         return r;
+    if (task_changed(t, "Path"))
+        user_path(t);
     iam_policies_update(t, iam_holder_user, t->physical_id);
     JSON_EACH(old_groups, group)
         if (!iam_list_holds(a, groups, props_text(a, group)))
@@ -159,10 +175,25 @@ static int group_create(struct task *t)
     return 0;
 }
 
+static int group_moved(struct task *t, struct call *answer)
+{
+    const struct iam_get_group_output *out = answer->out;
+    task_attribute(t, "Arn", out->group->arn);
+    return 0;
+}
+
 static int group_update(struct task *t)
 {
+    if (task_changed(t, "Path")) {
+        struct iam_update_group_input *in = TASK_IN(t, iam_update_group_input);
+        struct iam_get_group_input *get = TASK_IN(t, iam_get_group_input);
+        in->group_name = get->group_name = t->physical_id;
+        in->new_path = new_path(t);
+        task_step(t, &iam_update_group_op, in);
+        task_step(t, &iam_get_group_op, get)->result = group_moved;
+    }
     iam_policies_update(t, iam_holder_group, t->physical_id);
-    return path_stays(t);
+    return 0;
 }
 
 static int group_remove(struct task *t)

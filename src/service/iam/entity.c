@@ -80,6 +80,70 @@ int entity_delete(struct call *call, const struct iam_kind *kind, const struct i
                          iam_entity_key(call->arena, call->account, kind->word, e->role_name));
 }
 
+/* Rows that say by name what is attached to whom. */
+static int move_uses(struct call *call, const struct iam_kind *kind,
+                     const struct iam_role_record *e, struct str name)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < e->attached.n; i++) {
+        struct str arn = e->attached.items[i];
+        r = store_delete(call->store, entity_use_key(call, kind, "attached", arn, e->role_name));
+        if (r == 0)
+            r = store_put(call->store, entity_use_key(call, kind, "attached", arn, name),
+                          e->role_id);
+    }
+    if (r < 0 || !e->boundary.n)
+        return r;
+    r = store_delete(call->store,
+                     entity_use_key(call, kind, "boundary", e->boundary, e->role_name));
+    return r < 0 ? r
+                 : store_put(call->store, entity_use_key(call, kind, "boundary", e->boundary, name),
+                             S(""));
+}
+
+/* Its name in the links of those it is linked to. */
+static int move_links(struct call *call, const struct iam_kind *other,
+                      const struct iam_role_record *e, struct str name)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < e->links.n; i++) {
+        struct iam_role_record linked;
+        r = iam_entity_find(call->store, call->arena, call->account, other->word, e->links.items[i],
+                            &linked);
+        ssize_t at = r == 0 ? entity_link(&linked, e->role_name) : -1;
+        if (at >= 0) {
+            linked.links.items[at] = name;
+            r = entity_save(call, other, &linked);
+        }
+        r = r == -ENOENT ? 0 : r;
+    }
+    return r;
+}
+
+int entity_move(struct call *call, const struct iam_kind *kind, struct iam_role_record *e,
+                struct str path, struct str name)
+{
+    path = path.n ? path : e->path;
+    name = name.n ? name : e->role_name;
+    struct str from = iam_entity_key(call->arena, call->account, kind->word, e->role_name);
+    struct str to = iam_entity_key(call->arena, call->account, kind->word, name);
+    int r = 0;
+    if (!str_eq(from, to) && store_has(call->store, to))
+        return call_fail(call, IAM_ENTITY_ALREADY_EXISTS, "%s with name %.*s already exists.",
+                         kind->name, STR(name));
+    if (!str_eq(name, e->role_name)) {
+        r = move_uses(call, kind, e, name);
+        if (r == 0)
+            r = move_links(call, kind == &iam_users ? &iam_groups : &iam_users, e, name);
+        if (r == 0 && !str_eq(from, to))
+            r = record_delete(call, from);
+    }
+    e->path = path;
+    e->role_name = name;
+    e->arn = call_arn(call, "iam", "%s%.*s%.*s", kind->word, STR(path), STR(name));
+    return r < 0 ? r : entity_save(call, kind, e);
+}
+
 struct str entity_use_key(struct call *call, const struct iam_kind *kind, const char *what,
                           struct str arn, struct str name)
 {

@@ -22,6 +22,10 @@ int entity_save(struct call *call, const struct iam_kind *kind, const struct iam
 int entity_create(struct call *call, const struct iam_kind *kind, struct str path, struct str name,
                   struct iam_role_record *ret);
 int entity_delete(struct call *call, const struct iam_kind *kind, const struct iam_role_record *e);
+/* Another path, another name, or both; absent: it stays. Saved; who is linked to it and what is
+ * attached to it know. Rows of access keys are the caller's. */
+int entity_move(struct call *call, const struct iam_kind *kind, struct iam_role_record *e,
+                struct str path, struct str name);
 struct str entity_use_key(struct call *call, const struct iam_kind *kind, const char *what,
                           struct str arn, struct str name);
 int entity_rows(struct call *call, const struct iam_kind *kind, const struct page *page,

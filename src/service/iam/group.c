@@ -55,6 +55,13 @@ static int get_group(struct call *call, const struct iam_get_group_input *in,
     return 0;
 }
 
+static int update_group(struct call *call, const struct iam_update_group_input *in, void *out)
+{
+    struct iam_role_record group;
+    int r = entity_find(call, &iam_groups, in->group_name, &group);
+    return r < 0 ? r : entity_move(call, &iam_groups, &group, in->new_path, in->new_group_name);
+}
+
 static int delete_group(struct call *call, const struct iam_delete_group_input *in, void *out)
 {
     struct iam_role_record group;
@@ -172,6 +179,7 @@ static int list_groups_for_user(struct call *call, const struct iam_list_groups_
 const struct handler iam_group_handlers[] = {
     {iam_create_group_run(create_group), .resource = "group/{GroupName}"},
     {iam_get_group_run(get_group), .resource = "group/{GroupName}"},
+    {iam_update_group_run(update_group), .resource = "group/{GroupName}"},
     {iam_delete_group_run(delete_group), .resource = "group/{GroupName}"},
     {iam_list_groups_run(list_groups), .resource = "group/"},
     {iam_add_user_to_group_run(add_user_to_group), .resource = "group/{GroupName}"},

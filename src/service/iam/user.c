@@ -95,6 +95,23 @@ static int get_user(struct call *call, const struct iam_get_user_input *in,
     return r;
 }
 
+static struct str key_owner(struct call *call, struct str user_name)
+{
+    return str_printf(call->arena, "%.*s/%.*s", STR(call->account), STR(user_name));
+}
+
+static int update_user(struct call *call, const struct iam_update_user_input *in, void *out)
+{
+    struct iam_role_record user;
+    int r = entity_find(call, &iam_users, in->user_name, &user);
+    if (r == 0)
+        r = entity_move(call, &iam_users, &user, in->new_path, in->new_user_name);
+    for (size_t i = 0; r == 0 && i < user.access_keys.n; i++)
+        r = store_put(call->store, iam_access_key_key(call->arena, user.access_keys.items[i].id),
+                      key_owner(call, user.role_name));
+    return r;
+}
+
 static int delete_user(struct call *call, const struct iam_delete_user_input *in, void *out)
 {
     struct iam_role_record user;
@@ -189,7 +206,7 @@ static int create_access_key(struct call *call, const struct iam_create_access_k
                                                .secret_access_key = key->secret,
                                                .create_date = key->create_date};
     r = store_put(call->store, iam_access_key_key(call->arena, key->id),
-                  str_printf(call->arena, "%.*s/%.*s", STR(call->account), STR(user.role_name)));
+                  key_owner(call, user.role_name));
     return r < 0 ? r : entity_save(call, &iam_users, &user);
 }
 
@@ -221,6 +238,11 @@ static int update_access_key(struct call *call, const struct iam_update_access_k
 {
     struct iam_role_record user;
     size_t at;
+    if (!str_is(in->status, "Active") && !str_is(in->status, "Inactive"))
+        return call_fail(call, IAM_VALIDATION_ERROR,
+                         "1 validation error detected: Value '%.*s' at 'status' failed to satisfy "
+                         "constraint: Member must satisfy enum value set: [Active, Inactive]",
+                         STR(in->status)); /* the model has a third, which only AWS sets */
     int r = find_key(call, in->user_name, in->access_key_id, &user, &at);
     if (r < 0)
         return r;
@@ -272,6 +294,7 @@ static int list_access_keys(struct call *call, const struct iam_list_access_keys
 const struct handler iam_user_handlers[] = {
     {iam_create_user_run(create_user), .resource = "user/{UserName}"},
     {iam_get_user_run(get_user), .resource = "user/{UserName}"},
+    {iam_update_user_run(update_user), .resource = "user/{UserName}"},
     {iam_delete_user_run(delete_user), .resource = "user/{UserName}"},
     {iam_list_users_run(list_users), .resource = "user/"},
     {iam_put_user_permissions_boundary_run(put_user_permissions_boundary),
