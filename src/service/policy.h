@@ -101,6 +101,8 @@ void policy_context_keys(const struct policy *p, struct arena *a, struct policy_
 /* Those of statements about this action and resource that the request has no value for. */
 void policy_missing_keys(const struct policy *p, const struct policy_request *r,
                          struct policy_values *ret);
+/* What "AWS" names in Principal and NotPrincipal: "*", accounts, ARNs. */
+void policy_aws_principals(const struct policy *p, struct arena *a, struct policy_values *ret);
 /* Is it a value of that type of context keys: string, numeric, boolean, ip, binary, date, each also
  * with List behind it? */
 bool policy_value_valid(struct str type, struct str value);

@@ -195,3 +195,16 @@ bool statement_concerns(const struct policy *p, const struct policy_statement *s
     return action_applies(s, action.text) && statement_names(s, &r->who) != NAMED_NOT &&
            resource_applies(p, s, r);
 }
+
+void policy_aws_principals(const struct policy *p, struct arena *a, struct policy_values *ret)
+{
+    size_t cap = 0;
+    *ret = (struct policy_values){0};
+    for (size_t i = 0; i < p->n; i++)
+        for (size_t j = 0; j < p->statements[i].n_principals; j++) {
+            const struct policy_named *named = &p->statements[i].principals[j];
+            if (named->kind == PRINCIPAL_KIND_AWS)
+                *(struct str *)arena_push(a, (void **)&ret->items, &ret->n, &cap,
+                                          sizeof(struct str)) = named->name;
+        }
+}

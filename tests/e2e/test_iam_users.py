@@ -210,6 +210,44 @@ def test_a_trusted_user_assumes_a_role(cloud, iam, user):
     assert code_of(stranger.assume_role, RoleArn=role, RoleSessionName="session") == "AccessDenied"
 
 
+def test_whom_a_role_trusts_has_to_be_there(cloud, iam, user):
+    def trust(*who):
+        return json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},
+            {"Effect": "Allow", "Principal": {"AWS": list(who)}, "Action": "sts:AssumeRole"}]})  # fmt: skip
+
+    role, group = unique("role"), unique("group")
+    account = "arn:aws:iam::000000000000:"
+    iam.create_group(GroupName=group)
+    there = iam.get_user(UserName=user)["User"]["Arn"]
+    missing = (
+        account + "user/nobody-" + role,
+        account + "role/" + role,  # nor itself, before it is made
+        account + "user/" + user,  # another path
+        account + "role/team/" + user,
+        account + "user/",
+        account + "group/" + group,
+        "arn:aws:iam::111122223333:group/any",
+        account + "instance-profile/p",
+        account + "nonsense",
+    )
+    for who in missing:
+        with pytest.raises(iam.exceptions.MalformedPolicyDocumentException) as e:
+            iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust(there, who))
+        assert e.value.response["Error"]["Message"] == 'Invalid principal in policy: "AWS":"%s"' % who
+    assert code_of(iam.get_role, RoleName=role) == "NoSuchEntity"
+    fine = trust(there, account + "root", "000000000000", "arn:aws:iam::111122223333:user/who-knows",
+                 "arn:aws:sts::000000000000:assumed-role/%s/session" % role)  # fmt: skip
+    iam.create_role(RoleName=role, AssumeRolePolicyDocument=fine)
+    for who in missing[:1] + missing[2:]:
+        assert code_of(iam.update_assume_role_policy, RoleName=role,
+                       PolicyDocument=trust(who)) == "MalformedPolicyDocument"  # fmt: skip
+    assert iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"] == json.loads(fine)
+    iam.update_assume_role_policy(RoleName=role, PolicyDocument=trust(account + "role/" + role))
+    iam.delete_role(RoleName=role)
+    iam.delete_group(GroupName=group)
+
+
 def test_a_user_is_simulated_with_his_groups(iam, user):
     group = unique("group")
     iam.create_group(GroupName=group)

@@ -28,9 +28,48 @@ static int boundary_set(struct call *call, struct iam_role_record *role, struct 
     return r;
 }
 
+/* Whom a policy trusts has to be there, as far as that is known: in the own account. Groups can be
+ * trusted in none. */
+static bool trusted_exists(struct call *call, struct str principal)
+{
+    static const char *const kinds[] = {"role", "user"};
+    struct str account, resource, kind, name;
+    struct iam_role_record found;
+    if (!str_starts(principal, S("arn:aws:iam::")))
+        return true;
+    str_cut(str_slice(principal, sizeof("arn:aws:iam::") - 1, principal.n), ':', &account,
+            &resource);
+    if (!str_cut(resource, '/', &kind, &name))
+        return str_is(resource, "root");
+    name = str_slice(resource, (size_t)(str_find_last_byte(resource, '/') + 1), resource.n);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (str_is(kind, kinds[i]))
+            return !str_eq(account, call->account) ||
+                   (iam_entity_find(call->store, call->arena, account, kinds[i], name, &found) ==
+                        0 &&
+                    str_eq(found.arn, principal));
+    return false;
+}
+
+static int trusted_check(struct call *call, struct str document)
+{
+    struct policy *policy;
+    struct policy_values trusted;
+    struct str message;
+    if (policy_parse(call->arena, POLICY_TRUST, document, &policy, &message) < 0)
+        return call_fail(call, IAM_MALFORMED_POLICY_DOCUMENT, "%.*s", STR(message));
+    policy_aws_principals(policy, call->arena, &trusted);
+    for (size_t i = 0; i < trusted.n; i++)
+        if (!trusted_exists(call, trusted.items[i]))
+            return call_fail(call, IAM_MALFORMED_POLICY_DOCUMENT,
+                             "Invalid principal in policy: \"AWS\":\"%.*s\"",
+                             STR(trusted.items[i]));
+    return 0;
+}
+
 static int trust_check(struct call *call, struct str document)
 {
-    int r = iam_document_check(call, POLICY_TRUST, document);
+    int r = trusted_check(call, document);
     if (r == 0 && iam_document_size(document) > TRUST_POLICY_MAX)
         r = call_fail(call, IAM_LIMIT_EXCEEDED, "Cannot exceed quota for ACLSizePerRole: %d",
                       TRUST_POLICY_MAX);
