@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "base/digest.h"
+#include "wire/request.h"
 
 #define PORT ":1080" /* as curl has it, when none is named */
 
@@ -69,26 +70,6 @@ static int parse(struct arena *a, struct str text, struct address *ret, struct s
         why);
 }
 
-static int hex(char c)
-{
-    return c >= '0' && c <= '9'                 ? c - '0'
-           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
-                                                : -1;
-}
-
-/* Names and passwords are written as in URLs: %40 is an @. */
-static struct str unescape(struct arena *a, struct str s)
-{
-    char *out = arena_alloc(a, s.n + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        bool coded = s.p[i] == '%' && i + 2 < s.n && hex(s.p[i + 1]) >= 0 && hex(s.p[i + 2]) >= 0;
-        out[n++] = coded ? (char)(hex(s.p[i + 1]) * 16 + hex(s.p[i + 2])) : s.p[i];
-        i += coded ? 2 : 0;
-    }
-    return str_of(out, n);
-}
-
 int proxy_find(struct arena *a, const struct address *to, struct proxy *ret, struct str *why)
 {
     struct str host = str_lower(a, to->host), user = {0};
@@ -105,8 +86,8 @@ int proxy_find(struct arena *a, const struct address *to, struct proxy *ret, str
     struct str at = str_printf(a, v6 ? "[%.*s]:%d" : "%.*s:%d", STR(to->host), to->port);
     struct str key = S("");
     if (user.n)
-        key = str_printf(a, "Proxy-Authorization: Basic %.*s\r\n",
-                         STR(base64_encode(a, unescape(a, user))));
+        key = str_printf(a, "Proxy-Authorization: Basic %.*s\r\n", /* written as in URLs */
+                         STR(base64_encode(a, wire_percent_decode(a, user, false))));
     ret->connect = str_printf(a, "CONNECT %.*s HTTP/1.1\r\nHost: %.*s\r\n%.*s\r\n", STR(at),
                               STR(at), STR(key));
     return 0;
