@@ -2,7 +2,6 @@
 #include "aws/client.h"
 #include <errno.h>
 #include <unistd.h>
-#include <stdlib.h>
 #include "aws/client_own.h"
 #include "aws/endpoint.h"
 #include "aws/retry.h"
@@ -22,18 +21,6 @@ struct events {
     struct str exception, message;
 };
 
-static int fail(struct aws_error *err, int r, struct str message)
-{
-    *err = (struct aws_error){.r = r, .message = message};
-    return r;
-}
-
-static struct str variable(const char *name)
-{
-    const char *v = getenv(name);
-    return v && *v ? str_from(v) : (struct str){0};
-}
-
 static struct str first_of(struct str x, struct str y)
 {
     return x.n ? x : y;
@@ -43,7 +30,7 @@ static int check_endpoint(struct str endpoint, struct arena *a, struct aws_error
 {
     if (!endpoint.n || str_starts(endpoint, S("http://")) || str_starts(endpoint, S("https://")))
         return 0;
-    return fail(
+    return aws_fail(
         err, -EINVAL,
         str_printf(a, "the endpoint %.*s is not http://HOST[:PORT] or https://...", STR(endpoint)));
 }
@@ -62,9 +49,10 @@ static int check_local(struct aws_client *c, struct str endpoint, struct aws_err
     if (!str_ends(host, S("amazonaws.com")) && !str_ends(host, S("amazonaws.com.cn")) &&
         !str_ends(host, S("api.aws")))
         return 0;
-    return fail(err, -EINVAL,
-                str_printf(c->arena, "the endpoint %.*s is AWS itself: give --target aws for that",
-                           STR(endpoint)));
+    return aws_fail(err, -EINVAL,
+                    str_printf(c->arena,
+                               "the endpoint %.*s is AWS itself: give --target aws for that",
+                               STR(endpoint)));
 }
 
 static int check_local_all(struct aws_client *c, struct aws_error *err)
@@ -76,7 +64,7 @@ static int check_local_all(struct aws_client *c, struct aws_error *err)
         if (str_starts(str_from(*v), name) && str_cut(str_from(*v), '=', &head, &url) &&
             check_local(c, url, err) < 0)
             return -EINVAL;
-    url = variable("AWS_ENDPOINT_URL");
+    url = credentials_variable("AWS_ENDPOINT_URL");
     if (!url.n && c->profile)
         url = c->profile->endpoint_url;
     return check_local(c, url, err);
@@ -85,7 +73,7 @@ static int check_local_all(struct aws_client *c, struct aws_error *err)
 /* A variable says true, or else the profile does. */
 static bool wished(const char *name, const struct profile *p, struct str in_profile)
 {
-    struct str v = variable(name);
+    struct str v = credentials_variable(name);
     return str_eq_nocase(v.n || !p ? v : in_profile, S("true"));
 }
 
@@ -98,12 +86,12 @@ static int check_region(struct aws_client *c, struct aws_error *err)
     if (c->options.target == AWS_TARGET_LOCAL)
         return 0;
     if (c->fips && str_starts(c->region, S("cn-")))
-        return fail(err, -EINVAL,
-                    S("China's regions have no FIPS endpoints: unset AWS_USE_FIPS_ENDPOINT"));
+        return aws_fail(err, -EINVAL,
+                        S("China's regions have no FIPS endpoints: unset AWS_USE_FIPS_ENDPOINT"));
     if (endpoint_region_valid(c->region))
         return 0;
-    return fail(err, -EINVAL,
-                str_printf(c->arena, "\"%.*s\" is no name of a region", STR(c->region)));
+    return aws_fail(err, -EINVAL,
+                    str_printf(c->arena, "\"%.*s\" is no name of a region", STR(c->region)));
 }
 
 int aws_client_open(const struct aws_options *options, struct arena *a, struct aws_client **ret,
@@ -113,11 +101,13 @@ int aws_client_open(const struct aws_options *options, struct arena *a, struct a
     c->arena = a;
     c->options = *options;
     if (options->target == AWS_TARGET_AWS && options->endpoint.n)
-        return fail(err, -EINVAL, S("the target aws has its own endpoints: leave --endpoint out"));
+        return aws_fail(err, -EINVAL,
+                        S("the target aws has its own endpoints: leave --endpoint out"));
     int r = profiles_load(a, &c->profiles);
     if (r < 0)
-        return fail(err, r, str_printf(a, "reading ~/.aws: %s", strerror(-r)));
-    struct str name = first_of(first_of(options->profile, variable("AWS_PROFILE")), S("default"));
+        return aws_fail(err, r, str_printf(a, "reading ~/.aws: %s", strerror(-r)));
+    struct str name =
+        first_of(first_of(options->profile, credentials_variable("AWS_PROFILE")), S("default"));
     c->profile = profile_find(c->profiles, name);
     if (options->target == AWS_TARGET_LOCAL) {
         r = check_local_all(c, err);
@@ -127,12 +117,13 @@ int aws_client_open(const struct aws_options *options, struct arena *a, struct a
     r = credentials_plan(options, c->profiles, name, a, &c->plan, err);
     if (r < 0)
         return r;
-    c->region =
-        first_of(options->region, first_of(variable("AWS_REGION"), variable("AWS_DEFAULT_REGION")));
+    c->region = first_of(options->region, first_of(credentials_variable("AWS_REGION"),
+                                                   credentials_variable("AWS_DEFAULT_REGION")));
     if (!c->region.n && c->profile)
         c->region = c->profile->region;
     if (!c->region.n && options->target == AWS_TARGET_AWS)
-        return fail(err, -EINVAL, S("no region: give --region, AWS_REGION, or one in the profile"));
+        return aws_fail(err, -EINVAL,
+                        S("no region: give --region, AWS_REGION, or one in the profile"));
     if (!c->region.n)
         c->region = S("us-east-1");
     r = check_region(c, err);
@@ -196,9 +187,9 @@ static struct str service_variable(const struct service_model *service, struct a
     char *name = str_c(a, str_printf(a, "AWS_ENDPOINT_URL_%s", service->id));
     for (char *p = name; *p; p++)
         *p = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p == '-' ? '_' : *p;
-    struct str url = variable(name);
+    struct str url = credentials_variable(name);
     if (!url.n && strcmp(service->id, "logs") == 0)
-        url = variable("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS");
+        url = credentials_variable("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS");
     return url;
 }
 
@@ -219,7 +210,7 @@ struct str aws_client_endpoint(const struct aws_client *client, const struct ser
     if (!url.n)
         url = service_variable(service, a);
     if (!url.n)
-        url = variable("AWS_ENDPOINT_URL");
+        url = credentials_variable("AWS_ENDPOINT_URL");
     if (!url.n && client->profile)
         url = client->profile->endpoint_url;
     return strip_slash(url.n ? url : S(LOCAL_ENDPOINT));
@@ -346,7 +337,7 @@ static int attempt(struct aws_client *c, struct arena *a, const struct operation
     if (c->credentials.access_key.n) {
         int r = sigv4_sign(&signer, &req, a);
         if (r < 0)
-            return fail(err, r, str_printf(a, "signing %s: %s", op->name, strerror(-r)));
+            return aws_fail(err, r, str_printf(a, "signing %s: %s", op->name, strerror(-r)));
     }
     struct transport_limits limits = {
         .connect_timeout_ms = c->options.connect_timeout_ms ? c->options.connect_timeout_ms : 5000,
@@ -378,7 +369,7 @@ static int attempt(struct aws_client *c, struct arena *a, const struct operation
 static int attempts_of(const struct aws_client *c)
 {
     int64_t n;
-    struct str v = variable("AWS_MAX_ATTEMPTS");
+    struct str v = credentials_variable("AWS_MAX_ATTEMPTS");
     if (!v.n && c->profile)
         v = c->profile->max_attempts;
     if (c->options.attempts)
@@ -396,7 +387,7 @@ static int encode(const struct operation *op, const void *in, const struct place
                                           .bucket_in_host = place->bucket_in_host};
     int r = wire_encode_input(op, in, &options, a, ret, &wire);
     if (r < 0)
-        return fail(err, r, wire.message);
+        return aws_fail(err, r, wire.message);
     struct wire_headers h = {0};
     wire_headers_add(a, &h, S("Host"), place->host);
     for (size_t i = 0; i < ret->n_headers; i++)
@@ -428,7 +419,7 @@ int client_send(struct aws_client *c, struct arena *a, const struct operation *o
             find_place(c, op, bucket, a, &place);
             r = encode(op, in, &place, a, &req, err);
         } else if (retry_after(&retry, r, &wire, &c->last, &wait_ms)) {
-            r = retry_pause(wait_ms, c->cancel) ? 0 : fail(err, -ECANCELED, S("interrupted"));
+            r = retry_pause(wait_ms, c->cancel) ? 0 : aws_fail(err, -ECANCELED, S("interrupted"));
         }
     }
     return r;
@@ -462,7 +453,7 @@ int aws_call_events(struct aws_client *client, struct arena *a, const struct ope
     if (e.exception.n)
         *err = (struct aws_error){.r = r, .code = e.exception, .message = e.message};
     else if (r == 0 && e.rest.n)
-        r = fail(err, -EBADMSG, S("the answer's event stream is incomplete"));
+        r = aws_fail(err, -EBADMSG, S("the answer's event stream is incomplete"));
     buf_done(&e.rest);
     return r;
 }

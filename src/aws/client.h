@@ -38,6 +38,12 @@ struct aws_error {
     int status;         /* HTTP, 0 when there was no answer */
     struct str request_id;
 };
+/* *err: what went wrong before there was an answer. Returns r. */
+static inline int aws_fail(struct aws_error *err, int r, struct str message)
+{
+    *err = (struct aws_error){.r = r, .message = message};
+    return r;
+}
 
 struct aws_client;
 /* -EINVAL (contradicting options), -ENOENT (no such profile, no credentials) with *err. The arena

@@ -21,13 +21,7 @@ struct chain {
     int depth;
 };
 
-static int fail(struct aws_error *err, int r, struct str message)
-{
-    *err = (struct aws_error){.r = r, .message = message};
-    return r;
-}
-
-static struct str variable(const char *name)
+struct str credentials_variable(const char *name)
 {
     const char *v = getenv(name);
     return v && *v ? str_from(v) : (struct str){0};
@@ -53,7 +47,7 @@ int credentials_run(struct credential_plan *plan, struct arena *a, struct aws_er
 {
     int out[2], status;
     if (pipe2(out, O_CLOEXEC) < 0)
-        return fail(err, -errno, S("credential_process: no pipe"));
+        return aws_fail(err, -errno, S("credential_process: no pipe"));
     auto_close int reader = out[0];
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
@@ -65,7 +59,7 @@ int credentials_run(struct credential_plan *plan, struct arena *a, struct aws_er
     posix_spawn_file_actions_destroy(&actions);
     close(out[1]);
     if (r)
-        return fail(err, -r, S("credential_process: cannot start /bin/sh"));
+        return aws_fail(err, -r, S("credential_process: cannot start /bin/sh"));
     struct str text;
     struct json *v;
     r = read_all(reader, a, &text);
@@ -73,7 +67,7 @@ int credentials_run(struct credential_plan *plan, struct arena *a, struct aws_er
         ;
     if (status != 0 || r < 0 || json_parse(a, text, &v, NULL) < 0 ||
         !json_get_str(v, "AccessKeyId").n || !json_get_str(v, "SecretAccessKey").n)
-        return fail(
+        return aws_fail(
             err, -ENOENT,
             str_printf(a, "credential_process gave no credentials: %.*s", STR(plan->process)));
     plan->keys = (struct sigv4_credentials){json_get_str(v, "AccessKeyId"),
@@ -82,13 +76,14 @@ int credentials_run(struct credential_plan *plan, struct arena *a, struct aws_er
     plan->expires_ms = 0;
     struct str end = json_get_str(v, "Expiration");
     if (str_has(end) && clock_parse_iso8601(end, &plan->expires_ms) < 0)
-        return fail(err, -EINVAL,
-                    str_printf(a, "credential_process gave the Expiration %.*s, which is no time",
-                               STR(end)));
+        return aws_fail(err, -EINVAL,
+                        str_printf(a,
+                                   "credential_process gave the Expiration %.*s, which is no time",
+                                   STR(end)));
     if (plan->expires_ms && plan->expires_ms < clock_now_ms())
-        return fail(err, -ENOENT,
-                    str_printf(a, "credential_process gave credentials that have expired: %.*s",
-                               STR(plan->process)));
+        return aws_fail(err, -ENOENT,
+                        str_printf(a, "credential_process gave credentials that have expired: %.*s",
+                                   STR(plan->process)));
     return 0;
 }
 
@@ -100,7 +95,7 @@ static int web_identity(struct str file, struct str role, struct str session, st
     struct str token;
     int r = fs_read(str_c(a, file), FILE_MAX, a, &token);
     if (r < 0)
-        return fail(
+        return aws_fail(
             err, r,
             str_printf(a, "cannot read the web identity token %.*s: %s", STR(file), strerror(-r)));
     *ret = (struct credential_plan){.kind = CREDENTIAL_WEB_IDENTITY,
@@ -112,17 +107,18 @@ static int web_identity(struct str file, struct str role, struct str session, st
 
 static bool from_environment(struct sigv4_credentials *ret)
 {
-    struct str key = variable("AWS_ACCESS_KEY_ID"), secret = variable("AWS_SECRET_ACCESS_KEY");
+    struct str key = credentials_variable("AWS_ACCESS_KEY_ID"),
+               secret = credentials_variable("AWS_SECRET_ACCESS_KEY");
     if (!key.n || !secret.n)
         return false;
-    *ret = (struct sigv4_credentials){key, secret, variable("AWS_SESSION_TOKEN")};
+    *ret = (struct sigv4_credentials){key, secret, credentials_variable("AWS_SESSION_TOKEN")};
     return true;
 }
 
 static bool in_container(void)
 {
-    return variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").n ||
-           variable("AWS_CONTAINER_CREDENTIALS_FULL_URI").n;
+    return credentials_variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").n ||
+           credentials_variable("AWS_CONTAINER_CREDENTIALS_FULL_URI").n;
 }
 
 static bool has_sso(const struct profile *p)
@@ -148,18 +144,18 @@ static int sso(struct chain *c, const struct profile *p, struct credential_plan 
         const struct profile *session =
             profile_find(c->list, str_printf(a, "sso-session %.*s", STR(p->sso_session)));
         if (!session)
-            return fail(c->err, -ENOENT,
-                        str_printf(a, "profile %.*s: there is no [sso-session %.*s]", STR(p->name),
-                                   STR(p->sso_session)));
+            return aws_fail(c->err, -ENOENT,
+                            str_printf(a, "profile %.*s: there is no [sso-session %.*s]",
+                                       STR(p->name), STR(p->sso_session)));
         plan.sso_name = p->sso_session;
         plan.sso_region = session->sso_region;
     }
     if (!plan.sso_name.n || !plan.sso_region.n || !plan.sso_account.n || !plan.sso_role.n)
-        return fail(c->err, -EINVAL,
-                    str_printf(a,
-                               "profile %.*s: IAM Identity Center wants sso_account_id, "
-                               "sso_role_name, sso_region, and sso_session or sso_start_url",
-                               STR(p->name)));
+        return aws_fail(c->err, -EINVAL,
+                        str_printf(a,
+                                   "profile %.*s: IAM Identity Center wants sso_account_id, "
+                                   "sso_role_name, sso_region, and sso_session or sso_start_url",
+                                   STR(p->name)));
     plan.sso_login = str_printf(a, "aws sso login --profile %.*s", STR(p->name));
     *ret = plan;
     return 0;
@@ -173,14 +169,15 @@ static int source_of(struct chain *c, struct profile *p, struct credential_plan 
     struct arena *a = c->a;
     struct str from = p->credential_source;
     if (++c->depth > CHAIN_MAX)
-        return fail(c->err, -ELOOP,
-                    str_printf(a, "profile %.*s: source_profile goes in circles", STR(p->name)));
+        return aws_fail(
+            c->err, -ELOOP,
+            str_printf(a, "profile %.*s: source_profile goes in circles", STR(p->name)));
     if (p->source_profile.n && !str_eq(p->source_profile, p->name)) {
         struct profile *source = profile_find(c->list, p->source_profile);
         if (!source)
-            return fail(c->err, -ENOENT,
-                        str_printf(a, "profile %.*s: its source_profile %.*s does not exist",
-                                   STR(p->name), STR(p->source_profile)));
+            return aws_fail(c->err, -ENOENT,
+                            str_printf(a, "profile %.*s: its source_profile %.*s does not exist",
+                                       STR(p->name), STR(p->source_profile)));
         return from_profile(c, source, ret);
     }
     *ret = (struct credential_plan){.kind = CREDENTIAL_KEYS};
@@ -207,15 +204,16 @@ static int role(struct chain *c, struct profile *p, struct credential_plan *ret)
                                    .external_id = p->external_id,
                                    .session_name = p->session_name};
     if (p->mfa_serial.n)
-        return fail(c->err, -ENOTSUP,
-                    str_printf(a,
-                               "profile %.*s wants a code of %.*s, which lamina does not ask for: "
-                               "export what \"aws configure export-credentials --profile %.*s "
-                               "--format env\" prints",
-                               STR(p->name), STR(p->mfa_serial), STR(p->name)));
+        return aws_fail(
+            c->err, -ENOTSUP,
+            str_printf(a,
+                       "profile %.*s wants a code of %.*s, which lamina does not ask for: "
+                       "export what \"aws configure export-credentials --profile %.*s "
+                       "--format env\" prints",
+                       STR(p->name), STR(p->mfa_serial), STR(p->name)));
     if (p->duration_seconds.n && str_to_int64(p->duration_seconds, &plan.duration_s) < 0)
-        return fail(c->err, -EINVAL,
-                    str_printf(a, "profile %.*s: duration_seconds is no number", STR(p->name)));
+        return aws_fail(c->err, -EINVAL,
+                        str_printf(a, "profile %.*s: duration_seconds is no number", STR(p->name)));
     plan.source = ARENA_NEW(a, struct credential_plan);
     int r = source_of(c, p, plan.source);
     if (r == 0)
@@ -243,14 +241,15 @@ static int from_profile(struct chain *c, struct profile *p, struct credential_pl
     }
     if (p->source_profile.n) /* without a role: its keys */
         return source_of(c, p, ret);
-    return fail(c->err, -ENOENT, str_printf(c->a, "profile %.*s has no credentials", STR(p->name)));
+    return aws_fail(c->err, -ENOENT,
+                    str_printf(c->a, "profile %.*s has no credentials", STR(p->name)));
 }
 
 /* ---- the chain ---- */
 
 static bool machine_allowed(void)
 {
-    struct str off = variable("AWS_EC2_METADATA_DISABLED");
+    struct str off = credentials_variable("AWS_EC2_METADATA_DISABLED");
     return !str_eq_nocase(off, S("true"));
 }
 
@@ -258,13 +257,13 @@ int credentials_plan(const struct aws_options *options, struct profile *profiles
                      struct str profile, struct arena *a, struct credential_plan *ret,
                      struct aws_error *err)
 {
-    bool chosen = options->profile.n || variable("AWS_PROFILE").n;
+    bool chosen = options->profile.n || credentials_variable("AWS_PROFILE").n;
     bool local = options->target == AWS_TARGET_LOCAL;
     struct chain chain = {.list = profiles, .a = a, .err = err};
     *ret = (struct credential_plan){.kind = CREDENTIAL_KEYS};
     if (options->access_key.n) {
         if (!options->secret_key.n)
-            return fail(err, -EINVAL, S("an access key is given without its secret key"));
+            return aws_fail(err, -EINVAL, S("an access key is given without its secret key"));
         ret->keys =
             (struct sigv4_credentials){options->access_key, options->secret_key, options->token};
         return 0;
@@ -274,12 +273,14 @@ int credentials_plan(const struct aws_options *options, struct profile *profiles
         return 0;
     struct profile *p = profile_find(profiles, profile);
     if (!p && chosen)
-        return fail(err, -ENOENT,
-                    str_printf(a, "there is no profile %.*s in ~/.aws/config or ~/.aws/credentials",
-                               STR(profile)));
-    struct str token = variable("AWS_WEB_IDENTITY_TOKEN_FILE"), arn = variable("AWS_ROLE_ARN");
+        return aws_fail(
+            err, -ENOENT,
+            str_printf(a, "there is no profile %.*s in ~/.aws/config or ~/.aws/credentials",
+                       STR(profile)));
+    struct str token = credentials_variable("AWS_WEB_IDENTITY_TOKEN_FILE"),
+               arn = credentials_variable("AWS_ROLE_ARN");
     if (!options->profile.n && token.n && arn.n)
-        return web_identity(token, arn, variable("AWS_ROLE_SESSION_NAME"), a, ret, err);
+        return web_identity(token, arn, credentials_variable("AWS_ROLE_SESSION_NAME"), a, ret, err);
     /* One that says just the region; and the embedded cloud needs nobody's login. */
     if (p && !has_keys(p) && (local || (!has_sso(p) && !options->profile.n)))
         p = NULL;
@@ -292,7 +293,7 @@ int credentials_plan(const struct aws_options *options, struct profile *profiles
     ret->kind = in_container() ? CREDENTIAL_CONTAINER : CREDENTIAL_MACHINE;
     if (in_container() || machine_allowed())
         return 0;
-    return fail(
+    return aws_fail(
         err, -ENOENT,
         S("no credentials: looked at AWS_ACCESS_KEY_ID, AWS_WEB_IDENTITY_TOKEN_FILE and the "
           "profile in ~/.aws; give --profile NAME, or make one with \"aws configure\""));

@@ -21,6 +21,9 @@ void profiles_parse(struct arena *a, struct str text, struct profile **list);
 int profiles_load(struct arena *a, struct profile **ret);
 struct profile *profile_find(struct profile *list, struct str name);
 
+/* A variable of the environment; empty is as good as absent. */
+struct str credentials_variable(const char *name);
+
 /* What must be done to get keys. */
 enum credential_kind {
     CREDENTIAL_KEYS,

@@ -1,7 +1,6 @@
 /* keys - credentials that a server gives: see keys.h. */
 #include "aws/keys.h"
 #include <errno.h>
-#include <stdlib.h>
 #include "aws/endpoint.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -20,18 +19,6 @@ struct question {
     int64_t patience_ms;
 };
 
-static int fail(struct aws_error *err, int r, struct str message)
-{
-    *err = (struct aws_error){.r = r, .message = message};
-    return r;
-}
-
-static struct str variable(const char *name)
-{
-    const char *v = getenv(name);
-    return v && *v ? str_from(v) : (struct str){0};
-}
-
 /* url: scheme://host[:port]/path[?query]. One header, or none. */
 static int get(struct question *q, const char *method, struct str url, const char *header,
                struct str value, int *ret_status, struct str *ret_body)
@@ -40,7 +27,7 @@ static int get(struct question *q, const char *method, struct str url, const cha
     struct str rest = scheme < 0 ? (struct str){0} : str_slice(url, (size_t)scheme + 3, url.n);
     ssize_t slash = str_find_byte(rest, '/');
     if (scheme < 0)
-        return fail(q->err, -EINVAL, str_printf(q->a, "%.*s is no URL", STR(url)));
+        return aws_fail(q->err, -EINVAL, str_printf(q->a, "%.*s is no URL", STR(url)));
     size_t at = slash < 0 ? url.n : (size_t)(scheme + 3 + slash);
     struct wire_request req = {.method = str_from(method)};
     struct wire_headers h = {0};
@@ -73,7 +60,7 @@ static int take(struct question *q, struct str body, struct sigv4_credentials *r
     struct json *v;
     if (json_parse(q->a, body, &v, NULL) < 0 || !json_get_str(v, "AccessKeyId").n ||
         !json_get_str(v, "SecretAccessKey").n)
-        return fail(q->err, -EPROTO, S("what answers for credentials gave none"));
+        return aws_fail(q->err, -EPROTO, S("what answers for credentials gave none"));
     *ret = (struct sigv4_credentials){json_get_str(v, "AccessKeyId"),
                                       json_get_str(v, "SecretAccessKey"), json_get_str(v, "Token")};
     if (clock_parse_iso8601(json_get_str(v, "Expiration"), ret_expires_ms) < 0)
@@ -101,29 +88,31 @@ static bool agent_is_near(struct str url)
 static int from_container(struct question *q, struct sigv4_credentials *ret,
                           int64_t *ret_expires_ms)
 {
-    struct str relative = variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"), body;
-    struct str url = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI");
-    struct str token = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN");
-    struct str file = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+    struct str relative = credentials_variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"), body;
+    struct str url = credentials_variable("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    struct str token = credentials_variable("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+    struct str file = credentials_variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
     int status, r = 0;
     if (relative.n)
         url = str_printf(q->a, "http://169.254.170.2%.*s", STR(relative));
     else if (!str_starts(url, S("https://")) && !agent_is_near(url))
-        return fail(q->err, -EINVAL,
-                    str_printf(q->a,
-                               "AWS_CONTAINER_CREDENTIALS_FULL_URI %.*s is neither https nor an "
-                               "address of this machine",
-                               STR(url)));
+        return aws_fail(
+            q->err, -EINVAL,
+            str_printf(q->a,
+                       "AWS_CONTAINER_CREDENTIALS_FULL_URI %.*s is neither https nor an "
+                       "address of this machine",
+                       STR(url)));
     if (file.n)
         r = fs_read(str_c(q->a, file), ANSWER_MAX, q->a, &token);
     if (r < 0)
-        return fail(q->err, r, str_printf(q->a, "%.*s: %s", STR(file), strerror(-r)));
+        return aws_fail(q->err, r, str_printf(q->a, "%.*s: %s", STR(file), strerror(-r)));
     r = get(q, "GET", url, token.n ? "Authorization" : NULL, str_trim(token), &status, &body);
     if (r < 0)
         return r;
     if (status != 200)
-        return fail(q->err, -ENOENT,
-                    str_printf(q->a, "%.*s gives no credentials: it answers %d", STR(url), status));
+        return aws_fail(
+            q->err, -ENOENT,
+            str_printf(q->a, "%.*s gives no credentials: it answers %d", STR(url), status));
     return take(q, body, ret, ret_expires_ms);
 }
 
@@ -132,7 +121,8 @@ static int from_container(struct question *q, struct sigv4_credentials *ret,
 static int from_machine(struct question *q, struct sigv4_credentials *ret, int64_t *ret_expires_ms)
 {
     static const char path[] = "/latest/meta-data/iam/security-credentials/";
-    struct str base = variable("AWS_EC2_METADATA_SERVICE_ENDPOINT"), token, role, body, rest;
+    struct str base = credentials_variable("AWS_EC2_METADATA_SERVICE_ENDPOINT"), token, role, body,
+               rest;
     int status;
     if (!base.n)
         base = S("http://169.254.169.254");
@@ -141,7 +131,7 @@ static int from_machine(struct question *q, struct sigv4_credentials *ret, int64
     int r = get(q, "PUT", str_printf(q->a, "%.*s/latest/api/token", STR(base)),
                 "X-aws-ec2-metadata-token-ttl-seconds", S(TOKEN_S), &status, &token);
     if (r < 0 || status != 200)
-        return fail(
+        return aws_fail(
             q->err, -ENOENT,
             S("no credentials: looked at AWS_ACCESS_KEY_ID, AWS_WEB_IDENTITY_TOKEN_FILE, the "
               "profile in ~/.aws and the machine's metadata service; give --profile NAME, or make "
@@ -152,13 +142,13 @@ static int from_machine(struct question *q, struct sigv4_credentials *ret, int64
         return r;
     str_cut(str_trim(role), '\n', &role, &rest);
     if (status != 200 || !role.n)
-        return fail(q->err, -ENOENT, S("no credentials: this machine has no instance profile"));
+        return aws_fail(q->err, -ENOENT, S("no credentials: this machine has no instance profile"));
     r = get(q, "GET", str_printf(q->a, "%.*s%s%.*s", STR(base), path, STR(role)),
             "X-aws-ec2-metadata-token", token, &status, &body);
     if (r < 0)
         return r;
     if (status != 200)
-        return fail(
+        return aws_fail(
             q->err, -ENOENT,
             str_printf(q->a, "the machine's metadata service answers %d for its role", status));
     return take(q, body, ret, ret_expires_ms);
@@ -170,7 +160,7 @@ static int from_machine(struct question *q, struct sigv4_credentials *ret, int64
 static int login_token(struct question *q, const struct credential_plan *plan, struct str *ret)
 {
     uint8_t sum[20];
-    struct str text, home = variable("HOME");
+    struct str text, home = credentials_variable("HOME");
     struct json *v;
     int64_t ends;
     digest_sha1(plan->sso_name, sum);
@@ -178,11 +168,11 @@ static int login_token(struct question *q, const struct credential_plan *plan, s
                                         STR(hex_encode(q->a, sum, sizeof(sum)))));
     if (fs_read(path, ANSWER_MAX, q->a, &text) < 0 || json_parse(q->a, text, &v, NULL) < 0 ||
         !json_get_str(v, "accessToken").n)
-        return fail(q->err, -ENOENT,
-                    str_printf(q->a, "nobody is logged in: %.*s", STR(plan->sso_login)));
+        return aws_fail(q->err, -ENOENT,
+                        str_printf(q->a, "nobody is logged in: %.*s", STR(plan->sso_login)));
     if (clock_parse_iso8601(json_get_str(v, "expiresAt"), &ends) < 0 || ends <= clock_now_ms())
-        return fail(q->err, -EKEYEXPIRED,
-                    str_printf(q->a, "the login has ended: %.*s", STR(plan->sso_login)));
+        return aws_fail(q->err, -EKEYEXPIRED,
+                        str_printf(q->a, "the login has ended: %.*s", STR(plan->sso_login)));
     *ret = json_get_str(v, "accessToken");
     return 0;
 }
@@ -199,8 +189,8 @@ static int from_sso(struct question *q, const struct credential_plan *plan, bool
     if (r < 0)
         return r;
     if (!endpoint_region_valid(plan->sso_region))
-        return fail(q->err, -EINVAL,
-                    str_printf(q->a, "sso_region %.*s is no region", STR(plan->sso_region)));
+        return aws_fail(q->err, -EINVAL,
+                        str_printf(q->a, "sso_region %.*s is no region", STR(plan->sso_region)));
     endpoint = endpoint_find(&portal, &wish, q->a);
     r = get(q, "GET",
             str_printf(q->a, "%.*s/federation/credentials?account_id=%.*s&role_name=%.*s",
@@ -210,18 +200,18 @@ static int from_sso(struct question *q, const struct credential_plan *plan, bool
     if (r < 0)
         return r;
     if (status == 401)
-        return fail(q->err, -EKEYEXPIRED,
-                    str_printf(q->a, "the login has ended: %.*s", STR(plan->sso_login)));
+        return aws_fail(q->err, -EKEYEXPIRED,
+                        str_printf(q->a, "the login has ended: %.*s", STR(plan->sso_login)));
     if (json_parse(q->a, body, &v, NULL) < 0)
         v = NULL;
     const struct json *keys = json_get(v, "roleCredentials");
     if (status != 200 || !json_get_str(keys, "accessKeyId").n)
-        return fail(q->err, -ENOENT,
-                    str_printf(q->a, "IAM Identity Center gives no keys of %.*s in %.*s: %.*s",
-                               STR(plan->sso_role), STR(plan->sso_account),
-                               STR(str_has(json_get_str(v, "message"))
-                                       ? json_get_str(v, "message")
-                                       : str_printf(q->a, "status %d", status))));
+        return aws_fail(q->err, -ENOENT,
+                        str_printf(q->a, "IAM Identity Center gives no keys of %.*s in %.*s: %.*s",
+                                   STR(plan->sso_role), STR(plan->sso_account),
+                                   STR(str_has(json_get_str(v, "message"))
+                                           ? json_get_str(v, "message")
+                                           : str_printf(q->a, "status %d", status))));
     *ret = (struct sigv4_credentials){json_get_str(keys, "accessKeyId"),
                                       json_get_str(keys, "secretAccessKey"),
                                       json_get_str(keys, "sessionToken")};

@@ -7,12 +7,6 @@
 
 #define RENEW_MS 60000 /* before credentials end */
 
-static int fail(struct aws_error *err, int r, struct str message)
-{
-    *err = (struct aws_error){.r = r, .message = message};
-    return r;
-}
-
 static int take_credentials(struct aws_client *c, const struct credential_plan *plan, int r,
                             const struct sts_credentials *given, struct aws_error *err)
 {
@@ -22,7 +16,7 @@ static int take_credentials(struct aws_client *c, const struct credential_plan *
         return r;
     }
     if (!given)
-        return fail(err, -EPROTO, S("STS answered no credentials"));
+        return aws_fail(err, -EPROTO, S("STS answered no credentials"));
     c->credentials = (struct sigv4_credentials){given->access_key_id, given->secret_access_key,
                                                 given->session_token};
     c->expires_ms = given->expiration.ms;

@@ -45,12 +45,6 @@ struct str change_mark(struct arena *a, struct str run)
     return str_printf(a, CHANGE_MARK "%.*s:", STR(run));
 }
 
-static int fail(struct aws_error *err, int r, struct str message)
-{
-    *err = (struct aws_error){.r = r, .message = message};
-    return r;
-}
-
 int change_settle(struct arena *a, struct aws_client *aws, struct str function,
                   struct str qualifier, const volatile sig_atomic_t *stop,
                   struct lambda_function_configuration **ret, struct aws_error *err)
@@ -64,7 +58,7 @@ int change_settle(struct arena *a, struct aws_client *aws, struct str function,
             return r;
         const struct lambda_function_configuration *c = *ret;
         if (str_is(c->state, "Failed") || str_is(c->last_update_status, "Failed"))
-            return fail(
+            return aws_fail(
                 err, -EIO,
                 str_printf(a, "%.*s is not ready: %.*s", STR(function),
                            STR(str_has(c->last_update_status_reason) ? c->last_update_status_reason
@@ -72,11 +66,11 @@ int change_settle(struct arena *a, struct aws_client *aws, struct str function,
         if (!str_is(c->last_update_status, "InProgress") && !str_is(c->state, "Pending"))
             return 0;
         if (stop && *stop)
-            return fail(err, -ECANCELED, S("interrupted"));
+            return aws_fail(err, -ECANCELED, S("interrupted"));
         poll(NULL, 0, pause_ms);
         pause_ms = pause_ms * 2 < SETTLE_PAUSE_MAX_MS ? pause_ms * 2 : SETTLE_PAUSE_MAX_MS;
     }
-    return fail(err, -ETIMEDOUT, str_printf(a, "%.*s is still being updated", STR(function)));
+    return aws_fail(err, -ETIMEDOUT, str_printf(a, "%.*s is still being updated", STR(function)));
 }
 
 /* arn:aws:lambda:REGION:ACCOUNT:function:NAME, without what follows. */
@@ -101,12 +95,13 @@ int change_open(struct arena *a, struct aws_client *aws, const struct change_opt
     struct str was = c->before->description, run, rest;
     if (str_starts(was, S(CHANGE_MARK))) {
         str_cut(str_slice(was, strlen(CHANGE_MARK), was.n), ':', &run, &rest);
-        return fail(err, -EBUSY,
-                    str_printf(a,
-                               "run %.*s of lamina bench is changing %.*s, or has left it changed: "
-                               "wait for its end, or put it back by `lamina bench restore` where "
-                               "its journal is",
-                               STR(run), STR(c->before->function_name)));
+        return aws_fail(
+            err, -EBUSY,
+            str_printf(a,
+                       "run %.*s of lamina bench is changing %.*s, or has left it changed: "
+                       "wait for its end, or put it back by `lamina bench restore` where "
+                       "its journal is",
+                       STR(run), STR(c->before->function_name)));
     }
     c->revision = c->before->revision_id;
     c->memory_mb = (int)c->before->memory_size.is;
@@ -136,9 +131,9 @@ static int note(struct change *c, const struct json *o, struct aws_error *err)
     int r = journal_note(c->journal, o);
     if (r == 0)
         return 0;
-    return fail(err, r,
-                str_printf(c->arena, "the journal %.*s cannot be written: %s",
-                           STR(journal_path(c->journal)), strerror(-r)));
+    return aws_fail(err, r,
+                    str_printf(c->arena, "the journal %.*s cannot be written: %s",
+                               STR(journal_path(c->journal)), strerror(-r)));
 }
 
 /* The journal, with what the function is now. */
@@ -159,9 +154,10 @@ static int begin(struct change *c, struct aws_error *err)
     };
     int r = journal_begin(a, folder, &head, &c->journal);
     if (r < 0)
-        return fail(err, r,
-                    str_printf(a, "no journal can be written in %.*s, so nothing is changed: %s",
-                               STR(folder), strerror(-r)));
+        return aws_fail(err, r,
+                        str_printf(a,
+                                   "no journal can be written in %.*s, so nothing is changed: %s",
+                                   STR(folder), strerror(-r)));
     struct json *o = record(c, "before", c->steps++), *before = json_new(a, JSON_OBJECT);
     struct str was = str_has(c->before->description) ? c->before->description : S("");
     json_set(a, before, S("Description"), json_new_str(a, was));
@@ -185,9 +181,10 @@ static int look_again(struct change *c, struct aws_error *err)
     if (r < 0)
         return r;
     if (!str_eq(now->description, c->written) || now->memory_size.is != c->memory_mb)
-        return fail(err, -ESTALE,
-                    str_printf(c->arena, "%.*s was changed by somebody else while it was measured",
-                               STR(c->before->function_name)));
+        return aws_fail(err, -ESTALE,
+                        str_printf(c->arena,
+                                   "%.*s was changed by somebody else while it was measured",
+                                   STR(c->before->function_name)));
     c->revision = now->revision_id;
     return 0;
 }

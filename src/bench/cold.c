@@ -29,12 +29,6 @@ const char *cold_method_name(enum cold_method method)
     return (size_t)method <= COLD_VERSION ? names[method] : "unknown";
 }
 
-static int fail(struct aws_error *err, int r, struct str message)
-{
-    *err = (struct aws_error){.r = r, .message = message};
-    return r;
-}
-
 /* ---- new environments ---- */
 
 static int drop(struct colds *c, struct aws_error *err)
@@ -44,9 +38,9 @@ static int drop(struct colds *c, struct aws_error *err)
     int r = lamina_drop(c->arena, c->endpoint, aws_client_region(c->aws), f->name, f->version,
                         &dropped);
     if (r < 0)
-        return fail(err, r,
-                    str_printf(c->arena, "the cloud at %.*s does not drop environments: %s",
-                               STR(c->endpoint), strerror(-r)));
+        return aws_fail(err, r,
+                        str_printf(c->arena, "the cloud at %.*s does not drop environments: %s",
+                                   STR(c->endpoint), strerror(-r)));
     c->result->provisioned = dropped.provisioned;
     return 0;
 }
@@ -64,7 +58,7 @@ static int more_versions(struct colds *c, int64_t missing, struct aws_error *err
             return r;
         c->n_versions++;
         if (c->plan->stop && *c->plan->stop)
-            return fail(err, -ECANCELED, S("interrupted"));
+            return aws_fail(err, -ECANCELED, S("interrupted"));
     }
     return change_put_back(c->change, &c->result->report, err);
 }
@@ -109,12 +103,13 @@ static int look_at(struct colds *c, size_t first, struct aws_error *err)
     if (++c->in_a_row < GIVE_UP_AFTER || c->result->counted)
         return c->in_a_row < 4 * GIVE_UP_AFTER
                    ? 0
-                   : fail(err, -ENODATA, S("environments that were there already keep answering"));
-    return fail(err, -ENODATA,
-                c->result->provisioned
-                    ? S("provisioned environments answer: no invocation is cold")
-                    : S("no invocation was cold: each was answered by an environment that was "
-                        "there, as far as its REPORT line tells"));
+                   : aws_fail(err, -ENODATA,
+                              S("environments that were there already keep answering"));
+    return aws_fail(err, -ENODATA,
+                    c->result->provisioned
+                        ? S("provisioned environments answer: no invocation is cold")
+                        : S("no invocation was cold: each was answered by an environment that was "
+                            "there, as far as its REPORT line tells"));
 }
 
 static int one(struct colds *c, struct aws_error *err)
@@ -172,15 +167,16 @@ static int choose(struct colds *c, struct aws_error *err)
         method = c->endpoint.n ? COLD_DROP : COLD_DESCRIPTION;
     c->result->method = method;
     if (method == COLD_DROP && !c->endpoint.n)
-        return fail(err, -EINVAL, S("only the embedded cloud drops environments (lamina up)"));
+        return aws_fail(err, -EINVAL, S("only the embedded cloud drops environments (lamina up)"));
     if (method == COLD_DROP)
         return 0;
     if (f->version.n && !str_is(f->version, "$LATEST"))
-        return fail(err, -EINVAL,
-                    str_printf(c->arena,
-                               "a published version cannot be changed, so version %.*s cannot be "
-                               "made to start anew: measure $LATEST, without a qualifier",
-                               STR(f->version)));
+        return aws_fail(
+            err, -EINVAL,
+            str_printf(c->arena,
+                       "a published version cannot be changed, so version %.*s cannot be "
+                       "made to start anew: measure $LATEST, without a qualifier",
+                       STR(f->version)));
     struct change_options options = {.function = f->name,
                                      .folder = c->options->folder,
                                      .profile = c->options->profile,

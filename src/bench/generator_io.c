@@ -36,12 +36,6 @@ static size_t raise_descriptors(void)
     return left < GENERATOR_CONNECTIONS_MAX ? (size_t)left : GENERATOR_CONNECTIONS_MAX;
 }
 
-static int refuse(struct aws_error *err, int r, struct str message)
-{
-    *err = (struct aws_error){.r = r, .message = message};
-    return r;
-}
-
 int generator_open(struct generator *g, struct arena *a, struct aws_client *aws,
                    const struct bench_plan *plan, struct aws_error *err)
 {
@@ -60,7 +54,7 @@ int generator_open(struct generator *g, struct arena *a, struct aws_client *aws,
     if (r == 0)
         r = address_resolve(a, proxy.connect.n ? &proxy.address : &g->address, &why);
     if (r < 0)
-        return refuse(err, r, why);
+        return aws_fail(err, r, why);
     if (proxy.connect.n) { /* names are resolved where the proxy is */
         g->address.n = proxy.address.n;
         memcpy(g->address.list, proxy.address.list, sizeof(proxy.address.list));
@@ -68,10 +62,10 @@ int generator_open(struct generator *g, struct arena *a, struct aws_client *aws,
     }
     g->place.address = &g->address;
     if (g->address.tls && tls_context_open(a, g->address.host, &g->place.tls, &why) < 0)
-        return refuse(err, -EINVAL, why);
+        return aws_fail(err, -EINVAL, why);
     g->place.epoll = epoll_create1(EPOLL_CLOEXEC);
     if (g->place.epoll < 0)
-        return refuse(err, -errno, str_printf(a, "epoll: %s", strerror(errno)));
+        return aws_fail(err, -errno, str_printf(a, "epoll: %s", strerror(errno)));
     g->place.scratch_size = SCRATCH;
     g->place.scratch = mem_alloc(SCRATCH);
     g->max_connections = raise_descriptors();

@@ -12,12 +12,6 @@
 #include "wire/lambda.h"
 #include "wire/s3.h"
 
-static int failed(struct aws_error *err, int r, struct str message)
-{
-    *err = (struct aws_error){.r = r, .message = message};
-    return r;
-}
-
 static int choose_bucket(struct deployment_record *r)
 {
     struct str bucket = {0};
@@ -43,7 +37,7 @@ static int keep(struct deployment_record *r, struct body body, const char *suffi
     struct arena *a = r->run->arena;
     struct str key = key_of(r, &body, suffix);
     if (!key.n)
-        return failed(err, -EIO, S("it cannot be read"));
+        return aws_fail(err, -EIO, S("it cannot be read"));
     struct s3_head_object_input head = {.bucket = r->bucket, .key = key};
     struct s3_put_object_input put = {.bucket = r->bucket, .key = key, .body = body};
     *ret_key = key;
@@ -77,7 +71,7 @@ int deployment_fetch_code(struct arena *a, struct aws_client *aws, struct str fu
     if (r < 0)
         return r;
     if (!out->code || !out->code->location.n)
-        return failed(err, -ENOTSUP, S("its code is no zip that can be fetched"));
+        return aws_fail(err, -ENOTSUP, S("its code is no zip that can be fetched"));
     return aws_fetch(a, out->code->location, fd, err);
 }
 
@@ -91,14 +85,14 @@ int deployment_keep_code(struct deployment_record *r, struct json *entry, struct
     if (json_get_str(code, "image_uri").n)
         return 0; /* the image is in its repository */
     if (choose_bucket(r) < 0)
-        return failed(err, -ENOENT, S("there is no bucket for it"));
+        return aws_fail(err, -ENOENT, S("there is no bucket for it"));
     auto_close int fd = mkstemp(path);
     if (fd < 0)
-        return failed(err, -errno, S("/tmp cannot be written to"));
+        return aws_fail(err, -errno, S("/tmp cannot be written to"));
     unlink(path);
     int e = deployment_fetch_code(a, r->aws, json_get_str(entry, "name"), (struct str){0}, fd, err);
     if (e == 0 && fstat(fd, &st) < 0)
-        e = failed(err, -errno, S("/tmp cannot be read"));
+        e = aws_fail(err, -errno, S("/tmp cannot be read"));
     if (e < 0)
         return e;
     struct body body = body_file(fd, 0, st.st_size);
@@ -106,7 +100,7 @@ int deployment_keep_code(struct deployment_record *r, struct json *entry, struct
     int n = digest_body(DIGEST_SHA256, &body, sum);
     if (n < 0 ||
         !str_eq(base64_encode(a, str_of((char *)sum, sizeof sum)), json_get_str(code, "sha256")))
-        return failed(err, -EIO, S("what was fetched is not the code it has"));
+        return aws_fail(err, -EIO, S("what was fetched is not the code it has"));
     e = keep(r, body, "", &key, err);
     if (e < 0)
         return e;
