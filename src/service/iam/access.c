@@ -7,7 +7,7 @@
 
 struct str iam_role_key(struct arena *a, struct str account, struct str name)
 {
-    return store_key(a, 4, S("iam"), account, S("role"), str_lower(a, name));
+    return iam_entity_key(a, account, "role", name);
 }
 
 struct str iam_entity_key(struct arena *a, struct str account, const char *kind, struct str name)
@@ -67,8 +67,7 @@ static int load(struct store *store, struct arena *a, struct str key, const stru
 int iam_role_find(struct store *store, struct arena *a, struct str account, struct str name,
                   struct iam_role_record *ret)
 {
-    *ret = (struct iam_role_record){0};
-    return load(store, a, iam_role_key(a, account, name), &iam_role_record_shape, ret);
+    return iam_entity_find(store, a, account, "role", name, ret);
 }
 
 int iam_entity_find(struct store *store, struct arena *a, struct str account, const char *kind,

@@ -169,6 +169,43 @@ ssize_t entity_link(const struct iam_role_record *e, struct str name)
     return -1;
 }
 
+/* ---- permissions boundaries ---- */
+
+int entity_boundary_check(struct call *call, struct str arn)
+{
+    if (!arn.n || policy_exists(call, arn) == 0)
+        return 0;
+    return call_fail_code(
+        call, S("NoSuchEntity"), 404,
+        str_printf(call->arena, "Scope ARN: %.*s does not exist or is not attachable.", STR(arn)));
+}
+
+int entity_boundary_set(struct call *call, const struct iam_kind *kind, struct iam_role_record *e,
+                        struct str arn)
+{
+    int r = 0;
+    if (e->boundary.n)
+        r = store_delete(call->store,
+                         entity_use_key(call, kind, "boundary", e->boundary, e->role_name));
+    if (r == 0 && arn.n)
+        r = store_put(call->store, entity_use_key(call, kind, "boundary", arn, e->role_name),
+                      S(""));
+    e->boundary = arn;
+    return r;
+}
+
+struct iam_attached_permissions_boundary *entity_boundary_show(struct call *call,
+                                                               const struct iam_role_record *e)
+{
+    if (!e->boundary.n)
+        return NULL;
+    struct iam_attached_permissions_boundary *out =
+        ARENA_NEW(call->arena, struct iam_attached_permissions_boundary);
+    out->permissions_boundary_type = S("Policy");
+    out->permissions_boundary_arn = e->boundary;
+    return out;
+}
+
 /* ---- policies ---- */
 
 static ssize_t find_inline(const struct iam_role_record *e, struct str name)

@@ -33,6 +33,14 @@ int entity_rows(struct call *call, const struct iam_kind *kind, const struct pag
                 void *user, struct opt_bool *ret_truncated, struct str *ret_marker);
 ssize_t entity_link(const struct iam_role_record *e, struct str name); /* its place, or -1 */
 
+/* Of roles and users; absent: none. */
+int entity_boundary_check(struct call *call, struct str arn);
+/* The record itself is not saved yet. */
+int entity_boundary_set(struct call *call, const struct iam_kind *kind, struct iam_role_record *e,
+                        struct str arn);
+struct iam_attached_permissions_boundary *entity_boundary_show(struct call *call,
+                                                               const struct iam_role_record *e);
+
 int entity_put_policy(struct call *call, const struct iam_kind *kind, struct str name,
                       struct str policy, struct str document);
 int entity_get_policy(struct call *call, const struct iam_kind *kind, struct str name,

@@ -2,22 +2,17 @@
 #include <ctype.h>
 #include <errno.h>
 #include "base/digest.h"
-#include "service/iam/iam.h"
+#include "service/iam/entity.h"
 #include "wire/request.h"
 
 int role_get(struct call *call, struct str name, struct iam_role_record *ret)
 {
-    int r = iam_role_find(call->store, call->arena, call->account, name, ret);
-    if (r == -ENOENT)
-        return call_fail(call, IAM_NO_SUCH_ENTITY, "The role with name %.*s cannot be found.",
-                         STR(name));
-    return r;
+    return entity_find(call, &iam_roles, name, ret);
 }
 
 int role_save(struct call *call, const struct iam_role_record *role)
 {
-    return record_put(call, iam_role_key(call->arena, call->account, role->role_name),
-                      &iam_role_record_shape, role);
+    return entity_save(call, &iam_roles, role);
 }
 
 struct str iam_document_out(struct call *call, struct str document)
@@ -40,12 +35,7 @@ struct iam_role *role_show(struct call *call, const struct iam_role_record *role
         return out;
     out->tags = role->tags;
     out->role_last_used = ARENA_NEW(call->arena, struct iam_role_last_used);
-    if (role->boundary.n) {
-        out->permissions_boundary =
-            ARENA_NEW(call->arena, struct iam_attached_permissions_boundary);
-        out->permissions_boundary->permissions_boundary_type = S("Policy");
-        out->permissions_boundary->permissions_boundary_arn = role->boundary;
-    }
+    out->permissions_boundary = entity_boundary_show(call, role);
     return out;
 }
 

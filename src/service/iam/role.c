@@ -1,32 +1,11 @@
 /* role - roles themselves. */
 #include <errno.h>
-#include "service/iam/iam.h"
+#include "service/iam/entity.h"
 #include "wire/walk.h"
 
 #define ROLES_MAX 1000
 #define TRUST_POLICY_MAX 2048
 #define MAX_SESSION_DEFAULT 3600
-
-static int boundary_check(struct call *call, struct str arn)
-{
-    if (!arn.n || policy_exists(call, arn) == 0)
-        return 0;
-    return call_fail_code(
-        call, S("NoSuchEntity"), 404,
-        str_printf(call->arena, "Scope ARN: %.*s does not exist or is not attachable.", STR(arn)));
-}
-
-static int boundary_set(struct call *call, struct iam_role_record *role, struct str arn)
-{
-    int r = 0;
-    if (role->boundary.n)
-        r = store_delete(call->store,
-                         iam_use_key(call, "boundary", role->boundary, role->role_name));
-    if (r == 0 && arn.n)
-        r = store_put(call->store, iam_use_key(call, "boundary", arn, role->role_name), S(""));
-    role->boundary = arn;
-    return r;
-}
 
 /* Whom a policy trusts has to be there, as far as that is known: in the own account. Groups can be
  * trusted in none. */
@@ -84,7 +63,7 @@ static int create_role_check(struct call *call, const struct iam_create_role_inp
     if (r == 0)
         r = tags_check(call, &in->tags);
     if (r == 0)
-        r = boundary_check(call, in->permissions_boundary);
+        r = entity_boundary_check(call, in->permissions_boundary);
     if (r < 0)
         return r;
     if (store_has(call->store, key))
@@ -117,7 +96,7 @@ static int create_role(struct call *call, const struct iam_create_role_input *in
             in->max_session_duration.has ? in->max_session_duration : opt_int(MAX_SESSION_DEFAULT),
         .tags = in->tags,
     };
-    r = boundary_set(call, &role, in->permissions_boundary);
+    r = entity_boundary_set(call, &iam_roles, &role, in->permissions_boundary);
     if (r == 0)
         r = role_save(call, &role);
     if (r < 0)
@@ -149,7 +128,7 @@ static int delete_role(struct call *call, const struct iam_delete_role_input *in
     if (role.inline_policies.n)
         return call_fail(call, IAM_DELETE_CONFLICT,
                          "Cannot delete entity, must delete policies first.");
-    r = boundary_set(call, &role, (struct str){0});
+    r = entity_boundary_set(call, &iam_roles, &role, (struct str){0});
     if (r < 0)
         return r;
     return record_delete(call, iam_role_key(call->arena, call->account, in->role_name));
@@ -234,9 +213,9 @@ static int put_role_permissions_boundary(struct call *call,
     struct iam_role_record role;
     int r = role_get(call, in->role_name, &role);
     if (r == 0)
-        r = boundary_check(call, in->permissions_boundary);
+        r = entity_boundary_check(call, in->permissions_boundary);
     if (r == 0)
-        r = boundary_set(call, &role, in->permissions_boundary);
+        r = entity_boundary_set(call, &iam_roles, &role, in->permissions_boundary);
     return r < 0 ? r : role_save(call, &role);
 }
 
@@ -250,7 +229,7 @@ static int delete_role_permissions_boundary(
     if (!role.boundary.n)
         return call_fail(call, IAM_NO_SUCH_ENTITY,
                          "Role %.*s does not have a permissions boundary.", STR(in->role_name));
-    r = boundary_set(call, &role, (struct str){0});
+    r = entity_boundary_set(call, &iam_roles, &role, (struct str){0});
     return r < 0 ? r : role_save(call, &role);
 }
 

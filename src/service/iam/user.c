@@ -19,31 +19,14 @@ struct iam_user *user_show(struct call *call, const struct iam_role_record *e, b
     if (!whole)
         return out;
     out->tags = e->tags;
-    if (e->boundary.n) {
-        out->permissions_boundary =
-            ARENA_NEW(call->arena, struct iam_attached_permissions_boundary);
-        out->permissions_boundary->permissions_boundary_type = S("Policy");
-        out->permissions_boundary->permissions_boundary_arn = e->boundary;
-    }
+    out->permissions_boundary = entity_boundary_show(call, e);
     return out;
 }
 
 static int boundary_set(struct call *call, struct iam_role_record *user, struct str arn)
 {
-    int r = 0;
-    if (arn.n && policy_exists(call, arn) < 0)
-        return call_fail_code(call, S("NoSuchEntity"), 404,
-                              str_printf(call->arena,
-                                         "Scope ARN: %.*s does not exist or is not attachable.",
-                                         STR(arn)));
-    if (user->boundary.n)
-        r = store_delete(call->store, entity_use_key(call, &iam_users, "boundary", user->boundary,
-                                                     user->role_name));
-    if (r == 0 && arn.n)
-        r = store_put(call->store,
-                      entity_use_key(call, &iam_users, "boundary", arn, user->role_name), S(""));
-    user->boundary = arn;
-    return r;
+    int r = entity_boundary_check(call, arn);
+    return r < 0 ? r : entity_boundary_set(call, &iam_users, user, arn);
 }
 
 static int create_user(struct call *call, const struct iam_create_user_input *in,
