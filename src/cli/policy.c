@@ -4,20 +4,32 @@
 #include "cli/target.h"
 #include "cli/verbs_all.h"
 
-static const struct option_row common_rows[] = {
-    {OPTION(struct policy_common_options, output), .name = "output", .letter = 'o',
+static const struct option_row output_rows[] = {
+    {OPTION(struct policy_output_options, output), .name = "output", .letter = 'o',
      .type = OPTION_TEXT, .metavar = "FILE",
      .help = "where to write; stdout otherwise, policy-record.json of record"},
-    {OPTION(struct policy_common_options, from), .name = "from", .type = OPTION_TEXT,
+    {0},
+};
+
+static const struct option_row source_rows[] = {
+    {OPTION(struct policy_source_options, from), .name = "from", .type = OPTION_TEXT,
      .metavar = "RECORD", .help = "a file that `lamina policy record` has written"},
-    {OPTION(struct policy_common_options, principal), .name = "principal", .type = OPTION_TEXT,
+    {OPTION(struct policy_source_options, principal), .name = "principal", .type = OPTION_TEXT,
      .metavar = "ARN", .help = "only what this role or account asked for (* and ? match)"},
-    {OPTION(struct policy_common_options, markdown), .name = "markdown", .type = OPTION_FLAG,
+    {0},
+};
+
+static const struct option_row table_rows[] = {
+    {OPTION(struct policy_table_options, markdown), .name = "markdown", .type = OPTION_FLAG,
      .help = "tables as Markdown"},
-    {OPTION(struct policy_common_options, start), .name = "start", .type = OPTION_FLAG,
-     .help = "record: begin, and return"},
-    {OPTION(struct policy_common_options, stop), .name = "stop", .type = OPTION_FLAG,
-     .help = "record: end what --start began, and write it"},
+    {0},
+};
+
+static const struct option_row record_rows[] = {
+    {OPTION(struct policy_record_options, start), .name = "start", .type = OPTION_FLAG,
+     .help = "begin to record, and return"},
+    {OPTION(struct policy_record_options, stop), .name = "stop", .type = OPTION_FLAG,
+     .help = "end what --start began, and write it"},
     {0},
 };
 
@@ -32,11 +44,15 @@ static const struct option_row template_rows[] = {
      .metavar = "ID", .default_value = "000000000000", .help = "the account that is deployed to"},
     {OPTION(struct policy_template_options, overrides), .name = "parameter-overrides",
      .type = OPTION_LIST, .many = true, .metavar = "NAME=VALUE...", .help = "values of parameters"},
-    {OPTION(struct policy_template_options, widen), .name = "widen", .type = OPTION_LIST,
+    {0},
+};
+
+static const struct option_row derive_rows[] = {
+    {OPTION(struct policy_derive_options, widen), .name = "widen", .type = OPTION_LIST,
      .metavar = "PATTERN",
-     .help = "derive: this pattern with * and ? stands for all resources that it matches"},
-    {OPTION(struct policy_template_options, generated), .name = "generated", .type = OPTION_FLAG,
-     .help = "derive: * for what is made up anew each time: ids of stacks, suffixes of names, "
+     .help = "this pattern with * and ? stands for all resources that it matches"},
+    {OPTION(struct policy_derive_options, generated), .name = "generated", .type = OPTION_FLAG,
+     .help = "* for what is made up anew each time: ids of stacks, suffixes of names, "
              "digests of "
              "uploads"},
     {0},
@@ -69,10 +85,21 @@ static const struct option_row simulate_rows[] = {
     {0},
 };
 
+enum {
+    OUTPUT = 1 << POLICY_SET_OUTPUT,
+    SOURCE = 1 << POLICY_SET_SOURCE,
+    TABLE = 1 << POLICY_SET_TABLE,
+    RECORD = 1 << POLICY_SET_RECORD,
+    TEMPLATE = 1 << POLICY_SET_TEMPLATE,
+    DERIVE = 1 << POLICY_SET_DERIVE,
+    SIMULATE = 1 << POLICY_SET_SIMULATE,
+    TARGET = 1 << POLICY_SET_TARGET,
+};
+
 static const struct verb_action actions[] = {
     {.name = "derive",
      .run = policy_derive_run,
-     .sets = 1 | 2 | 8,
+     .sets = OUTPUT | SOURCE | TEMPLATE | DERIVE | TARGET,
      .max_operands = 1,
      .operands = "TEMPLATE | --from RECORD",
      .summary = "make a policy that allows what a template's deployment takes, or what a run took",
@@ -83,7 +110,7 @@ static const struct verb_action actions[] = {
                 "    lamina policy derive --from run.json --generated"},
     {.name = "record",
      .run = policy_record_run,
-     .sets = 1 | 8,
+     .sets = OUTPUT | RECORD | TARGET,
      .operands = "-- CMD... | --start | --stop",
      .summary = "keep every decision that the embedded cloud makes while a command runs",
      .details =
@@ -93,7 +120,7 @@ static const struct verb_action actions[] = {
          "    lamina policy record --start; ...; lamina policy record --stop -o run.json"},
     {.name = "simulate",
      .run = policy_simulate_run,
-     .sets = 1 | 2 | 4 | 8,
+     .sets = SOURCE | TABLE | TEMPLATE | SIMULATE | TARGET,
      .summary = "tell what policies would deny, and which statement and condition decide",
      .details =
          "Exit code 0 when everything is allowed, 1 when something is denied. With --role or "
@@ -104,7 +131,7 @@ static const struct verb_action actions[] = {
          "    lamina policy simulate -f ci.json --from run.json"},
     {.name = "diff",
      .run = policy_diff_run,
-     .sets = 1 | 8,
+     .sets = SOURCE | TABLE | TARGET,
      .min_operands = 2,
      .max_operands = 2,
      .operands = "A B",
@@ -120,10 +147,16 @@ static const struct verb_action actions[] = {
 const struct verb policy_verb = {
     .name = "policy",
     .actions = actions,
-    .sets = {{common_rows, sizeof(struct policy_common_options)},
-             {template_rows, sizeof(struct policy_template_options)},
-             {simulate_rows, sizeof(struct policy_simulate_options)},
-             TARGET_SET},
+    .sets =
+        {/* in the order of policy_set */
+         {output_rows, sizeof(struct policy_output_options)},
+         {source_rows, sizeof(struct policy_source_options)},
+         {table_rows, sizeof(struct policy_table_options)},
+         {record_rows, sizeof(struct policy_record_options)},
+         {template_rows, sizeof(struct policy_template_options)},
+         {derive_rows, sizeof(struct policy_derive_options)},
+         {simulate_rows, sizeof(struct policy_simulate_options)},
+         TARGET_SET},
     .preset = target_preset,
     .operands = "derive TEMPLATE | record -- CMD... | simulate -f FILE | diff A B",
     .min_operands = 1,

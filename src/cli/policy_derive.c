@@ -127,7 +127,7 @@ static void find_stacks(struct verb_run *run, const struct needs *needs, struct 
 static struct str widened(struct verb_run *run, const struct policy_values *stacks,
                           struct str resource)
 {
-    const struct policy_template_options *o = run->values[1];
+    const struct policy_derive_options *o = run->values[POLICY_SET_DERIVE];
     struct str arn = in_partition(run, resource);
     struct str out = o->generated ? without_generated(run->arena, stacks, arn) : arn;
     for (size_t i = 0; i < o->widen.n; i++)
@@ -327,14 +327,12 @@ static int check_principals(struct verb_run *run, const struct needs *needs)
 
 int policy_derive_run(struct verb_run *run)
 {
-    const struct policy_common_options *o = run->values[0];
+    const struct policy_source_options *o = run->values[POLICY_SET_SOURCE];
     struct needs needs = {0};
     struct groups groups = {0};
     struct policy_values stacks = {0};
     bool template = run->parsed.n_operands > 1;
     int e;
-    if (o->markdown || o->start || o->stop)
-        return verb_usage(run, "derive takes no --markdown, --start or --stop");
     if (template == (o->from.n > 0))
         return verb_usage(run, "either a TEMPLATE or --from RECORD is wanted");
     if (template)

@@ -329,10 +329,9 @@ static int read_side(struct differ *d, int side, struct str path)
 
 int policy_diff_run(struct verb_run *run)
 {
-    const struct policy_common_options *o = run->values[0];
+    const struct policy_source_options *o = run->values[POLICY_SET_SOURCE];
+    const struct policy_table_options *table = run->values[POLICY_SET_TABLE];
     struct differ d = {.run = run, .a = run->arena};
-    if (o->output.n || o->start || o->stop)
-        return verb_usage(run, "diff takes no --output, --start or --stop");
     int e = read_side(&d, 0, run->parsed.operands[1]);
     if (!e)
         e = read_side(&d, 1, run->parsed.operands[2]);
@@ -356,6 +355,6 @@ int policy_diff_run(struct verb_run *run)
     if (target_of(run)->json)
         print_json(&d);
     else
-        print_text(&d, o->markdown);
+        print_text(&d, table->markdown);
     return d.n_found ? 1 : 0;
 }

@@ -20,7 +20,7 @@ int policy_read_json(struct verb_run *run, struct str path, struct str *ret_text
 
 int policy_write(struct verb_run *run, struct str text)
 {
-    const struct policy_common_options *o = run->values[0];
+    const struct policy_output_options *o = run->values[POLICY_SET_OUTPUT];
     if (!o->output.n || str_is(o->output, "-")) {
         fwrite(text.p, 1, text.n, stdout);
         return 0;
@@ -45,7 +45,7 @@ void policy_need_add(struct arena *a, struct needs *needs, const struct need *ne
 
 int policy_read_record(struct verb_run *run, struct str path, struct needs *ret)
 {
-    const struct policy_common_options *o = run->values[0];
+    const struct policy_source_options *o = run->values[POLICY_SET_SOURCE];
     struct str text;
     struct json *root;
     int64_t dropped = 0;

@@ -37,7 +37,7 @@ static int ask(const struct recorder *r, const char *what, struct json **ret)
 
 static int stop(const struct recorder *r)
 {
-    const struct policy_common_options *o = r->run->values[0];
+    struct policy_output_options *o = r->run->values[POLICY_SET_OUTPUT];
     struct json *record;
     int e = ask(r, "stop", &record);
     if (e)
@@ -47,9 +47,8 @@ static int stop(const struct recorder *r)
     json_int(json_get(record, "dropped"), &dropped);
     JSON_EACH(list, d)
         denied += json_get(d, "allowed") && !json_get(d, "allowed")->boolean;
-    struct policy_common_options *writable = r->run->values[0];
     if (!o->output.n)
-        writable->output = S(DEFAULT_FILE);
+        o->output = S(DEFAULT_FILE);
     e = policy_write(r->run,
                      str_printf(r->run->arena, "%.*s\n", STR(json_text(r->run->arena, record, 2))));
     if (e)
@@ -101,13 +100,11 @@ static int run_command(const struct recorder *r, char **argv)
 
 int policy_record_run(struct verb_run *run)
 {
-    const struct policy_common_options *o = run->values[0];
+    const struct policy_record_options *o = run->values[POLICY_SET_RECORD];
     struct recorder r = {.run = run};
     char **argv = run->parsed.rest;
     struct aws_client *aws;
     struct json *record;
-    if (o->from.n || o->principal.n || o->markdown)
-        return verb_usage(run, "record takes no --from, --principal or --markdown");
     if ((o->start ? 1 : 0) + (o->stop ? 1 : 0) + (argv && argv[0] ? 1 : 0) != 1)
         return verb_usage(run, "one of these is wanted: -- CMD..., --start, --stop");
     if (str_is(target_of(run)->target, "aws"))

@@ -84,7 +84,7 @@ static int check_action(struct simulator *s, struct str action)
 
 static int needs_of_options(struct simulator *s)
 {
-    const struct policy_common_options *common = s->run->values[0];
+    const struct policy_source_options *common = s->run->values[POLICY_SET_SOURCE];
     struct json *context;
     int e = parse_context(s, &context);
     for (size_t i = 0; i < s->o->actions.n && !e; i++) {
@@ -108,7 +108,7 @@ static int needs_of_options(struct simulator *s)
 
 static int read_needs(struct simulator *s)
 {
-    const struct policy_common_options *common = s->run->values[0];
+    const struct policy_source_options *common = s->run->values[POLICY_SET_SOURCE];
     int ways = (s->o->actions.n > 0) + (common->from.n > 0) + (s->o->template.n > 0);
     if (ways != 1)
         return verb_usage(s->run, "one of these is wanted: --action, --from, --template");
@@ -318,10 +318,8 @@ static void print_json(struct simulator *s)
 
 int policy_simulate_run(struct verb_run *run)
 {
-    const struct policy_common_options *common = run->values[0];
-    struct simulator s = {.run = run, .o = run->values[2]};
-    if (common->output.n || common->start || common->stop)
-        return verb_usage(run, "simulate takes no --output, --start or --stop");
+    const struct policy_table_options *table = run->values[POLICY_SET_TABLE];
+    struct simulator s = {.run = run, .o = run->values[POLICY_SET_SIMULATE]};
     if (s.o->role.n || str_is(target_of(run)->target, "aws"))
         return policy_simulate_api_run(run);
     if (!s.o->policies.n && !s.o->resource_policy.n)
@@ -347,7 +345,7 @@ int policy_simulate_run(struct verb_run *run)
     }
     if (target_of(run)->json)
         print_json(&s);
-    else if (common->markdown)
+    else if (table->markdown)
         print_markdown(&s);
     else
         print_table(&s);

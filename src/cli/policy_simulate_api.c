@@ -105,7 +105,7 @@ static int ask(struct asker *k, struct str *actions, size_t n_actions, struct st
     struct iam_simulate_custom_policy_input custom = {0};
     struct iam_simulate_policy_response *out;
     struct aws_error err = {0};
-    const struct policy_common_options *common = k->run->values[0];
+    const struct policy_source_options *common = k->run->values[POLICY_SET_SOURCE];
 #define FILL(in)                                                                                   \
     do {                                                                                           \
         (in).policy_input_list.items = k->documents;                                               \
@@ -173,8 +173,8 @@ int policy_simulate_api_run(struct verb_run *run)
 {
     static const struct table_column columns[] = {
         {.title = "DECISION"}, {.title = "ACTION"}, {.title = "RESOURCE"}, {.title = "WHY"}, {0}};
-    const struct policy_common_options *common = run->values[0];
-    struct asker k = {.run = run, .o = run->values[2]};
+    const struct policy_source_options *common = run->values[POLICY_SET_SOURCE];
+    struct asker k = {.run = run, .o = run->values[POLICY_SET_SIMULATE]};
     struct json *root;
     struct needs needs = {0};
     if (k.o->session.n || k.o->scp.n)

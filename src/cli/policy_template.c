@@ -372,7 +372,7 @@ static int stand_in(struct reader *r, struct json *root, struct str path)
 
 static int open_view(struct reader *r, struct json *root, struct str path, bool transform)
 {
-    const struct policy_template_options *o = r->run->values[1];
+    const struct policy_template_options *o = r->run->values[POLICY_SET_TEMPLATE];
     struct template_param *params;
     struct template_error err = {0};
     size_t n;
@@ -411,7 +411,7 @@ struct str policy_region(struct verb_run *run)
 
 int policy_read_template(struct verb_run *run, struct str path, struct needs *ret)
 {
-    const struct policy_template_options *o = run->values[1];
+    const struct policy_template_options *o = run->values[POLICY_SET_TEMPLATE];
     struct str text;
     struct reader r = {
         .run = run,

@@ -8,13 +8,24 @@
 #define POLICY_MANAGED_MAX 6144 /* characters without blanks, as IAM counts */
 #define POLICY_INLINE_MAX 10240
 
-struct policy_common_options {
-    struct str output, from, principal;
-    bool markdown, start, stop;
+struct policy_output_options {
+    struct str output;
+};
+struct policy_source_options {
+    struct str from, principal;
+};
+struct policy_table_options {
+    bool markdown;
+};
+struct policy_record_options {
+    bool start, stop;
 };
 struct policy_template_options {
     struct str stack_name, s3_bucket, s3_prefix, account;
-    struct option_list overrides, widen;
+    struct option_list overrides;
+};
+struct policy_derive_options {
+    struct option_list widen;
     bool generated;
 };
 struct policy_simulate_options {
@@ -36,8 +47,19 @@ struct needs {
     size_t n, cap;
 };
 
-/* All take the verb's option sets: 0 common, 1 template, 2 simulate, 3 target. 0, or an exit code
- * after a message. */
+/* The verb's option sets: places in verb_run.values. */
+enum policy_set {
+    POLICY_SET_OUTPUT,
+    POLICY_SET_SOURCE,
+    POLICY_SET_TABLE,
+    POLICY_SET_RECORD,
+    POLICY_SET_TEMPLATE,
+    POLICY_SET_DERIVE,
+    POLICY_SET_SIMULATE,
+    POLICY_SET_TARGET,
+};
+
+/* 0, or an exit code after a message. */
 int policy_read_record(struct verb_run *run, struct str path, struct needs *ret);
 int policy_read_json(struct verb_run *run, struct str path, struct str *ret_text,
                      struct json **ret);

@@ -90,6 +90,8 @@ def test_all_kinds_of_policies_are_asked(tmp_path):
         (("record",), 2, "one of these is wanted"),
         (("record", "--start", "--stop"), 2, "one of these is wanted"),
         (("record", "--target", "aws", "--start"), 1, "AWS does not tell"),
+        (("record", "--from", "record.json", "--stop"), 2, "record takes no --from; who does: derive"),
+        (("simulate", "--start"), 2, "simulate takes no --start; who does: record"),
     ],
 )
 def test_what_is_refused(tmp_path, args, code, says):
