@@ -282,7 +282,8 @@ static enum policy_verdict policy_says(struct call *call, struct str policy, str
                                        struct str resource)
 {
     struct question q = {.call = call, .who = call->who, .action = action, .resource = resource};
-    load_access(&q);
+    if (load_access(&q) < 0)
+        return POLICY_DENIES; /* what names the role could not be seen to match */
     return says(&q, POLICY_RESOURCE, policy);
 }
 
