@@ -28,6 +28,7 @@ struct property_type {
     enum property_kind item; /* of PROPERTY_LIST and PROPERTY_MAP */
     bool required;
     enum property_update update;
+    bool variables; /* PROPERTY_MAP whose keys are names of environment variables */
     const struct property_type
         *object; /* of PROPERTY_OBJECT, or a list or map of them; NULL: anything */
 };

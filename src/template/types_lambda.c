@@ -86,7 +86,7 @@ static const struct property_type function_durable_config[] = {
 };
 
 static const struct property_type function_environment[] = {
-    {"Variables", PROPERTY_MAP, .item = PROPERTY_ANY},
+    {"Variables", PROPERTY_MAP, .item = PROPERTY_ANY, .variables = true},
     {0},
 };
 

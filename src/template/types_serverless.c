@@ -9,7 +9,7 @@ static const struct property_type code_location[] = {
 };
 
 static const struct property_type environment[] = {
-    {"Variables", PROPERTY_MAP, .item = PROPERTY_STRING},
+    {"Variables", PROPERTY_MAP, .item = PROPERTY_STRING, .variables = true},
     {0},
 };
 

@@ -2,6 +2,7 @@
 #include "template/lint.h"
 #include "template/resource_types.h"
 #include "template/sam.h"
+#include "template/variable_names.h"
 
 #include <errno.h>
 
@@ -112,6 +113,19 @@ static bool kind_fits(const struct json *v, enum property_kind kind)
     return true;
 }
 
+static void check_variables(struct lint *l, const struct json *v, struct str owner)
+{
+    JSON_EACH(v, item)
+        if (!variable_name_fits(item->key))
+            wrong_key(l, item,
+                      "environment variable \"%.*s\" of %.*s: a name is a letter, and behind it at "
+                      "least one letter, digit or _",
+                      STR(item->key), STR(owner));
+        else if (variable_name_is_reserved(item->key))
+            wrong_key(l, item, "environment variable \"%.*s\" of %.*s is reserved: Lambda sets it",
+                      STR(item->key), STR(owner));
+}
+
 static void check_value(struct lint *l, const struct property_type *p, enum property_kind kind,
                         const struct json *v, struct str owner, bool complete)
 {
@@ -135,6 +149,8 @@ static void check_value(struct lint *l, const struct property_type *p, enum prop
     struct str name = str_printf(l->arena, "%.*s.%s", STR(owner), p->name);
     if (kind == PROPERTY_OBJECT && p->object)
         check_object(l, p->object, v, name, complete);
+    if (p->variables)
+        check_variables(l, v, owner);
     if (kind == PROPERTY_LIST || kind == PROPERTY_MAP)
         JSON_EACH(v, item)
             check_value(l, p, p->item, item, owner, complete);

@@ -50,6 +50,30 @@ static const struct {
     {FN "      Code: {ZipFile: x}\n      Layers: [a, [b]]\n",
      "7:19 property \"Layers\" of AWS::Lambda::Function must be made of items each of which is a "
      "string"},
+    {FN
+     "      Code: {ZipFile: x}\n      Environment: {Variables: {A: x, AB: y, _C: z, 1D: q, A-B: q, "
+     "AWS_REGION: r}}\n",
+     "7:33 environment variable \"A\" of AWS::Lambda::Function.Environment: a name is a letter, "
+     "and "
+     "behind it at least one letter, digit or _\n"
+     "7:46 environment variable \"_C\" of AWS::Lambda::Function.Environment: a name is a letter, "
+     "and behind it at least one letter, digit or _\n"
+     "7:53 environment variable \"1D\" of AWS::Lambda::Function.Environment: a name is a letter, "
+     "and behind it at least one letter, digit or _\n"
+     "7:60 environment variable \"A-B\" of AWS::Lambda::Function.Environment: a name is a letter, "
+     "and behind it at least one letter, digit or _\n"
+     "7:68 environment variable \"AWS_REGION\" of AWS::Lambda::Function.Environment is reserved: "
+     "Lambda sets it"},
+    {FN "      Code: {ZipFile: x}\n      Environment: {Variables: !If [C, {A: x}, {AB: x}]}\n"
+        "Conditions: {C: !Equals [a, b]}\n",
+     "7:41 environment variable \"A\" of AWS::Lambda::Function.Environment: a name is a letter, "
+     "and "
+     "behind it at least one letter, digit or _"},
+    {SAM
+     "Globals: {Function: {Runtime: r, Handler: h, CodeUri: s, Environment: {Variables: {B: 1}}}}\n"
+     "Resources: {F: {Type: AWS::Serverless::Function}}\n",
+     "2:84 environment variable \"B\" of Globals.Function.Environment: a name is a letter, and "
+     "behind it at least one letter, digit or _"},
     {"Resources: {B: {Type: AWS::S3::Bukket}}",
      "1:23 unknown resource type \"AWS::S3::Bukket\" (did you mean AWS::S3::Bucket?)"},
     {"Resources: {B: {Type: AWS::Serverless::Function}}",

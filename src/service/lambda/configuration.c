@@ -4,6 +4,7 @@
 #include "base/digest.h"
 #include "service/lambda/event_config.h"
 #include "service/lambda/image.h"
+#include "template/variable_names.h"
 
 /* The members that CreateFunction and UpdateFunctionConfiguration share. */
 struct settings {
@@ -36,36 +37,6 @@ struct settings {
 
 #define INVALID(...) lambda_fail(call, LAMBDA_INVALID_PARAMETER_VALUE, __VA_ARGS__)
 
-static const char *const reserved_keys[] = {
-    "_HANDLER",
-    "_X_AMZN_TRACE_ID",
-    "AWS_DEFAULT_REGION",
-    "AWS_REGION",
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_INITIALIZATION_TYPE",
-    "AWS_LAMBDA_LOG_GROUP_NAME",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_ACCESS_KEY",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_LAMBDA_RUNTIME_API",
-    "LAMBDA_TASK_ROOT",
-    "LAMBDA_RUNTIME_DIR",
-    NULL,
-};
-
-static bool is_reserved(struct str key)
-{
-    for (const char *const *k = reserved_keys; *k; k++)
-        if (str_is(key, *k))
-            return true;
-    return false;
-}
-
 static int check_environment(struct call *call, const struct lambda_environment_variables *vars)
 {
     struct buf reserved, all;
@@ -73,7 +44,7 @@ static int check_environment(struct call *call, const struct lambda_environment_
     buf_init(&all, 1 << 20);
     buf_byte(&all, '{');
     for (size_t i = 0; i < vars->n; i++) {
-        if (is_reserved(vars->items[i].key))
+        if (variable_name_is_reserved(vars->items[i].key))
             buf_printf(&reserved, "%s%.*s", reserved.n ? ", " : "", STR(vars->items[i].key));
         if (i)
             buf_byte(&all, ',');
