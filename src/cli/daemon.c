@@ -13,7 +13,6 @@
 #define GRACE_MS 400
 #define TWICE_MS 200 /* programs that end a group of processes send the same signal twice */
 #define REVIVAL_MAX_MS 10000
-#define KSM_RUN "/sys/kernel/mm/ksm/run"
 #ifndef PR_SET_MEMORY_MERGE /* headers before Linux 6.4 */
 #define PR_SET_MEMORY_MERGE 67
 #endif
@@ -36,14 +35,25 @@ void daemon_prepare(struct daemon *d, const char *cache_dir, int spares)
     may_merge(d, false);
 }
 
-int daemon_merge_memory(struct daemon *d)
+int daemon_can_merge(bool *ret_is_on)
 {
     char run = '0';
-    d->merges = true;
-    if (may_merge(d, true) < 0)
+    if (prctl(PR_SET_MEMORY_MERGE, true, 0, 0, 0) < 0)
         return -errno;
+    prctl(PR_SET_MEMORY_MERGE, false, 0, 0, 0);
     auto_close int fd = open(KSM_RUN, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || read(fd, &run, 1) != 1 || run != '1')
+    *ret_is_on = fd >= 0 && read(fd, &run, 1) == 1 && run == '1';
+    return 0;
+}
+
+int daemon_merge_memory(struct daemon *d)
+{
+    bool is_on;
+    int r = daemon_can_merge(&is_on);
+    d->merges = true;
+    if (r < 0 || may_merge(d, true) < 0)
+        return r < 0 ? r : -errno;
+    if (!is_on)
         log_warn("--merge-memory: nothing is merged until root writes 1 to " KSM_RUN);
     return 0;
 }

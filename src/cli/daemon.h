@@ -28,6 +28,10 @@ void daemon_prepare(struct daemon *d, const char *cache_dir, int spares);
  * once (KSM). -EINVAL: it cannot; Linux 6.4 can. Warns when nothing will be merged because that is
  * switched off. */
 int daemon_merge_memory(struct daemon *d);
+/* 0 when the kernel lets this process ask for that, and whether it merges anything at all now; or
+ * -errno. */
+#define KSM_RUN "/sys/kernel/mm/ksm/run"
+int daemon_can_merge(bool *ret_is_on);
 /* The loop, its signals and the cloud: it answers when this returns. -errno with *err. */
 int daemon_start(struct daemon *d, struct cloud_options *options, struct cloud_error *err);
 void daemon_run(struct daemon *d); /* until daemon_leave(); then everything is closed */

@@ -56,6 +56,24 @@ static void limits(struct doctor *d, const struct sandbox_abilities *can)
              groups[i] ? "" : without[i]);
 }
 
+/* What `up --merge-memory` needs. The file is the machine's: in a container it is often read-only.
+ */
+static void merging(struct doctor *d)
+{
+    bool is_on;
+    int r = daemon_can_merge(&is_on);
+    if (r < 0)
+        find(d, FAIR, "equal memory", str_printf(d->a, "cannot be merged: %s", strerror(-r)),
+             "up --merge-memory fails: it needs Linux 6.4 or later with KSM");
+    else if (is_on)
+        find(d, GOOD, "equal memory", S("KSM is switched on, for up --merge-memory"), "");
+    else
+        find(d, FAIR, "equal memory", S("KSM is switched off"),
+             access(KSM_RUN, W_OK) == 0
+                 ? "up --merge-memory saves nothing until you run: echo 1 > " KSM_RUN
+                 : "up --merge-memory saves nothing until the machine's root writes 1 to " KSM_RUN);
+}
+
 static void machine(struct doctor *d)
 {
     struct sandbox_abilities can;
@@ -77,6 +95,7 @@ static void machine(struct doctor *d)
     find(d, can.overlay ? GOOD : FAIR, "layers", can.overlay ? S("overlayfs") : S("merged folders"),
          can.overlay ? "" : "several layers are merged into a folder once, which takes disk space");
     limits(d, &can);
+    merging(d);
 }
 
 static void nodes(struct doctor *d)

@@ -184,7 +184,16 @@ def test_doctor():
     for word in ("namespace", "cgroup", "python3.11"):
         assert word in r.stdout.lower()
     report = json.loads(lamina("doctor", "--json", check=False).stdout)
-    assert "memory limit" in [row["name"] for row in report]
+    rows = {row["name"]: row for row in report}
+    assert "memory limit" in rows
+    merging = rows["equal memory"]
+    try:
+        with open("/sys/kernel/mm/ksm/run") as f:
+            is_on = f.read().strip() == "1"
+    except FileNotFoundError:
+        is_on = False
+    assert (merging["verdict"] == "ok") == (is_on and "cannot" not in merging["found"])
+    assert is_on or "--merge-memory" in merging["follows"]
 
 
 def test_version_and_help():
