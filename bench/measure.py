@@ -238,6 +238,8 @@ class Series:
 
 noisy = []
 
+# Nanoseconds that these floors took where the budgets were set; bench/README.md says when and how.
+REFERENCE = {"round trip": 13.3e3, "exec": 471e3, "python": 4.98e6, "node": 46e6}
 
 UNITS = {"ms": 1e6, "us": 1e3, "MiB": 1 << 20, "/s": 1, "x": 1, "": 1}
 
@@ -253,20 +255,35 @@ def line(name, value, more, n, floor_name="", floor="", ratio="", verdict=""):
         name, value, more, n, floor_name, floor, ratio, verdict), flush=True)
 
 
-def row(name, subject, floor_name="", floor=None, budget=None, unit="ms", spread=None, worst=None):
+def kept(value, budget, unit, slower):
+    """What became of a budget, as it is written; behind that, when it is known how much slower this
+    machine is, what became of so many times the budget."""
+    def verdict(most):
+        return "%s %g %s" % ("<=" if value <= most * UNITS[unit] else "ABOVE", most, unit)
+
+    if not slower:
+        return verdict(budget)
+    return "%s (scaled: %s)" % (verdict(budget), verdict(float("%.3g" % (budget * slower))))
+
+
+def row(name, subject, floor_name="", floor=None, budget=None, unit="ms", spread=None, worst=None,
+        scale=None):
     """One row. A budget is the most that is wanted (for rates: the least); with `spread`, the p99
-    may be that many times the median; `worst` is the most that the p99 may be."""
+    may be that many times the median; `worst` is the most that the p99 may be. `scale` names a
+    floor of REFERENCE, and its samples of this run when they are not those of `floor`."""
     subject, floor = Series(subject), Series(floor) if floor else None
     median, p99 = subject.median(), subject.at(0.99)
-    verdict = []
-    if budget is not None:
-        less = median <= budget * UNITS[unit]
-        if unit == "/s":
-            verdict.append("%s %s%s" % (">=" if not less else "BELOW", "{:,}".format(budget), unit))
-        else:
-            verdict.append("%s %g %s" % ("<=" if less else "ABOVE", budget, unit))
+    verdict, slower = [], None
+    if scale:
+        key, samples = scale if isinstance(scale, tuple) else (scale, floor.samples)
+        slower = Series(samples).median() / REFERENCE[key]
+    if unit == "/s" and budget is not None:
+        verdict.append("%s %s%s" % (">=" if median >= budget else "BELOW", "{:,}".format(budget),
+                                    unit))
+    elif budget is not None:
+        verdict.append(kept(median, budget, unit, slower))
     if worst:
-        verdict.append("p99 %s %g %s" % ("<=" if p99 <= worst * UNITS[unit] else "ABOVE", worst, unit))
+        verdict.append("p99 " + kept(p99, worst, unit, slower))
     if spread:
         verdict.append("p99 %.1fx%s" % (p99 / median, "" if p99 <= spread * median
                                         else " ABOVE %gx" % spread))

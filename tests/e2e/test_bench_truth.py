@@ -96,6 +96,32 @@ def test_another_payload_than_the_baseline_s_is_told(cloud, tmp_path):
     assert any("payloads" in note for note in other["gates"]["notes"])
 
 
+def test_a_budget_on_a_slower_machine_keeps_its_own_verdict_first():
+    """bench/run, of which nothing else is a test: 3.4 ms where programs start in the time of the reference, and where
+    they need twice as long."""
+    code = """if True:
+        import io, sys
+        sys.path.insert(0, sys.argv[1])
+        from measure import row
+        for ours, floor in ((3.4e6, 4.98e6), (6.8e6, 9.96e6), (10.8e6, 9.96e6), (4e6, 2.49e6)):
+            row("x", [ours], "python", [floor], 5, worst=6, scale="python")
+        row("x", [6e6], "echo", [1], 5, scale=("python", [9.96e6]))
+        row("x", [6e6], "echo", [1], 5)
+        row("x", [7999], budget=8000, unit="/s")
+    """
+    r = subprocess.run([sys.executable, "-c", code, os.path.join(ROOT, "bench")], stdout=subprocess.PIPE,
+                       universal_newlines=True, check=True)
+    assert [line.rsplit("   ", 1)[1] for line in r.stdout.splitlines()] == [
+        "<= 5 ms (scaled: <= 5 ms), p99 <= 6 ms (scaled: <= 6 ms)",
+        "ABOVE 5 ms (scaled: <= 10 ms), p99 ABOVE 6 ms (scaled: <= 12 ms)",
+        "ABOVE 5 ms (scaled: ABOVE 10 ms), p99 ABOVE 6 ms (scaled: <= 12 ms)",
+        "<= 5 ms (scaled: ABOVE 2.5 ms), p99 <= 6 ms (scaled: ABOVE 3 ms)",
+        "ABOVE 5 ms (scaled: <= 10 ms)",
+        "ABOVE 5 ms",
+        "BELOW 8,000/s",
+    ]
+
+
 def test_figures_hold_the_truth_of_a_function_that_draws(tmp_path):
     """Five of the hundred seeds of bench/truth/run: three of them hold each figure, if intervals are what they say."""
     found = tmp_path / "found.json"
