@@ -208,10 +208,13 @@ static int load_access(struct question *q)
     else if (who->type == PRINCIPAL_USER)
         r = iam_user_access_load(q->call->store, q->call->arena, who->account, who->role_name,
                                  &q->access);
-    /* Sessions know whose they are by id: a role made anew with an old name is another one. */
-    struct str id, session, role_id = q->access.role.role_id;
+    /* Sessions know whose they are by id: a role made anew with an old name is another one. Only a
+     * service that acts as the role by itself (a function's log lines, its destinations) has
+     * neither key nor id: it would get a session of the role that has the name now. */
+    struct str id, session;
     str_cut(who->user_id, ':', &id, &session);
-    q->has_access = r == 0 && (id.n < role_id.n || str_eq(id, role_id));
+    bool by_name = !str_has(who->user_id) && !str_has(who->access_key);
+    q->has_access = r == 0 && (by_name || str_eq(id, q->access.role.role_id));
     return r == -ENOENT ? 0 : r;
 }
 

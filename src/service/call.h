@@ -38,7 +38,7 @@ struct principal {
     enum principal_type type;
     struct str account; /* 12 digits */
     struct str arn; /* arn:aws:iam::000000000000:root, arn:aws:sts::...:assumed-role/R/session */
-    struct str user_id;   /* GetCallerIdentity's UserId */
+    struct str user_id;   /* GetCallerIdentity's UserId; absent when a service acts as a role */
     struct str role_name; /* of a role session; of a user: his name */
     struct str service;   /* PRINCIPAL_SERVICE: lambda.amazonaws.com; allowed whatever it asks */
     struct str session_policy; /* JSON given to AssumeRole, or absent */
@@ -177,6 +177,9 @@ struct session_credentials {
 };
 int call_role_credentials(struct call *call, struct str role_arn, struct str session_name,
                           int64_t duration_s, struct session_credentials *ret);
+/* Whom such a session would be, for calls from inside, without credentials. -ENOENT, -EINVAL. */
+int call_role_principal(struct call *call, struct str role_arn, struct str session_name,
+                        struct principal *ret);
 
 /* Runs work(user) on libuv's pool, then done(call, user, result) on the loop: for hashing. */
 void call_offload(struct call *call, int (*work)(void *user),

@@ -465,6 +465,33 @@ def test_a_service_role_limits_the_stack(cloud, stack):
     assert "AWSCloudFormation" in e["ResourceStatusReason"]
 
 
+def test_a_service_role_is_known_by_its_unique_id(cloud, stack):
+    """aws:userid of what CloudFormation does; a namesake made later is another role, and the one that is meant then."""
+    arn = cloudformation_role(cloud, [])
+    name = arn.rsplit("/", 1)[1]
+
+    def allow(role_id):
+        cloud.iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps({
+            "Version": "2012-10-17", "Statement": [{
+                "Effect": "Allow", "Action": "logs:*", "Resource": "*",
+                "Condition": {"StringEquals": {"aws:userid": role_id + ":AWSCloudFormation"}}}]}))
+
+    first = cloud.iam.get_role(RoleName=name)["Role"]
+    allow(first["RoleId"])
+    s = stack().create({"G": group()}, RoleARN=arn)
+    cloud.iam.delete_role_policy(RoleName=name, PolicyName="p")
+    cloud.iam.delete_role(RoleName=name)
+    second = cloud.iam.create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps(first["AssumeRolePolicyDocument"]))["Role"]
+    allow(first["RoleId"])
+    s.update({"G": group(), "H": group()}, wait=None)
+    settled(s, "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED")
+    assert second["RoleId"] != first["RoleId"]
+    allow(second["RoleId"])
+    t = stack().create({"G": group()}, RoleARN=arn)
+    t.update({"G": group(), "H": group()})
+
+
 def test_a_service_role_must_trust_cloudformation(cloud):
     arn = cloudformation_role(cloud, [], service="lambda.amazonaws.com")
     assert error_of(cloud.cfn.create_stack, StackName=unique("s"), RoleARN=arn,

@@ -182,8 +182,12 @@ static void first_turn(uv_timer_t *timer)
     worker_begin(w, w->phase);
 }
 
+/* The service role as it is now. One that has gone is nobody's: what it would do is denied. */
 static struct principal role_principal(struct worker *w, struct str role_arn)
 {
+    struct principal who;
+    if (call_role_principal(w->call, role_arn, S("AWSCloudFormation"), &who) == 0)
+        return who;
     struct arena *a = w->call->arena;
     ssize_t slash = str_find_last_byte(role_arn, '/');
     struct str name = slash < 0 ? role_arn : str_slice(role_arn, (size_t)slash + 1, role_arn.n);
@@ -192,7 +196,7 @@ static struct principal role_principal(struct worker *w, struct str role_arn)
         .account = w->call->account,
         .arn = str_printf(a, "arn:aws:sts::%.*s:assumed-role/%.*s/AWSCloudFormation",
                           STR(w->call->account), STR(name)),
-        .user_id = str_printf(a, "AROA:AWSCloudFormation"),
+        .user_id = S("AROA:AWSCloudFormation"),
         .role_name = name,
     };
 }
