@@ -8,6 +8,7 @@
 #include <errno.h>
 #include "cloud/internal.h"
 #include "service/iam/access.h"
+#include "service/iam/last_used.h"
 #include "service/sts/session.h"
 
 #define DEFAULT_ACCOUNT S("000000000000")
@@ -166,5 +167,8 @@ int identity_verify(struct frame *f, struct wire_error *err)
         bad_region(f, err);
         return -EACCES;
     }
+    if (f->who.type == PRINCIPAL_USER && str_starts(f->who.access_key, S("AKIA")))
+        last_used_note(mounted_find(call->cloud, "iam")->state, f->who.access_key,
+                       str_from(f->mounted->model->signing_name), call->region, call->now_ms);
     return 0;
 }

@@ -1,5 +1,6 @@
 """Users, groups and access keys: made, limited, and what requests signed with a user's key may do."""
 
+import datetime
 import json
 
 import boto3
@@ -134,6 +135,50 @@ def test_a_key_lets_its_user_do_what_his_policies_and_groups_say(cloud, iam, use
     assert code_of(as_user(cloud, wrong, "s3").list_buckets) == "SignatureDoesNotMatch"
     iam.delete_access_key(UserName=user, AccessKeyId=key["AccessKeyId"])
     assert code_of(s3.list_buckets) == "InvalidAccessKeyId"
+
+
+def test_when_a_key_was_used_last(new_cloud, tmp_path):
+    cloud = new_cloud("--iam", "enforce", data=tmp_path / "data")
+    iam = cloud.client("iam")
+
+    def used(key, who=None):
+        got = (who or iam).get_access_key_last_used(AccessKeyId=key["AccessKeyId"])
+        last = got["AccessKeyLastUsed"]
+        return got["UserName"], last["ServiceName"], last["Region"], last.get("LastUsedDate")
+
+    keys = {}
+    for name in ("a", "b"):
+        iam.create_user(UserName=name)
+        keys[name] = iam.create_access_key(UserName=name)["AccessKey"]
+    assert used(keys["a"]) == ("a", "N/A", "N/A", None)
+    before = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    # neither a denial nor the operation matters, but the signature does
+    code_of(as_user(cloud, keys["a"], "s3").list_buckets)
+    code_of(as_user(cloud, dict(keys["b"], SecretAccessKey="wrong"), "s3").list_buckets)
+    assert used(keys["a"])[:3] == ("a", "s3", "us-east-1") and used(keys["b"])[1] == "N/A"
+    west = boto3.client("logs", endpoint_url=cloud.url, region_name="eu-west-1",
+                        aws_access_key_id=keys["a"]["AccessKeyId"],
+                        aws_secret_access_key=keys["a"]["SecretAccessKey"])
+    code_of(west.describe_log_groups)
+    name, service, region, when = used(keys["a"])
+    assert (service, region) == ("logs", "eu-west-1")
+    assert before <= when <= datetime.datetime.now(datetime.timezone.utc)
+    cloud.stop()  # what came within the same minute is written at the end
+    cloud.start()
+    assert used(keys["a"]) == ("a", "logs", "eu-west-1", when)
+
+    # a policy on oneself shows one's own keys
+    iam.put_user_policy(UserName="a", PolicyName="p", PolicyDocument=document(
+        "iam:GetAccessKeyLastUsed", resource="arn:aws:iam::000000000000:user/a"))
+    mine = as_user(cloud, keys["a"], "iam")
+    assert used(keys["a"], mine)[:3] == ("a", "iam", "us-east-1")
+    assert code_of(mine.get_access_key_last_used, AccessKeyId=keys["b"]["AccessKeyId"]) == "AccessDenied"
+    cloud.kill()  # this minute's first use is there
+    cloud.start()
+    assert used(keys["a"])[1:3] == ("iam", "us-east-1")
+    iam.delete_access_key(UserName="a", AccessKeyId=keys["a"]["AccessKeyId"])
+    for key in (keys["a"]["AccessKeyId"], "AKIAAAAAAAAAAAAAAAAA"):
+        assert code_of(iam.get_access_key_last_used, AccessKeyId=key) == "NoSuchEntity"
 
 
 def test_a_user_and_a_group_move_with_all_they_have(cloud, iam, user):

@@ -4,6 +4,7 @@
  *     iam/ACCOUNT/user/NAME           the same record: with his groups and access keys
  *     iam/ACCOUNT/group/NAME          the same record: with its users
  *     iam-access-key/ID               ACCOUNT/NAME: whose it is
+ *     iam-access-key-used/ID          when and what for: last_used.h
  *     iam/ACCOUNT/policy/PATH+NAME    PolicyRecord, with its versions
  *     iam/ACCOUNT/attached/ARN/ROLE   for counting and listing what a policy is attached to;
  * user/NAME and group/NAME likewise iam/ACCOUNT/boundary/ARN/ROLE   the same for permissions

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include "base/digest.h"
 #include "service/iam/entity.h"
+#include "service/iam/last_used.h"
 #include "wire/walk.h"
 
 #define USERS_MAX 5000
@@ -241,11 +242,44 @@ static int delete_access_key(struct call *call, const struct iam_delete_access_k
     int r = find_key(call, in->user_name, in->access_key_id, &user, &at);
     if (r == 0)
         r = store_delete(call->store, iam_access_key_key(call->arena, in->access_key_id));
+    if (r == 0)
+        r = last_used_forget(call->state, in->access_key_id);
     if (r < 0)
         return r;
     struct iam_access_key_record *keys = user.access_keys.items;
     memmove(&keys[at], &keys[at + 1], (--user.access_keys.n - at) * sizeof *keys);
     return entity_save(call, &iam_users, &user);
+}
+
+static int get_access_key_last_used(struct call *call,
+                                    const struct iam_get_access_key_last_used_input *in,
+                                    struct iam_get_access_key_last_used_output *out)
+{
+    struct str account;
+    int r =
+        iam_access_key_user(call->store, call->arena, in->access_key_id, &account, &out->user_name);
+    if (r == -ENOENT || (r == 0 && !str_eq(account, call->account)))
+        return call_fail(call, IAM_NO_SUCH_ENTITY, "The Access Key with id %.*s cannot be found.",
+                         STR(in->access_key_id));
+    struct iam_role_record owner;
+    struct str why;
+    if (r == 0)
+        r = named(call, out->user_name, &owner);
+    /* Whoever names no user has been asked about himself. */
+    if (r == 0 && call->who->type == PRINCIPAL_USER && !str_eq(owner.arn, call->who->arn) &&
+        call_allowed(call, call->who, S("iam:GetAccessKeyLastUsed"), owner.arn, &why) < 0)
+        return call_fail(call, IAM_ACCESS_DENIED, "%.*s", STR(why));
+    struct iam_access_key_last_used *used = ARENA_NEW(call->arena, struct iam_access_key_last_used);
+    int64_t at_ms;
+    out->access_key_last_used = used;
+    if (r == 0)
+        r = last_used_find(call->state, call->arena, in->access_key_id, &at_ms, &used->service_name,
+                           &used->region);
+    if (r == 0)
+        used->last_used_date = opt_time(at_ms / 1000 * 1000);
+    else if (r == -ENOENT)
+        used->service_name = used->region = S("N/A");
+    return r == -ENOENT ? 0 : r;
 }
 
 static int list_access_keys(struct call *call, const struct iam_list_access_keys_input *in,
@@ -288,5 +322,6 @@ const struct handler iam_user_handlers[] = {
     {iam_update_access_key_run(update_access_key), .resource = "user/{UserName}"},
     {iam_delete_access_key_run(delete_access_key), .resource = "user/{UserName}"},
     {iam_list_access_keys_run(list_access_keys), .resource = "user/{UserName}"},
+    {iam_get_access_key_last_used_run(get_access_key_last_used), .resource = "user/*"},
     {0},
 };
