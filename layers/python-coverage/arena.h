@@ -26,6 +26,13 @@
  * (covarena_take) between two invocations; then it adds one to `epoch`, and the tracer, at the next
  * call of the handler, sees to it that what is executed again is set again.
  *
+ * Held invocations: a shipper that can be sure that the runtime is one whose client the tracer
+ * knows listens at an abstract UNIX socket (SOCK_SEQPACKET, COVARENA_SOCKET with device and inode
+ * of DIR) and is woken by nothing else. Before it lets the runtime ask for another event the tracer
+ * connects when there is news, sends a struct covarena_ask, and waits for the struct
+ * covarena_answer: the environment is not frozen before that. The connection's end is an answer,
+ * too.
+ *
  * Readers: the functions below survive any bytes, also such as change at that moment. Needs libc
  * only, a compiler with __atomic builtins, and a little endian machine. */
 #ifndef LAYERS_PYTHON_COVERAGE_ARENA_H
@@ -50,6 +57,8 @@ enum covarena_flags {
                                 nobody writes there: a reader must not wait for it */
     COVARENA_READY = 64,     /* the first event was asked for: initialisation is over */
     COVARENA_STOPPED = 32,   /* nothing more is counted: stop() was called, or see `error` */
+    COVARENA_REQUEST = 128,  /* a struct covarena_request stands behind the header */
+    COVARENA_BUSY = 256,     /* that invocation goes on */
 };
 
 struct covarena_header {
@@ -70,6 +79,12 @@ struct covarena_header {
     uint64_t started_ms; /* Unix time */
     char error[256];     /* why nothing is counted any more; text, NUL at its end; "" = fine */
     char note[256];      /* what is not in here, and why; the same */
+};
+
+/* The invocation that goes on, or was the last. */
+struct covarena_request {
+    uint64_t began_ms, deadline_ms; /* Unix time; 0: not known */
+    char id[64];                    /* text, NUL at its end; "": none yet */
 };
 
 enum covarena_file_flags {
@@ -97,6 +112,27 @@ struct covarena_chunk {
     uint32_t used;     /* may pass capacity */
     /* u64 hit[capacity / 64]: one bit an entry, set when the arc was taken.
      * struct covarena_arc arcs[capacity], each written by one atomic store of 8 bytes. */
+};
+
+/* ---- held invocations ---- */
+
+#define COVARENA_SOCKET "lamina-coverage-%llx-%llx"
+
+enum covarena_asked {
+    COVARENA_INITIALISED = 1, /* what was hit so far was hit by the initialisation */
+    COVARENA_RETURNED = 2,    /* an invocation has ended, its response is out */
+};
+
+struct covarena_ask {
+    uint32_t version; /* COVARENA_VERSION */
+    uint32_t what;    /* enum covarena_asked */
+};
+
+#define COVARENA_ON_NEWS UINT32_MAX
+
+struct covarena_answer {
+    uint32_t again_ms; /* when to ask again without news: from now on, 0 = after each invocation */
+    uint32_t never;    /* 1: not even with news */
 };
 
 /* ---- reading ---- */

@@ -21,6 +21,7 @@
 #include <unistd.h>
 #include "sandbox/fork_request.h"
 #include "sandbox/shed.h"
+#include "pristine.h"
 #include "touched.h"
 
 #define SOCK 3 /* the spawner's in the zygote, init's in a child */
@@ -267,6 +268,25 @@ static int call(PyObject *function)
     return result ? 0 : -1;
 }
 
+static int scout_tells = -1; /* the pipe */
+static bool is_child;
+
+/* After an answer, while nobody waits. The scout answers two events: what it has touched by now a
+ * start needs; what it touches again is needed each time. */
+static PyObject *settle(PyObject *self, PyObject *args)
+{
+    (void)self;
+    (void)args;
+    if (scout_tells >= 0)
+        touched_tell(PROC, scout_tells);
+    int proc = scout_tells >= 0 ? dup(PROC) : is_child ? open("/proc", O_PATH | O_CLOEXEC) : -1;
+    if (proc >= 0) {
+        pristine_give_back(proc);
+        close(proc);
+    }
+    Py_RETURN_NONE;
+}
+
 /* A child that goes the way of a start here, says what it has touched, and ends. */
 static void send_scout(PyObject *rehearse)
 {
@@ -274,13 +294,15 @@ static void send_scout(PyObject *rehearse)
     if (pipe2(ends, O_CLOEXEC) < 0)
         return;
     PyOS_BeforeFork();
+    pristine_watch_begin();
     pid_t scout = fork();
     if (scout == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         bool can = touched_begin(PROC);
         PyOS_AfterFork_Child();
+        scout_tells = ends[1];
         if (can && call(rehearse) == 0)
-            touched_tell(PROC, ends[1]);
+            pristine_watch_note(PROC);
         _exit(0);
     }
     PyOS_AfterFork_Parent();
@@ -289,6 +311,7 @@ static void send_scout(PyObject *rehearse)
     close(ends[0]);
     while (scout > 0 && waitpid(scout, NULL, 0) < 0 && errno == EINTR)
         ;
+    pristine_watch_end();
 }
 
 /* What can be done ahead of a start. To find out which pages it needs takes milliseconds: not if
@@ -308,6 +331,7 @@ static PyObject *serve(PyObject *self, PyObject *args)
     (void)self;
     if (!PyArg_ParseTuple(args, "OO", &prepare, &rehearse) || start() < 0)
         return NULL;
+    pristine_make(PROC);
     send_scout(rehearse);
     close(PROC);
     tell();
@@ -323,7 +347,10 @@ static PyObject *serve(PyObject *self, PyObject *args)
                                                                 : fail("read a request");
         if (r > 0) {
             look_at_self();
-            return get_ready(prepare, rehearse) < 0 ? NULL : use_message();
+            if (get_ready(prepare, rehearse) < 0)
+                return NULL;
+            is_child = true;
+            return use_message();
         }
         for (size_t i = 0; i < n_fds; i++)
             close(fds[i]);
@@ -335,6 +362,8 @@ static PyMethodDef methods[] = {
     {"serve", serve, METH_VARARGS,
      "serve(prepare, rehearse): forks for each request; returns in the children: [b'NAME=value', "
      "...]. Each calls one of them while it waits."},
+    {"settle", settle, METH_NOARGS,
+     "settle(): gives back what a child has not changed after all; to be called after an answer."},
     {NULL, NULL, 0, NULL},
 };
 static struct PyModuleDef module = {

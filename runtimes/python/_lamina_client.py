@@ -20,6 +20,9 @@ PIPELINED = "Lamina-Pipelined: 1\r\n"
 PLATFORM = ("169.254.100.1", 9001)
 LOCAL = "\0lamina-runtime-api"
 
+# Called once, when the first answer has been sent (_lamina_spare).
+settle = None
+
 
 class ApiError(Exception):
     pass
@@ -64,11 +67,15 @@ class Client:
         self._socket = None
         self._rest = b""
         self._unsent = b""
+        self._settle = settle
 
     def next(self):
         if self._unsent:
             data, self._unsent = self._unsent + self._next, b""
             self._post(data)
+            if self._settle is not None:
+                self._settle()
+                self._settle = None
             self._receive()
             status, headers, body = self._receive() if self._socket else self._exchange(self._next)
         else:

@@ -43,6 +43,7 @@ def _serve(prepare, rehearse):
     sys.path_importer_cache.pop(folder, None)
     del sys.modules["_lamina_zygote"]
     sys.modules["_lamina_runtime"].streams_are_set = False  # those were not the children's
+    sys.modules["_lamina_client"].settle = getattr(_lamina_zygote, "settle", None)
     gc.collect()
     gc.freeze()  # or the first collection would copy every page that it looks at
     return _lamina_zygote.serve(prepare, rehearse)

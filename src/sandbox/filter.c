@@ -26,7 +26,6 @@ static const char *const denied[] = {
     "fspick",
     "mount_setattr",
     "setns",
-    "unshare",
     "quotactl",
     "quotactl_fd",
     "name_to_handle_at",
@@ -124,6 +123,11 @@ static int add_rules(scmp_filter_ctx ctx)
             return r;
     }
     int r = add_family_rule(ctx, SCMP_A0(SCMP_CMP_GT, AF_NETLINK, 0));
+    if (r < 0)
+        return r;
+    /* By itself CLONE_VM only asks whether one's memory is nobody else's, too. */
+    r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(unshare), 1,
+                         SCMP_A0(SCMP_CMP_NE, CLONE_VM, 0));
     if (r < 0)
         return r;
     return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);

@@ -186,17 +186,18 @@ int zygote_fork(struct kind *k, struct shell *s, const struct machine *m)
     return r;
 }
 
-/* What it has of its own: its children share it until they write. */
-static int64_t anonymous_memory(pid_t pid)
+/* What it has of its own, without a file or in one that it has made of it (pristine.h): its
+ * children share it until they write. */
+static int64_t own_memory(pid_t pid)
 {
     char path[64], line[256];
     snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
     auto_fclose FILE *f = fopen(path, "re");
-    long long kb = 0;
+    long long kb, sum = 0;
     while (f && fgets(line, sizeof(line), f))
-        if (sscanf(line, "RssAnon: %lld", &kb) == 1)
-            break;
-    return (int64_t)kb << 10;
+        if (sscanf(line, "RssAnon: %lld", &kb) == 1 || sscanf(line, "RssShmem: %lld", &kb) == 1)
+            sum += kb;
+    return (int64_t)sum << 10;
 }
 
 int zygote_hear(struct kind *k, struct shell **ret, int *ret_error)
@@ -211,7 +212,7 @@ int zygote_hear(struct kind *k, struct shell **ret, int *ret_error)
     if (!k->zygote_ready) {
         k->zygote_ready = true;
         k->failures = 0;
-        k->baseline = anonymous_memory(k->zygote);
+        k->baseline = own_memory(k->zygote);
         k->copied = 0;
         return 0;
     }

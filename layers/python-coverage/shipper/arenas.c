@@ -338,6 +338,45 @@ int arenas_wait(struct arenas *a, int64_t deadline_ms)
     }
 }
 
+/* ---- who asks by himself ---- */
+
+static bool lives(const struct arena_file *f)
+{
+    struct pollfd process = {.fd = f->process, .events = POLLIN};
+    return f->process >= 0 && poll(&process, 1, 0) == 0;
+}
+
+static const struct arena_file *asker(const struct arenas *a)
+{
+    for (size_t i = a->n; i > 0; i--)
+        if (!a->files[i - 1]->unreadable && a->files[i - 1]->header.flags & COVARENA_REQUEST &&
+            a->files[i - 1]->header.flags & COVARENA_READY)
+            return a->files[i - 1];
+    return NULL;
+}
+
+bool arenas_others(const struct arenas *a)
+{
+    const struct arena_file *who = asker(a);
+    bool any = a->told || a->ignored;
+    for (size_t i = 0; i < a->n && !any; i++)
+        any = a->files[i] != who && lives(a->files[i]);
+    return any;
+}
+
+bool arenas_request(const struct arenas *a, struct covarena_request *ret, bool *ret_busy)
+{
+    const struct arena_file *who = asker(a);
+    if (!who || pread(who->fd, ret, sizeof(*ret), sizeof(struct covarena_header)) != sizeof(*ret))
+        return false;
+    ret->id[sizeof(ret->id) - 1] = 0;
+    for (char *p = ret->id; *p; p++)
+        if (*p < 0x21 || *p > 0x7e)
+            *p = '?';
+    *ret_busy = who->header.flags & COVARENA_BUSY;
+    return true;
+}
+
 /* ---- hits ---- */
 
 bool arenas_known_news(const struct arenas *a)

@@ -7,6 +7,7 @@
  *
  * Arenas of former runtimes of the same environment count as well: /tmp survives a crash. */
 #pragma once
+#include "../arena.h"
 #include "base/buf.h"
 #include "ledger.h"
 
@@ -37,6 +38,13 @@ int arenas_ready(struct arenas *a);
 /* Waits until an invocation has returned since the last time that this was asked. 0, -ETIMEDOUT,
  * -ESRCH: whoever would tell has ended. Deadline as for conn.h. */
 int arenas_wait(struct arenas *a, int64_t deadline_ms);
+
+/* Is there anybody who counts beside the newest process that asks (../arena.h, "Held invocations")?
+ */
+bool arenas_others(const struct arenas *a);
+/* The invocation that goes on or was the last, by what the newest process says that tells it.
+ * False: none does. */
+bool arenas_request(const struct arenas *a, struct covarena_request *ret, bool *ret_busy);
 
 /* Has anything been hit that was not entered? */
 bool arenas_news(struct arenas *a);

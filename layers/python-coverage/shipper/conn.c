@@ -189,6 +189,25 @@ static int receive(struct conn *c, int64_t deadline_ms)
     }
 }
 
+/* The answer may be long in coming; what else comes is served meanwhile. */
+static int wait_answer(struct conn *c, int64_t deadline_ms)
+{
+    while (c->on_other) {
+        int64_t left = deadline_ms == CONN_FOREVER ? -1 : deadline_ms - conn_now_ms();
+        if (deadline_ms != CONN_FOREVER && left <= 0)
+            return -ETIMEDOUT;
+        struct pollfd p[] = {{.fd = c->fd, .events = POLLIN},
+                             {.fd = c->other_fd, .events = POLLIN}};
+        if (poll(p, 2, left > INT32_MAX ? INT32_MAX : (int)left) < 0 && errno != EINTR)
+            return -errno;
+        if (p[0].revents)
+            return 0;
+        if (p[1].revents)
+            c->on_other(c->other_user);
+    }
+    return conn_wait(c->fd, POLLIN, deadline_ms);
+}
+
 static int exchange(struct conn *c, struct str head, struct str body, int64_t deadline_ms,
                     struct reply *ret)
 {
@@ -204,7 +223,7 @@ static int exchange(struct conn *c, struct str head, struct str body, int64_t de
     for (bool first = true;; first = false) {
         r = 0;
         if (first && !c->tls && !sent) /* it is not there yet */
-            r = conn_wait(c->fd, POLLIN, deadline_ms);
+            r = wait_answer(c, deadline_ms);
         if (!r)
             r = receive(c, deadline_ms);
         if (r < 0)

@@ -24,6 +24,9 @@ struct conn {
     int64_t used_ms; /* time of day of the last exchange */
     bool answered;   /* the first byte of an answer has come */
     char why[400];   /* of the last failure, for people */
+    int other_fd;    /* readable while an answer is waited for (plain only): on_other() is called */
+    void (*on_other)(void *user); /* NULL: nothing else is waited for */
+    void *other_user;
 };
 
 int64_t conn_now_ms(void);

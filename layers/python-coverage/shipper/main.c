@@ -5,6 +5,9 @@
  *                            |   |                else collect and upload (ship.h), then event/next
  *                            +---+  -> SHUTDOWN:  the same with the time that is left, then exit
  *
+ * Where the runtime's process asks by itself (held.h) there is no INVOKE: it is served while
+ * event/next waits for SHUTDOWN.
+ *
  * It never costs a function its life: without a bucket or a directory it says so and only waits for
  * SHUTDOWN, because an extension that exits is a fault; it gives up before a deadline that would
  * make the invocation a timeout; and what cannot be sent is said, not raised. */
@@ -15,6 +18,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "events.h"
+#include "held.h"
 #include "say.h"
 #include "ship.h"
 
@@ -40,14 +44,6 @@ static void drop_text(void)
     dl_iterate_phdr(drop_segments, NULL);
 }
 
-/* A tenth of the time that is left stays the function's, from 20 ms to 300 ms: an upload that runs
- * into the function's timeout would make one of a good invocation. */
-static int64_t before(int64_t deadline_ms)
-{
-    int64_t margin = (deadline_ms - conn_now_ms()) / 10;
-    return deadline_ms - (margin < 20 ? 20 : margin > 300 ? 300 : margin);
-}
-
 /* Waits for the end of the invocation where somebody will tell it. False: it has not ended well,
  * and a timeout or a crash is followed by SHUTDOWN, which has time of its own. */
 static bool wait_end(struct ship *s, int64_t deadline_ms)
@@ -65,7 +61,7 @@ static bool wait_end(struct ship *s, int64_t deadline_ms)
 
 static void on_invoke(struct ship *s, const struct event *event)
 {
-    int64_t deadline_ms = before(event->deadline_ms);
+    int64_t deadline_ms = ship_until(event->deadline_ms);
     if (s->hopeless)
         return;
     if (s->timed_out && !s->waits_in_vain) { /* it was no timeout: the runtime lives */
@@ -80,13 +76,21 @@ static void on_invoke(struct ship *s, const struct event *event)
     ship_look(s);
     if (!ship_news(s))
         return;
-    ship_send(s, before(event->deadline_ms), false);
+    ship_send(s, ship_until(event->deadline_ms), false);
     drop_text();
 }
 
-static void on_shutdown(struct ship *s, const struct event *event)
+static void on_asked(void *held)
+{
+    if (held_serve(held))
+        drop_text();
+}
+
+static void on_shutdown(struct ship *s, const struct event *event, bool held)
 {
     ship_look(s);
+    if (held)
+        ship_request(s);
     if (s->never_returned && blobs_any(s->blobs))
         s->unsent = true; /* to say so */
     if (arenas_news(s->arenas) || ship_news(s))
@@ -124,7 +128,7 @@ static int serve(struct events *events, struct ship *ship)
         if (event.type != EVENT_SHUTDOWN)
             continue;
         if (ship)
-            on_shutdown(ship, &event);
+            on_shutdown(ship, &event, events->conn.on_other);
         return 0;
     }
 }
@@ -162,20 +166,28 @@ int main(int argc, char **argv)
     if (settings.complaint.n)
         say(SAY_WARNING, S(""), "%.*s", STR(settings.complaint));
     bool active = !not &&r == 0;
+    struct held held = {.fd = -1};
+    bool asked = active && held_is_possible(&settings) && held_open(&held, &ship) == 0;
 
     const char *slash = strrchr(argv[0], '/');
     r = events_open(&events, settings.runtime_api);
     if (!r)
-        r = events_register(&events, str_from(slash ? slash + 1 : argv[0]), active);
+        r = events_register(&events, str_from(slash ? slash + 1 : argv[0]), active && !asked);
     if (r < 0) {
         say(SAY_ERROR, S(""), "the extension cannot be registered: %s",
             settings.runtime_api.n ? events.conn.why : "AWS_LAMBDA_RUNTIME_API is not set");
         return 1;
     }
     drop_text();
-    if (active && settings.every_invocation)
+    if (asked) {
+        events.conn.other_fd = held.fd;
+        events.conn.on_other = on_asked;
+        events.conn.other_user = &held;
+    } else if (active && settings.every_invocation) {
         ship_wait_init(&ship);
+    }
     r = serve(&events, active ? &ship : NULL);
+    held_close(&held);
     if (active)
         ship_close(&ship);
     events_close(&events);

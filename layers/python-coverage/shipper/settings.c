@@ -141,6 +141,7 @@ void settings_read(struct settings *s, struct arena *a)
     s->every_invocation = str_is(variable("COVERAGE_CONTEXTS"), "invocation");
     read_timeout(s, a);
     read_level(s, a);
+    s->wrapper = variable("AWS_LAMBDA_EXEC_WRAPPER");
     s->runtime_api = variable("AWS_LAMBDA_RUNTIME_API");
     s->region = variable_or("AWS_REGION", variable_or("AWS_DEFAULT_REGION", S("us-east-1")));
     s->fips = truth(s, a, "AWS_USE_FIPS_ENDPOINT", false);

@@ -22,6 +22,7 @@ struct settings {
     struct str prefix;      /* COVERAGE_S3_PREFIX, coverage/ */
     int64_t timeout_ms;     /* COVERAGE_UPLOAD_TIMEOUT in seconds, 30 */
     bool every_invocation;  /* COVERAGE_CONTEXTS=invocation: whatever each one ran, not just news */
+    struct str wrapper;     /* AWS_LAMBDA_EXEC_WRAPPER */
     enum say_level level;   /* COVERAGE_LOG_LEVEL, INFO; COVERAGE_DEBUG=true is DEBUG */
     struct str runtime_api; /* AWS_LAMBDA_RUNTIME_API */
     bool fips, dual_stack;  /* AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT: of AWS itself */

@@ -114,6 +114,42 @@ void ship_begin(struct ship *s, struct str request_id)
         arenas_copy(s->arenas);
 }
 
+void ship_initialised(struct ship *s)
+{
+    ship_look(s);
+    if (!s->init_copied && !s->init_entered && !s->hopeless)
+        arenas_copy(s->arenas);
+    s->init_copied = true;
+}
+
+int64_t ship_request(struct ship *s)
+{
+    struct covarena_request request;
+    int64_t left = INIT_MS;
+    arenas_news(s->arenas); /* reads the headers */
+    if (!arenas_request(s->arenas, &request, &s->never_returned))
+        return conn_now_ms() + left;
+    if (request.id[0])
+        snprintf(s->request, sizeof(s->request), "%s", request.id);
+    s->request_ms = (int64_t)request.began_ms;
+    if (request.deadline_ms)
+        left = (int64_t)request.deadline_ms - clock_now_ms();
+    if (left > 16 * 60000) /* it is told by a clock that is not ours */
+        left = 16 * 60000;
+    return conn_now_ms() + (left < 0 ? 0 : left);
+}
+
+bool ship_has_others(const struct ship *s)
+{
+    return arenas_others(s->arenas) || blobs_any(s->blobs);
+}
+
+int64_t ship_until(int64_t deadline_ms)
+{
+    int64_t margin = (deadline_ms - conn_now_ms()) / 10;
+    return deadline_ms - (margin < 20 ? 20 : margin > 300 ? 300 : margin);
+}
+
 void ship_look(struct ship *s)
 {
     if (arenas_look(s->arenas) || blobs_nested(s->blobs))

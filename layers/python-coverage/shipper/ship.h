@@ -45,6 +45,16 @@ void ship_wait_init(struct ship *s);
 /* An invocation has begun: it gives its name to what is hit from now on. */
 void ship_begin(struct ship *s, struct str request_id);
 
+/* The same where the runtime's process asks by itself (held.h): its initialisation is over; the
+ * deadline of the invocation that goes on or was the last, whose name is what is hit since then. */
+void ship_initialised(struct ship *s);
+int64_t ship_request(struct ship *s);
+bool ship_has_others(const struct ship *s); /* May there be news of which that process knows not? */
+
+/* Until when to work: a tenth of the time that is left stays the function's, from 20 ms to 300 ms.
+ * An upload that runs into the function's timeout would make one of a good invocation. */
+int64_t ship_until(int64_t deadline_ms);
+
 /* Looks for new arenas and files: cheap. */
 void ship_look(struct ship *s);
 

@@ -16,6 +16,7 @@
 #define CHUNK_ARCS 64
 
 struct covarena_header *arena;
+struct covarena_request *arena_request;
 char arena_path[512];
 struct hits *arena_files;
 static dev_t device;
@@ -60,10 +61,10 @@ static void write_header(struct covarena_header *h, uint32_t flags)
     clock_gettime(CLOCK_REALTIME, &now);
     memcpy(h->magic, COVARENA_MAGIC, 8);
     h->version = COVARENA_VERSION;
-    h->header_bytes = sizeof(*h);
+    h->header_bytes = sizeof(*h) + sizeof(struct covarena_request);
     h->size = FIRST_SIZE;
-    h->cursor = sizeof(*h);
-    h->flags = flags;
+    h->cursor = h->header_bytes;
+    h->flags = flags | COVARENA_REQUEST;
     h->python = (uint32_t)python_minor << 16 | 0x03000000;
     h->pid = (uint32_t)getpid();
     h->started_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
@@ -105,7 +106,9 @@ int arena_create(const char *dir, uint32_t flags)
     device = st.st_dev;
     inode = st.st_ino;
     arena = (struct covarena_header *)base;
+    arena_request = (struct covarena_request *)(arena + 1);
     guard_begin(base, ROOM);
+    hold_prepare(dir);
     arena_files = NULL; /* of an arena before this one: still used by code objects */
     return 0;
 }

@@ -132,7 +132,10 @@ static bool begin(void)
         put_text(reason, arena->error);
         return false;
     }
-    __atomic_store_n(&arena->flags, flags | (arena->flags & COVARENA_DONE), __ATOMIC_RELEASE);
+    __atomic_store_n(&arena->flags,
+                     flags | (arena->flags &
+                              (COVARENA_DONE | COVARENA_READY | COVARENA_REQUEST | COVARENA_BUSY)),
+                     __ATOMIC_RELEASE);
     select_begin();
     tracer_on = true;
     r = code_begin() < 0 || watch_begin() < 0;

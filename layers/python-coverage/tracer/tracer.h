@@ -49,7 +49,8 @@ struct hits {
     uint32_t n_keys, n_slots;
 };
 
-extern struct covarena_header *arena; /* NULL: none */
+extern struct covarena_header *arena;          /* NULL: none */
+extern struct covarena_request *arena_request; /* behind it */
 extern char arena_path[512];
 
 /* 0 or -errno. `dir` exists or is made (0700). */
@@ -224,6 +225,17 @@ enum watch watch_kind(const char *file); /* of a module's file */
 void watch_ready(enum watch kind);
 void watch_loaded(void);
 int watch_begin(void);
+
+/* ---- hold.c: what the shipper does between two invocations ---- */
+
+void hold_prepare(const char *dir); /* the arena's */
+/* The initialisation is over: says so to the shipper, if there is one that wants to be asked. */
+void hold_begin(void);
+bool hold_is_on(void); /* There is one. */
+/* Would hold_wait() have something to tell? Costs a stat. */
+bool hold_is_due(void);
+/* Until the shipper has what is news, or says that it has not, or the deadline. Without the GIL. */
+void hold_wait(void);
 
 /* ---- module.c ---- */
 

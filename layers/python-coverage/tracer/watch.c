@@ -7,25 +7,29 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum action { POSTED, ARRIVED };
 
-static const struct {
+static const struct method {
     const char *file, *module, *class, *method;
     enum action action;
+    const char *id, *deadline; /* of what it returns */
 } methods[] = {
-    {"/_lamina_client.py", "_lamina_client", "Client", "_post", POSTED},
-    {"/_lamina_client.py", "_lamina_client", "Client", "post_error", POSTED},
-    {"/_lamina_client.py", "_lamina_client", "Client", "next", ARRIVED},
+    {"/_lamina_client.py", "_lamina_client", "Client", "_post", POSTED, NULL, NULL},
+    {"/_lamina_client.py", "_lamina_client", "Client", "post_error", POSTED, NULL, NULL},
+    {"/_lamina_client.py", "_lamina_client", "Client", "next", ARRIVED, "request_id",
+     "deadline_ms"},
     {"/awslambdaric/lambda_runtime_client.py", "awslambdaric.lambda_runtime_client",
-     "LambdaRuntimeClient", "post_invocation_result", POSTED},
+     "LambdaRuntimeClient", "post_invocation_result", POSTED, NULL, NULL},
     {"/awslambdaric/lambda_runtime_client.py", "awslambdaric.lambda_runtime_client",
-     "LambdaRuntimeClient", "post_invocation_error", POSTED},
+     "LambdaRuntimeClient", "post_invocation_error", POSTED, NULL, NULL},
     {"/awslambdaric/lambda_runtime_client.py", "awslambdaric.lambda_runtime_client",
-     "LambdaRuntimeClient", "wait_next_invocation", ARRIVED},
+     "LambdaRuntimeClient", "wait_next_invocation", ARRIVED, "invoke_id", "deadline_time_in_ms"},
 };
 #define N_METHODS (sizeof(methods) / sizeof(*methods))
 
@@ -70,11 +74,67 @@ static void look_for_taken(void)
     tracer_again();
 }
 
+/* ---- around a request for an event ---- */
+
+/* Before the runtime asks, and may be frozen. False: an exception. */
+static bool before_event(PyObject *args)
+{
+    tracer_cut();
+    __atomic_fetch_and(&arena->flags, ~(uint32_t)COVARENA_BUSY, __ATOMIC_RELEASE);
+    if (!(arena->flags & COVARENA_READY)) {
+        __atomic_fetch_or(&arena->flags, COVARENA_READY, __ATOMIC_RELEASE);
+        hold_begin();
+        return true;
+    }
+    if (!hold_is_due())
+        return true;
+    /* Lamina's client sends a response together with the request that has to wait here. */
+    PyObject *client = PyTuple_Size(args) > 0 ? PyTuple_GetItem(args, 0) : NULL; /* borrowed */
+    PyObject *flush = client ? PyObject_GetAttrString(client, "flush") : NULL;
+    PyObject *done = flush ? PyObject_CallObject(flush, NULL) : NULL;
+    bool failed = flush && !done;
+    Py_XDECREF(done);
+    Py_XDECREF(flush);
+    if (failed)
+        return false;
+    PyErr_Clear();
+    hold_wait();
+    return true;
+}
+
+static uint64_t number_of(PyObject *event, const char *name)
+{
+    PyObject *value = PyObject_GetAttrString(event, name);
+    unsigned long long n = value ? PyLong_AsUnsignedLongLong(value) : 0;
+    Py_XDECREF(value);
+    if (PyErr_Occurred()) {
+        PyErr_Clear();
+        return 0;
+    }
+    return n;
+}
+
+/* What the shipper gets to know of an invocation. */
+static void after_event(PyObject *event, const struct method *m)
+{
+    struct timespec now;
+    char *id = code_text(event, m->id);
+    PyErr_Clear();
+    clock_gettime(CLOCK_REALTIME, &now);
+    memset(arena_request->id, 0, sizeof(arena_request->id));
+    if (id)
+        strncpy(arena_request->id, id, sizeof(arena_request->id) - 1);
+    free(id);
+    arena_request->began_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    arena_request->deadline_ms = number_of(event, m->deadline);
+    __atomic_fetch_or(&arena->flags, COVARENA_BUSY, __ATOMIC_RELEASE);
+}
+
 /* ---- a method with something after it ---- */
 
 struct after {
     PyObject_HEAD PyObject *function;
-    enum action action;
+    const struct method *method;
 };
 
 static PyTypeObject *after_type;
@@ -82,13 +142,17 @@ static PyTypeObject *after_type;
 static PyObject *after_call(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     struct after *a = (struct after *)self;
-    if (arena && a->action == ARRIVED && !(arena->flags & COVARENA_READY))
-        __atomic_fetch_or(&arena->flags, COVARENA_READY, __ATOMIC_RELEASE);
+    bool arrives = a->method->action == ARRIVED;
+    if (arena && arrives && !before_event(args))
+        return NULL;
     PyObject *ret = PyObject_Call(a->function, args, kwargs);
-    if (arena && a->action == POSTED)
+    if (arena && !arrives && !hold_is_on())
         tell_shipper();
-    else if (arena && ret && tracer_on) /* runs Python, so not with an exception about */
-        look_for_taken();
+    if (arena && arrives && ret) { /* runs Python, so not with an exception about */
+        after_event(ret, a->method);
+        if (tracer_on)
+            look_for_taken();
+    }
     return ret;
 }
 
@@ -142,10 +206,10 @@ static void wrap(size_t i)
         struct after *a = PyObject_New(struct after, after_type);
         if (a) {
             a->function = function;
-            a->action = methods[i].action;
+            a->method = &methods[i];
             Py_INCREF(function);
             if (PyObject_SetAttrString(class, methods[i].method, (PyObject *)a) == 0 &&
-                a->action == POSTED && arena)
+                methods[i].action == POSTED && arena)
                 __atomic_fetch_or(&arena->flags, COVARENA_DONE, __ATOMIC_RELEASE);
             Py_DECREF(a);
         }
