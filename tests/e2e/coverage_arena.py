@@ -1,5 +1,6 @@
 """What layers/python-coverage/arena.h describes, read and taken; and how the tracer is started."""
 
+import functools
 import glob
 import mmap
 import os
@@ -12,8 +13,19 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 LAMINA = os.environ.get("LAMINA", os.path.join(ROOT, "build", "lamina"))
 BUILT = os.path.join(os.path.dirname(os.path.abspath(LAMINA)), "layers", "python-coverage")
 TRACER = os.path.join(BUILT, "tracer", "_lamina_coverage.abi3.so")
+PYTHONS = os.environ.get("LAMINA_PYTHONS", "")  # further interpreters: see CONTRIBUTING.md
 FLAGS, EPOCH, DONE = 72, 56, 64  # offsets in the header
 HAS_DONE, STOPPED = 16, 32
+
+
+@functools.lru_cache(None)
+def tracer_for(python):
+    """The tracer for that interpreter's processor."""
+    told = [python, "-Sc", "import os; print(os.uname()[4])"] if python in PYTHONS.split(":") else ["uname", "-m"]
+    machine = subprocess.run(told, capture_output=True, text=True, check=True).stdout.strip()
+    if machine == os.uname().machine:
+        return TRACER
+    return TRACER.replace(".abi3", "-%s.abi3" % {"aarch64": "arm64"}.get(machine, machine))
 
 
 class Hits:
@@ -79,7 +91,7 @@ class Function:
         self.opt = tmp_path / "opt"
         self.task.mkdir()
         (self.opt / "lamina" / "coverage").mkdir(parents=True)
-        shutil.copy(TRACER, self.opt / "lamina" / "coverage")
+        shutil.copy(tracer_for(python), self.opt / "lamina" / "coverage" / os.path.basename(TRACER))
         start = os.path.join(ROOT, "layers", "python-coverage", "start")
         shutil.copy(os.path.join(start, "sitecustomize.py"), self.opt / "lamina" / "coverage")
         shutil.copy(os.path.join(start, "lamina-coverage"), self.opt)

@@ -14,39 +14,43 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from coverage_arena import HAS_DONE, ROOT, STOPPED, TRACER, Arena, Function  # noqa: E402
+from coverage_arena import HAS_DONE, PYTHONS, ROOT, STOPPED, TRACER, Arena, Function  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not os.path.exists(TRACER), reason="built without python's headers")
 
 
 def _versions():
+    """[(name, number, path)]: the first one found of each version and processor."""
     found = {}
-    for path in ["/usr/bin/python3"] + glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python3")):
+    paths = ["/usr/bin/python3"] + glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python3"))
+    for path in paths + list(filter(None, PYTHONS.split(":"))):
         r = subprocess.run(
-            [path, "-Sc", "import sys; print(sys.version_info[0] * 100 + sys.version_info[1])"],
+            [path, "-Sc", "import os, sys; print(sys.version_info[0] * 100 + sys.version_info[1], os.uname()[4])"],
             capture_output=True, text=True,
         )
-        if r.returncode == 0 and int(r.stdout) >= 308:
-            found.setdefault(int(r.stdout), path)
-    return sorted(found.items())
+        if r.returncode == 0 and int(r.stdout.split()[0]) >= 308:
+            number, machine = r.stdout.split()
+            other = "" if machine == os.uname().machine else " " + machine
+            found.setdefault(number + other, (number + other, int(number), path))
+    return sorted(found.values())
 
 
 VERSIONS = _versions()
-IDS = [str(v) for v, _ in VERSIONS]
+OWN = [v for v in VERSIONS if " " not in v[0]]
 
 
-@pytest.fixture(params=VERSIONS, ids=IDS)
+@pytest.fixture(params=VERSIONS, ids=[v[0] for v in VERSIONS])
 def function(request, tmp_path):
-    f = Function(tmp_path, request.param[1])
-    f.version = request.param[0]
+    f = Function(tmp_path, request.param[2])
+    f.version = request.param[1]
     return f
 
 
 @pytest.fixture
 def one(tmp_path):
     """A function of the newest Python alone, for what does not depend on it."""
-    f = Function(tmp_path, VERSIONS[-1][1])
-    f.version = VERSIONS[-1][0]
+    f = Function(tmp_path, OWN[-1][2])
+    f.version = OWN[-1][1]
     return f
 
 
