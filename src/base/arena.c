@@ -40,6 +40,11 @@ void arena_init(struct arena *a)
     *a = (struct arena){0};
 }
 
+void arena_init_small(struct arena *a, size_t bytes)
+{
+    *a = (struct arena){.first = bytes};
+}
+
 static void block_free(struct arena_block *b)
 {
     UNPOISON(b->data, b->cap);
@@ -97,7 +102,7 @@ void arena_free(struct arena *a)
 
 static struct arena_block *block_add(struct arena *a, size_t need)
 {
-    size_t cap = FIRST_BLOCK;
+    size_t cap = a->first ? a->first : FIRST_BLOCK;
     if (a->blocks)
         cap = a->blocks->cap * 2 < LARGEST_BLOCK ? a->blocks->cap * 2 : LARGEST_BLOCK;
     int big = need > cap;

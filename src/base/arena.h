@@ -10,9 +10,12 @@ struct arena_block;
 struct arena {
     struct arena_block *blocks; /* newest first */
     size_t used;                /* bytes handed out since the last reset */
+    size_t first;               /* the first block's size; 0: the usual one */
 };
 
 void arena_init(struct arena *a);
+/* Of what is there a thousand times and holds little: the first block has this many bytes. */
+void arena_init_small(struct arena *a, size_t bytes);
 void arena_done(struct arena *a);
 /* Frees up to n blocks; true: all are gone. Of what is left nothing may be used. */
 bool arena_done_some(struct arena *a, size_t n);

@@ -33,10 +33,18 @@ void server_give_buf(struct http_server *s, struct buf *b)
 
 /* Exchanges. */
 
+/* Runtimes that wait for their next invocation are many. */
+static struct arena *new_arena(void)
+{
+    struct arena *a = arena_new();
+    arena_init_small(a, 2048);
+    return a;
+}
+
 struct exchange *exchange_new(struct conn *c)
 {
     struct http_server *s = c->server;
-    struct arena *a = s->n_spare ? s->spare[--s->n_spare] : arena_new();
+    struct arena *a = s->n_spare ? s->spare[--s->n_spare] : new_arena();
     struct exchange *ex = ARENA_NEW(a, struct exchange);
     ex->conn = c;
     ex->keep_alive = false;

@@ -207,7 +207,11 @@ static void test_arena(void **state)
 {
     struct arena a;
     arena_init(&a);
-    for (int round = 0; round < 3; round++) {
+    for (int round = 0; round < 6; round++) {
+        if (round == 3) {
+            arena_done(&a);
+            arena_init_small(&a, 100);
+        }
         for (size_t size = 0; size < 300000; size = size * 3 + 1) {
             char *p = arena_alloc(&a, size);
             assert_int_equal((uintptr_t)p % 16, 0);

@@ -10,14 +10,17 @@
 #define NEXT_WAIT_MS 100
 /* Whose invocation takes longer leaves the processors to those that are about to answer. */
 #define YIELD_AFTER_MS 50
+/* Idle instances are many, and what each has to remember is little. */
+#define ARENA_BYTES 1024
+#define WORK_ARENA_BYTES 448
 
 struct instance *instance_new(struct lambda_state *lambda, struct group *group,
                               struct target *target)
 {
     struct instance *in = MEM_NEW(struct instance);
-    arena_init(&in->arena);
+    arena_init_small(&in->arena, ARENA_BYTES);
     arena_init(&in->error_arena);
-    arena_init(&in->work.arena);
+    arena_init_small(&in->work.arena, WORK_ARENA_BYTES);
     extensions_init(&in->extensions);
     in->lambda = lambda;
     in->group = group;

@@ -85,9 +85,8 @@ static int find_command(struct instance *in, const struct runtime_wish *wish,
     return 0;
 }
 
-static int find_credentials(struct instance *in, struct session_credentials *ret)
+static int find_credentials(struct instance *in, struct arena *a, struct session_credentials *ret)
 {
-    struct arena *a = &in->arena;
     if (credentials_of(in, a, ret) == 0)
         return 0;
     return refuse(in, OUTCOME_NO_SANDBOX,
@@ -101,6 +100,8 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
     struct lambda_state *lambda = in->lambda;
     const struct target *t = in->target;
     struct arena *a = &in->arena;
+    auto_arena struct arena while_asking; /* the plan is bytes when environment_start() returns */
+    arena_init(&while_asking);
     struct spawner *spawner = cloud_spawner(lambda->cloud);
     if (!spawner)
         return refuse(in, OUTCOME_NO_SANDBOX, S(NO_SPAWNER));
@@ -122,7 +123,7 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
     int r = find_command(in, &wish, &command, ret_fault);
     if (r < 0)
         return r;
-    r = find_credentials(in, &credentials);
+    r = find_credentials(in, &while_asking, &credentials);
     if (r < 0)
         return r;
     struct sandbox_bind bind = {command.prefix, command.prefix};
@@ -131,10 +132,13 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
         extensions_look(&in->extensions, a, &task, 1, "opt/extensions");
     else
         extensions_look(&in->extensions, a, layers, n_layers, "extensions");
+    /* Extensions are started with them again and again. */
+    struct arena *variables = in->extensions.n_files ? a : &while_asking;
     struct sandbox_plan plan = {
-        .argv = image ? command.argv : start_path_words(a, t->c, command.argv),
-        .envp = variables_make(a, t, &credentials, in->stream, S("http://" SANDBOX_ADDRESS ":4566"),
-                               in->init_type == INIT_PROVISIONED),
+        .argv = image ? command.argv : start_path_words(&while_asking, t->c, command.argv),
+        .envp =
+            variables_make(variables, t, &credentials, in->stream,
+                           S("http://" SANDBOX_ADDRESS ":4566"), in->init_type == INIT_PROVISIONED),
         .cwd = image ? image_working_dir(a, t) : NULL,
         .root_dir = image ? task : NULL,
         .task_dir = image ? NULL : task,
@@ -150,9 +154,9 @@ int instance_make_sandbox(struct instance *in, const struct environment_events *
         .memory_mb = (int)t->c->memory_size.is,
         .tmp_mb = t->c->ephemeral_storage ? (int)t->c->ephemeral_storage->size.is : 0,
     };
-    in->envp = plan.envp;
+    in->envp = in->extensions.n_files ? plan.envp : NULL;
     plan.held = in->extensions.n_files > 0; /* they come before the runtime */
-    plan.spare = start_path_spare(lambda, a, in->target, &wish, &command, plan.envp);
+    plan.spare = start_path_spare(lambda, &while_asking, in->target, &wish, &command, plan.envp);
     in->work.times.sandbox_asked = clock_mono_ns();
     r = environment_start(spawner, &plan, events, in, &in->env);
     if (r < 0)

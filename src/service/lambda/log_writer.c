@@ -23,6 +23,7 @@
  * for an answer meanwhile. */
 #define FLOOD_EVENTS 32
 #define FLOOD_REST_MS 1
+#define ARENA_BYTES 448 /* names */
 
 struct event {
     struct list link;
@@ -73,7 +74,7 @@ struct log_stream *log_stream_new(struct lambda_state *state, const struct targe
                                   struct str name)
 {
     struct log_stream *s = MEM_NEW(struct log_stream);
-    arena_init(&s->arena);
+    arena_init_small(&s->arena, ARENA_BYTES);
     struct arena *a = &s->arena;
     s->state = state;
     s->group = str_copy(a, t->c->logging_config->log_group);
