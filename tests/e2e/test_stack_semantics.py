@@ -402,7 +402,6 @@ def test_a_token_makes_a_request_repeatable(cloud, stack):
 
 
 @pytest.mark.parametrize("option", [
-    {"StackPolicyBody": "{}"},
     {"NotificationARNs": ["arn:aws:sns:us-east-1:000000000000:topic"]},
     {"RollbackConfiguration": {"RollbackTriggers": [
         {"Arn": "arn:aws:cloudwatch:us-east-1:000000000000:alarm:a", "Type": "AWS::CloudWatch::Alarm"}]}},
@@ -443,6 +442,108 @@ def test_nested_stacks_are_refused_by_name(cloud):
             {"Resources": {"N": {"Type": "AWS::CloudFormation::Stack",
                                  "Properties": {"TemplateURL": "https://b.s3.amazonaws.com/k"}}}}))
     assert (status, code) == (400, "ValidationError") and "AWS::CloudFormation::Stack" in message
+
+
+# ---- stack policies --------------------------------------------------------------------------------------
+
+
+def statement(effect, action, resource, **more):
+    return dict(Effect=effect, Action=action, Principal="*", Resource=resource, **more)
+
+
+def policy(*statements):
+    return json.dumps({"Statement": list(statements)})
+
+
+ALL = statement("Allow", "Update:*", "*")
+
+
+def refused_by_policy(s, resources, **more):
+    """The reasons of what the update could not do; afterwards the stack is as it was."""
+    before = s.resources()
+    seen = {e["EventId"] for e in s.events()}
+    s.update(resources, wait=None, **more)
+    settled(s, "UPDATE_ROLLBACK_COMPLETE")
+    assert {k: r["PhysicalResourceId"] for k, r in s.resources().items()} == {
+        k: r["PhysicalResourceId"] for k, r in before.items()}
+    return {e["LogicalResourceId"]: e["ResourceStatusReason"] for e in s.events()
+            if e["EventId"] not in seen and e["ResourceStatus"] == "UPDATE_FAILED"}
+
+
+def test_a_stack_policy_protects_what_it_says(cloud, stack):
+    a, b = unique("/a"), unique("/b")
+    s = stack().create({"A": group(a, RetentionInDays=1), "B": group(b, RetentionInDays=1)})
+    assert "StackPolicyBody" not in cloud.cfn.get_stack_policy(StackName=s.id)
+    protects = policy(ALL, statement("Deny", ["Update:Replace", "Update:Delete"], "LogicalResourceId/A"))
+    cloud.cfn.set_stack_policy(StackName=s.id, StackPolicyBody=protects)
+    assert cloud.cfn.get_stack_policy(StackName=s.id)["StackPolicyBody"] == protects
+    why = "Action denied by stack policy: Statement [#2] does not allow [%s] for resource [LogicalResourceId/A]"
+    assert refused_by_policy(s, {"A": group(unique("/new")), "B": group(b, RetentionInDays=1)}) == {
+        "A": why % "Update:Replace"}
+    assert refused_by_policy(s, {"B": group(b, RetentionInDays=1)}) == {"A": why % "Update:Delete"}
+    assert a in groups(cloud, a)
+    s.update({"A": group(a, RetentionInDays=3), "C": group()})  # modified, and B removed
+    assert b not in groups(cloud, b)
+    # only for this update, and for those after it
+    s.update({"A": group(a, RetentionInDays=5), "C": group()}, StackPolicyDuringUpdateBody=policy(ALL),
+             StackPolicyBody=policy(statement("Allow", "Update:*", "LogicalResourceId/C*")))
+    assert "C*" in cloud.cfn.get_stack_policy(StackName=s.id)["StackPolicyBody"]
+    assert "not allowed by stack policy" in refused_by_policy(
+        s, {"A": group(a, RetentionInDays=7), "C": group()})["A"]
+    s.update({"C": group()}, StackPolicyDuringUpdateBody=policy(ALL))
+    assert refused_by_policy(s, {"C": group(unique("/n"))},
+                             StackPolicyDuringUpdateBody=policy(statement("Deny", "Update:*", "*")))["C"]
+    cloud.cfn.set_stack_policy(StackName=s.id, StackPolicyBody="{}")
+    s.update({"C": group(unique("/n"))})
+
+
+def test_a_stack_policy_by_type_and_from_a_bucket(cloud, stack):
+    bucket = unique("policies")
+    cloud.s3.create_bucket(Bucket=bucket)
+    by_type = policy(ALL, statement("Deny", "Update:Modify", "*", Condition={
+        "StringLike": {"ResourceType": ["AWS::Logs::*"]}}))
+    cloud.s3.put_object(Bucket=bucket, Key="p.json", Body=by_type)
+    url = "https://%s.s3.amazonaws.com/p.json" % bucket
+    name = unique("/g")
+    s = stack().create({"G": group(name, RetentionInDays=1)}, StackPolicyURL=url)
+    assert cloud.cfn.get_stack_policy(StackName=s.id)["StackPolicyBody"] == by_type
+    s.update({"G": group(name, RetentionInDays=1), "N": group()})  # what is new is no update of it
+    changed = {"G": group(name, RetentionInDays=3), "N": group()}
+    assert list(refused_by_policy(s, changed)) == ["G"]
+    cs = change_set(cloud, s, changed, "UPDATE")
+    cloud.cfn.execute_change_set(ChangeSetName=cs, StackName=s.id)
+    settled(s, "UPDATE_ROLLBACK_COMPLETE")
+    cloud.s3.put_object(Bucket=bucket, Key="p.json", Body=policy(ALL))
+    cloud.cfn.set_stack_policy(StackName=s.id, StackPolicyURL=url)
+    s.update(changed)
+
+
+@pytest.mark.parametrize("body", [
+    "x", "[]", '{"Statement": []}', '{"Statements": []}', policy(statement("Deny", "Delete:*", "*")),
+    policy(statement("Deny", "*", "*")), policy(dict(ALL, Principal="x")), policy(dict(ALL, Effect="May")),
+    policy(dict(ALL, Resource="arn:aws:s3:::b")), policy(dict(ALL, Condition={"Bool": {"ResourceType": "x"}})),
+    policy({k: v for k, v in ALL.items() if k != "Resource"}), policy(dict(ALL, NotAction="Update:Delete")),
+    policy(dict(ALL, Action=[])), policy(ALL) + " " * 16384,
+])
+def test_a_stack_policy_that_is_none(cloud, stack, body):
+    name = unique("s")
+    template = json.dumps({"Resources": {"A": group()}})
+    status, code, message = error_of(cloud.cfn.create_stack, StackName=name, TemplateBody=template,
+                                     StackPolicyBody=body)
+    assert (status, code) == (400, "ValidationError") and "olicy" in message
+    assert error_of(cloud.cfn.describe_stacks, StackName=name)[1] == "ValidationError"
+
+
+def test_a_stack_policy_names_what_there_is(cloud, stack):
+    s = stack().create({"A": group()})
+    _, code, message = error_of(cloud.cfn.set_stack_policy, StackName=s.id,
+                                StackPolicyBody=policy(statement("Deny", "Update:*", "LogicalResourceId/B")))
+    assert code == "ValidationError" and "Unknown logical id 'LogicalResourceId/B'" in message
+    for more, why in (({}, "StackPolicyURL"), ({"StackPolicyBody": policy(ALL), "StackPolicyURL": "http://a/b/c"},
+                                               "cannot specify both")):
+        assert why in error_of(cloud.cfn.set_stack_policy, StackName=s.id, **more)[2]
+    assert "S3 error" in error_of(cloud.cfn.set_stack_policy, StackName=s.id,
+                                  StackPolicyURL="https://no-such-bucket-here.s3.amazonaws.com/p.json")[2]
 
 
 # ---- service roles ---------------------------------------------------------------------------------------

@@ -77,6 +77,8 @@ static void update_ended(struct worker *w)
 {
     struct str why = {0};
     if (!w->failed && worker_publish(w, &why) == 0) {
+        if (str_has(w->stack.policy_next)) /* it is for later updates, if this one succeeds */
+            w->stack.policy = w->stack.policy_next;
         worker_status(w, CLOUDFORMATION_STACK_STATUS_UPDATE_COMPLETE_CLEANUP_IN_PROGRESS,
                       (struct str){0});
         worker_begin(w, PHASE_CLEANUP);
@@ -156,11 +158,37 @@ void worker_phase_end(struct worker *w)
     }
 }
 
+/* What would be removed is known before anything is done; the rest is asked one by one. */
+static void look_at_policy(struct worker *w)
+{
+    struct arena *a = w->call->arena;
+    const struct cloudformation_stack_record *s = &w->stack;
+    struct str why, text = str_has(s->policy_during) ? s->policy_during : s->policy;
+    if (!str_has(text) || stack_policy_parse(a, text, &w->policy) < 0)
+        return; /* it was checked when it was set */
+    for (size_t i = 0; i < w->resources.n; i++) {
+        struct cloudformation_resource_record *rec = &w->resources.items[i];
+        const struct template_resource *res =
+            template_resource_find(w->processed.view, rec->logical_id);
+        if ((res && res->active) || !str_has(rec->physical_id) ||
+            stack_policy_allows(a, w->policy, "Update:Delete", rec->logical_id, rec->type, &why))
+            continue;
+        worker_resource_event(w, rec, CLOUDFORMATION_RESOURCE_STATUS_UPDATE_FAILED, why, true);
+        w->failed_ids = w->failed
+                            ? str_printf(a, "%.*s, %.*s", STR(w->failed_ids), STR(rec->logical_id))
+                            : rec->logical_id;
+        w->failed_verb = S("update");
+        w->failed = true;
+    }
+}
+
 void worker_begin(struct worker *w, enum phase phase)
 {
     w->phase = phase;
     w->failed = false;
     w->failed_ids = w->failed_verb = (struct str){0};
     worker_plan(w);
+    if (phase == PHASE_UPDATE)
+        look_at_policy(w);
     worker_advance(w);
 }

@@ -190,6 +190,20 @@ static int check_changed_types(struct request *q)
     return r;
 }
 
+/* Of a stack that exists, and what the template is going to add. */
+static int check_stack_policies(struct request *q)
+{
+    struct policy_scope scope = {.view = q->processed.view};
+    int r = q->stack && (str_has(q->policy_body) || str_has(q->during_body))
+                ? stack_resources_load(q->call, stack_uuid(q->stack->stack_id), &scope.resources)
+                : 0;
+    if (r == 0 && str_has(q->policy_body))
+        r = policy_validate(q->call, q->policy_body, &scope);
+    if (r == 0 && str_has(q->during_body))
+        r = policy_validate(q->call, q->during_body, &scope);
+    return r;
+}
+
 static int process(struct request *q, struct str text)
 {
     struct call *call = q->call;
@@ -231,6 +245,8 @@ static int process(struct request *q, struct str text)
         r = check_changed_types(q);
     if (r == 0)
         r = check_capabilities(q);
+    if (r == 0)
+        r = check_stack_policies(q);
     if (r < 0)
         return r;
     settle(q);
@@ -274,10 +290,16 @@ static int parse_url(struct arena *a, struct str url, struct str *ret_bucket, st
     return ret_bucket->n && n ? 0 : -EINVAL;
 }
 
+struct document {
+    struct call *call;
+    int (*then)(void *user, struct str text);
+    void *user;
+};
+
 static void fetched(struct call *answer, void *user)
 {
-    struct request *q = user;
-    struct call *call = q->call;
+    struct document *d = user;
+    struct call *call = d->call;
     struct str text;
     int r;
     if (answer->result < 0) {
@@ -292,9 +314,28 @@ static void fetched(struct call *answer, void *user)
             r = call_fail(call, CLOUDFORMATION_VALIDATION_ERROR,
                           "Template size exceeds the limit of 1 MB");
         else if (r == 0)
-            r = process(q, text);
+            r = d->then(d->user, text);
     }
-    call_finish(call, r);
+    if (r != CALL_LATER)
+        call_finish(call, r);
+}
+
+int prepare_document(struct call *call, const char *name, struct str url,
+                     int (*then)(void *user, struct str text), void *user)
+{
+    struct s3_get_object_input *in = ARENA_NEW(call->arena, struct s3_get_object_input);
+    struct document *d = ARENA_NEW(call->arena, struct document);
+    *d = (struct document){call, then, user};
+    if (parse_url(call->arena, url, &in->bucket, &in->key) < 0)
+        return call_fail(call, CLOUDFORMATION_VALIDATION_ERROR, "%s must be a supported URL.",
+                         name);
+    call_send(call, &s3_get_object_op, in, fetched, d);
+    return CALL_LATER;
+}
+
+static int got_template(void *user, struct str text)
+{
+    return process(user, text);
 }
 
 /* The template's text, wherever it is. */
@@ -316,11 +357,7 @@ static int fetch(struct request *q)
                 TEMPLATE_BODY_MAX);
         return process(q, q->template_body);
     }
-    struct s3_get_object_input *in = ARENA_NEW(call->arena, struct s3_get_object_input);
-    if (parse_url(call->arena, q->template_url, &in->bucket, &in->key) < 0)
-        return invalid(call, S("TemplateURL must be a supported URL."));
-    call_send(call, &s3_get_object_op, in, fetched, q);
-    return CALL_LATER;
+    return prepare_document(call, "TemplateURL", q->template_url, got_template, q);
 }
 
 /* ---- service role ---- */
@@ -368,6 +405,41 @@ static int check_role(struct request *q)
     return CALL_LATER;
 }
 
+/* ---- stack policies ---- */
+
+static int fetch_policies(struct request *q);
+
+static int got_policy(void *user, struct str text)
+{
+    struct request *q = user;
+    q->policy_body = text;
+    q->policy_url = (struct str){0};
+    return fetch_policies(q);
+}
+
+static int got_during(void *user, struct str text)
+{
+    struct request *q = user;
+    q->during_body = text;
+    q->during_url = (struct str){0};
+    return fetch_policies(q);
+}
+
+static int fetch_policies(struct request *q)
+{
+    struct call *call = q->call;
+    if (str_has(q->policy_url) && str_has(q->policy_body))
+        return invalid(call, S("You cannot specify both StackPolicyURL and StackPolicyBody"));
+    if (str_has(q->during_url) && str_has(q->during_body))
+        return invalid(call, S("You cannot specify both StackPolicyDuringUpdateURL and "
+                               "StackPolicyDuringUpdateBody"));
+    if (str_has(q->policy_url))
+        return prepare_document(call, "StackPolicyURL", q->policy_url, got_policy, q);
+    if (str_has(q->during_url))
+        return prepare_document(call, "StackPolicyDuringUpdateURL", q->during_url, got_during, q);
+    return str_has(q->role_arn) ? check_role(q) : fetch(q);
+}
+
 int prepare(struct request *q)
 {
     struct call *call = q->call;
@@ -385,7 +457,7 @@ int prepare(struct request *q)
         q->source.capabilities.items = q->capabilities->items;
         q->source.capabilities.n = q->capabilities->n;
     }
-    return str_has(q->role_arn) ? check_role(q) : fetch(q);
+    return fetch_policies(q);
 }
 
 void prepare_show_parameters(struct arena *a, const struct cloudformation_record_source *source,

@@ -12,7 +12,9 @@ struct request {
     const struct cloudformation_tags *tags;
     const struct cloudformation_capabilities *capabilities;
     const struct cloudformation_resource_types *types; /* those that the template may have */
-    struct str role_arn; /* service role: CloudFormation must be able to assume it */
+    struct str policy_body, policy_url; /* StackPolicy...; what URLs name becomes the body */
+    struct str during_body, during_url; /* StackPolicyDuringUpdate... */
+    struct str role_arn;                /* service role: CloudFormation must be able to assume it */
     bool expands;   /* CreateStack and UpdateStack: a transform asks for CAPABILITY_AUTO_EXPAND */
     bool text_only; /* GetTemplateSummary and ValidateTemplate: parameters don't matter */
     const struct cloudformation_stack_record *stack; /* the one that exists, or NULL */
@@ -28,6 +30,17 @@ struct request {
 /* Returns what the handler has to return: the result of then(), CALL_LATER while the template is
  * fetched, or a refusal that has been answered. request lives in the call's arena. */
 int prepare(struct request *request);
+
+/* The text behind an S3 address; then() goes on with it, and what it returns ends the call. */
+int prepare_document(struct call *call, const char *name, struct str url,
+                     int (*then)(void *user, struct str text), void *user);
+
+/* policies.c - a stack policy, and which resources it may name; answers the client's error. */
+struct policy_scope {
+    const struct template *view;      /* or NULL */
+    struct stack_resources resources; /* that are there already */
+};
+int policy_validate(struct call *call, struct str text, struct policy_scope *scope);
 
 /* Parameters of a source for showing: NoEcho as ****. */
 void prepare_show_parameters(struct arena *a, const struct cloudformation_record_source *source,

@@ -102,6 +102,14 @@ static void start_forward(struct worker *w, struct task *t)
         return;
     }
     t->change = t->action == ACTION_UPDATE ? decide(w, t) : CHANGE_MODIFY;
+    if (t->action == ACTION_UPDATE && t->change != CHANGE_NONE &&
+        !stack_policy_allows(t->arena, w->policy,
+                             t->change == CHANGE_REPLACE ? "Update:Replace" : "Update:Modify",
+                             rec->logical_id, rec->type, &reason)) {
+        task_fail(t, "%.*s", STR(reason));
+        fail_at_once(t);
+        return;
+    }
     if (t->change != CHANGE_NONE) {
         keep_properties(t);
         rec->properties = json_text(t->arena, t->props, -1);

@@ -67,6 +67,7 @@ static const struct handler *const handlers[] = {
     cloudformation_change_set_handlers,
     cloudformation_template_handlers,
     cloudformation_rollback_handlers,
+    cloudformation_policy_handlers,
     NULL,
 };
 

@@ -70,3 +70,4 @@ extern const struct handler cloudformation_describe_handlers[];
 extern const struct handler cloudformation_change_set_handlers[];
 extern const struct handler cloudformation_template_handlers[];
 extern const struct handler cloudformation_rollback_handlers[];
+extern const struct handler cloudformation_policy_handlers[];

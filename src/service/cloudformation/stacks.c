@@ -129,6 +129,7 @@ static int create_prepared(struct request *q)
     if (r < 0)
         return r;
     stack->source = &q->source;
+    stack->policy = q->policy_body;
     stack->description = q->processed.view->description;
     r = stack_begin(call, stack, CLOUDFORMATION_STACK_STATUS_CREATE_IN_PROGRESS, (struct str){0},
                     PHASE_CREATE);
@@ -141,8 +142,6 @@ static int create_stack(struct call *call, const struct cloudformation_create_st
 {
     (void)out;
     const struct unsupported unsupported[] = {
-        {"StackPolicyBody", str_has(in->stack_policy_body)},
-        {"StackPolicyURL", str_has(in->stack_policy_url)},
         {"RollbackConfiguration", rollback_triggers(in->rollback_configuration)},
         {"NotificationARNs", in->notification_ar_ns.n > 0},
         {0},
@@ -178,6 +177,8 @@ static int create_stack(struct call *call, const struct cloudformation_create_st
         .tags = &in->tags,
         .capabilities = &in->capabilities,
         .types = &in->resource_types,
+        .policy_body = in->stack_policy_body,
+        .policy_url = in->stack_policy_url,
         .role_arn = in->role_arn,
         .expands = true,
         .stack_name = stack->stack_name,
@@ -275,6 +276,8 @@ static int update_prepared(struct request *q)
     stack->updated_ms = opt_int(call->now_ms);
     if (str_has(in->role_arn))
         stack->role_arn = in->role_arn;
+    stack->policy_during = q->during_body;
+    stack->policy_next = q->policy_body;
     stack->disable_rollback = in->disable_rollback;
     stack->client_token = in->client_request_token;
     stack->retain_except_on_create = in->retain_except_on_create;
@@ -288,10 +291,6 @@ static int update_stack(struct call *call, const struct cloudformation_update_st
 {
     (void)out;
     const struct unsupported unsupported[] = {
-        {"StackPolicyBody", str_has(in->stack_policy_body)},
-        {"StackPolicyURL", str_has(in->stack_policy_url)},
-        {"StackPolicyDuringUpdateBody", str_has(in->stack_policy_during_update_body)},
-        {"StackPolicyDuringUpdateURL", str_has(in->stack_policy_during_update_url)},
         {"RollbackConfiguration", rollback_triggers(in->rollback_configuration)},
         {"NotificationARNs", in->notification_ar_ns.n > 0},
         {0},
@@ -320,6 +319,10 @@ static int update_stack(struct call *call, const struct cloudformation_update_st
         .tags = &in->tags,
         .capabilities = &in->capabilities,
         .types = &in->resource_types,
+        .policy_body = in->stack_policy_body,
+        .policy_url = in->stack_policy_url,
+        .during_body = in->stack_policy_during_update_body,
+        .during_url = in->stack_policy_during_update_url,
         .role_arn = in->role_arn,
         .expands = true,
         .stack = stack,

@@ -136,6 +136,7 @@ static void worker_free(struct worker *w)
 
 void worker_finish(struct worker *w, struct str status, struct str reason)
 {
+    w->stack.policy_during = w->stack.policy_next = (struct str){0};
     worker_status(w, status, reason);
     worker_wrote(w, stack_mark_busy(w->call, &w->stack, false));
     if (w->lost) /* the turn's end will say so */

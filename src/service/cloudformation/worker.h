@@ -21,6 +21,7 @@
  * noted in its record), then the store's truth is resumed. */
 #pragma once
 #include "service/cloudformation/provider.h"
+#include "service/cloudformation/stack_policy.h"
 #include "template/process.h"
 
 enum phase {
@@ -39,6 +40,7 @@ struct worker {
     struct cloudformation_stack_record stack;
     enum phase phase;
     struct template_processed processed; /* wanted; of CREATE and UPDATE */
+    struct stack_policy *policy;         /* of UPDATE; NULL: everything may be changed */
     struct stack_resources resources;    /* all records; tasks point into it */
     struct task *tasks;
     size_t n_tasks;
