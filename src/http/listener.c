@@ -29,10 +29,13 @@ static void on_connection(uv_poll_t *poll, int status, int events)
         else
             errno = EMFILE;
         if (fd < 0) {
-            if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            int error = errno;
+            if (error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS) {
                 uv_poll_stop(&l->poll); /* until a connection closes, or the timer looks */
                 l->paused = true;
                 server_timer_start(s);
+                if (l->options.on_starved && has_room(l))
+                    l->options.on_starved(l->options.user, -error);
             }
             return;
         }

@@ -75,6 +75,10 @@ struct http_listener_options {
     int max_connections; /* 0: only the server's limit; further ones wait in the backlog */
     const char *spool_dir; /* where big bodies go; NULL: they must fit into memory (max_body) */
     bool outlasts;         /* http_server_stop() leaves it and its connections alone */
+    /* A connection cannot be accepted, for a reason of this process (-EMFILE, -ENFILE, -ENOMEM,
+     * -ENOBUFS). It waits in the backlog, and is tried again within a second. May free the listener.
+     * NULL: nobody is told. */
+    void (*on_starved)(void *user, int error);
     void (*on_request)(struct http_request *req);
     /* The head is there, the body is not. May refuse by http_reply() (the body is not read, the
      * connection closes), or change req->max_body. NULL: every request is wanted. */

@@ -165,10 +165,13 @@ static void on_event(struct environment *env, int *fds, size_t n_fds)
     }
 }
 
-static void on_end(struct environment *env)
+/* error: why it cannot be heard any more, 0 when it has ended. */
+static void on_end(struct environment *env, int error)
 {
     uv_poll_stop(&env->watch);
-    if (env->state == ENV_STARTING)
+    if (env->state == ENV_STARTING && error)
+        on_failed(env, error, strerror(-error));
+    else if (env->state == ENV_STARTING)
         on_failed(env, -ECONNRESET, "the environment ended before it was ready");
     else if (env->state == ENV_RUNNING)
         on_exited(env, SIGKILL, true);
@@ -188,8 +191,13 @@ static void on_readable(uv_poll_t *watch, int status, int events)
             message_recv(env->sock, &env->event, sizeof(env->event), MSG_DONTWAIT, &n, fds, &n_fds);
         if (r == -EAGAIN)
             return;
+        if (r == -EMFILE && env->ready) { /* what has come without its descriptor is a socket */
+            env->event.error = r;
+            on_event(env, fds, 0);
+            continue;
+        }
         if (r < 0 || n != sizeof(env->event)) {
-            on_end(env);
+            on_end(env, r);
             return;
         }
         on_event(env, fds, n_fds);

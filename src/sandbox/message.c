@@ -226,7 +226,8 @@ int message_recv(int sock, void *p, size_t max, int flags, size_t *ret_n, int *r
     if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || (n_fds && !ret_fds)) {
         for (size_t i = 0; i < n_fds; i++)
             close(fds[i]);
-        return -EMSGSIZE;
+        /* Nobody sends more descriptors than fit: this process may not have so many. */
+        return msg.msg_flags & MSG_CTRUNC ? -EMFILE : -EMSGSIZE;
     }
     if (n_fds)
         memcpy(ret_fds, fds, n_fds * sizeof(int));

@@ -136,8 +136,10 @@ void order_hear(struct process *p)
         p->stopping = true; /* the daemon is gone */
         return;
     }
-    if (r < 0)
+    if (r < 0) { /* whose order it was sees the end of its socket */
+        dprintf(2, "lamina: an environment's plan cannot be received: %s\n", strerror(-r));
         return;
+    }
     if (o.n_fds == 2) {
         failed = (struct event){.kind = EVENT_FAILED};
         failed.error = carry_out(p, &o, failed.why);

@@ -283,6 +283,64 @@ def test_a_daemon_without_descriptors_fails_at_once_and_recovers(new_cloud):
     assert [cloud.invoke(n).payload for n in names] == [1] * len(names)
 
 
+LATE = """#!/usr/bin/env python3
+import http.client, os, signal
+os.kill(os.getpid(), signal.SIGSTOP)
+api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+def ask(*args):
+    api.request(*args)
+    r = api.getresponse()
+    r.read()
+    return r
+while True:
+    r = ask("GET", "/2018-06-01/runtime/invocation/next")
+    ask("POST", "/2018-06-01/runtime/invocation/%s/response" % r.getheader("Lambda-Runtime-Aws-Request-Id"), "1")
+"""
+
+
+def test_a_runtime_that_cannot_be_heard_is_not_blamed(new_cloud):
+    """The descriptors are used up when the runtime connects: it would wait for the init's ten seconds."""
+    cloud = new_cloud("--spares", "0")
+    name = cloud.function(files={"bootstrap*": LATE}, Runtime="provided.al2023", Timeout=5)
+    pid = cloud.process.pid
+    usual = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+
+    client = cloud.client("lambda", retries={"max_attempts": 0})
+
+    def stopped():
+        for p in children(pid):
+            try:
+                with open("/proc/%d/stat" % p) as f:
+                    if f.read().rpartition(")")[2].split()[0] == "T":
+                        return p
+            except OSError:
+                pass
+        return None
+
+    def go_on(files):
+        deadline = time.monotonic() + 20
+        while not stopped() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (files, usual[1]))
+        os.kill(stopped(), signal.SIGCONT)
+
+    def invoke():
+        try:
+            return client.invoke(FunctionName=name)["StatusCode"]
+        except client.exceptions.ServiceException as e:
+            return str(e)
+
+    for files, expected in (3, "its ports cannot be served: Too many open files"), (usual[0], "200"):
+        thread = threading.Thread(target=go_on, args=(files,))
+        began = time.monotonic()
+        thread.start()
+        answer = invoke()
+        thread.join()
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, usual)
+        assert expected in str(answer)
+        assert time.monotonic() - began < 8  # the init's limit is 10 s
+
+
 def test_equal_pages_of_environments_may_be_merged(new_cloud):
     """By the kernel, where somebody has switched that on; here it is seen that it may."""
     ask = ctypes.CDLL(None).prctl

@@ -230,6 +230,8 @@ void instance_answer_too_large(struct instance *in);
 /* The platform's own error: {"errorType": type, "errorMessage": message}. */
 void instance_answer_error(struct instance *in, struct str type, struct str message);
 void instance_init_error(struct instance *in, struct str body, struct str type);
+/* No connection of its processes can be accepted, for a reason of the daemon's (-EMFILE ...). */
+void instance_starved(struct instance *in, int error);
 void instance_extension_registered(struct instance *in);
 void instance_extension_next(struct instance *in, struct extension *e);
 void instance_extension_error(struct instance *in); /* init/error, exit/error */

@@ -64,6 +64,13 @@ static void not_made(struct instance *in, const char *why)
     instance_refused(in, S(""), S(""));
 }
 
+/* A runtime that is not heard would wait for nothing until the init's limit, and then be blamed. */
+void instance_starved(struct instance *in, int error)
+{
+    if (in->state == INSTANCE_INIT && !in->runtime_ready)
+        not_made(in, str_printf(&in->arena, "its ports cannot be served: %s", strerror(-error)).p);
+}
+
 /* ---- the processes ---- */
 
 static void start_runtime(struct instance *in)

@@ -343,6 +343,11 @@ static void on_refuse(struct http_request *req, int status)
     response_stream_refused(req);
 }
 
+static void on_starved(void *user, int error)
+{
+    instance_starved(user, error);
+}
+
 int runtime_api_listen(struct instance *in, int fd, struct http_listener **ret)
 {
     if (fd < 0)
@@ -357,6 +362,7 @@ int runtime_api_listen(struct instance *in, int fd, struct http_listener **ret)
         .on_request = on_request,
         .on_head = on_head,
         .on_refuse = on_refuse,
+        .on_starved = on_starved,
     };
     return http_listen(in->lambda->http, &options, ret);
 }
