@@ -44,7 +44,7 @@ static struct known {
     const char *file; /* all of it, as it is; NULL: not any more */
     ino_t inode;
     unsigned major, minor;
-    uint8_t hot[PAGES_MAX / 8];
+    uint8_t hot[PAGES_MAX / 8]; /* what the scout has given back, and needed again */
 } * known;
 
 /* The same while pages are compared. */
@@ -332,7 +332,6 @@ static void give_back(struct work *w, int proc)
     char *save = NULL;
     /* [aio]: the kernel may be reading into any of it. */
     if (pagemap >= 0 && read_maps(proc, w) && !strstr(w->text, "[aio]")) {
-        madvise((void *)known->file, known->size, MADV_POPULATE_READ);
         for (char *l = strtok_r(w->text, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
             compare_line(pagemap, w, l);
     }

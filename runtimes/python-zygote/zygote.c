@@ -21,6 +21,7 @@
 #include <unistd.h>
 #include "sandbox/fork_request.h"
 #include "sandbox/shed.h"
+#include "fill.h"
 #include "pristine.h"
 #include "touched.h"
 
@@ -328,9 +329,9 @@ static PyObject *serve(PyObject *self, PyObject *args)
 {
     struct fork_request request;
     PyObject *prepare, *rehearse;
-    (void)self;
     if (!PyArg_ParseTuple(args, "OO", &prepare, &rehearse) || start() < 0)
         return NULL;
+    Py_INCREF(self); /* and what it keeps: to be freed is to be written to */
     pristine_make(PROC);
     send_scout(rehearse);
     close(PROC);
@@ -358,7 +359,16 @@ static PyObject *serve(PyObject *self, PyObject *args)
     }
 }
 
+static PyObject *fill(PyObject *self, PyObject *args)
+{
+    (void)self;
+    (void)args;
+    fill_holes();
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
+    {"fill", fill, METH_NOARGS, "fill(): what is allocated later lies together."},
     {"serve", serve, METH_VARARGS,
      "serve(prepare, rehearse): forks for each request; returns in the children: [b'NAME=value', "
      "...]. Each calls one of them while it waits."},

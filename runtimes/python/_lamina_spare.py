@@ -19,34 +19,39 @@ def wait():
     coerced = posix.environ.get(b"LC_CTYPE")
     import _lamina_rehearsal
 
-    for _ in range(_lamina_rehearsal.TIMES if is_zygote else 1):
-        _lamina_rehearsal.rehearse()
     if is_zygote:
-        items = _serve(_lamina_rehearsal.prepare, _lamina_rehearsal.rehearse)
+        items = _serve(_lamina_rehearsal)
     else:
+        _lamina_rehearsal.rehearse()
         items = _read(fd)
     _use(items)
     if coerced is not None:
         sys.modules["os"].environb[b"LC_CTYPE"] = coerced
     if b"AWS_LAMBDA_EXEC_WRAPPER" in posix.environ:
         _cover()
-    del sys.modules["_lamina_rehearsal"]
-    del sys.modules[__name__]
+    sys.modules.pop("_lamina_rehearsal", None)
+    sys.modules.pop(__name__, None)
 
 
-def _serve(prepare, rehearse):
+def _serve(rehearsal):
     folder = "/var/spare"
     sys.path.append(folder)
     import _lamina_zygote
 
     sys.path.remove(folder)
     sys.path_importer_cache.pop(folder, None)
-    del sys.modules["_lamina_zygote"]
+    for _ in range(rehearsal.TIMES):
+        rehearsal.rehearse()
+    # Nobody's, but not freed either: each child would write to all that these consist of.
+    names = "_lamina_zygote", "_lamina_rehearsal", __name__
+    _lamina_zygote.kept = [sys.modules.pop(name) for name in names]
+    posix.environ.clear()
     sys.modules["_lamina_runtime"].streams_are_set = False  # those were not the children's
-    sys.modules["_lamina_client"].settle = getattr(_lamina_zygote, "settle", None)
+    sys.modules["_lamina_client"].settle = _lamina_zygote.settle
     gc.collect()
     gc.freeze()  # or the first collection would copy every page that it looks at
-    return _lamina_zygote.serve(prepare, rehearse)
+    _lamina_zygote.fill()
+    return _lamina_zygote.serve(rehearsal.prepare, rehearsal.rehearse)
 
 
 def _read(fd):

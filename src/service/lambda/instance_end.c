@@ -235,7 +235,8 @@ void work_over(struct instance *in)
     } else if (in->inv) {
         instance_deliver(in);
     } else {
-        instance_arm(in, FREEZE_DELAY_MS);
+        instance_arm(in, in->settled ? FREEZE_DELAY_MS : SETTLE_MS);
+        in->settled = true;
         pool_instance_free(in);
     }
     if (inv)
