@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     auto_arena struct arena a;
     arena_init(&a);
-    const struct shape *shape = lambda_create_function_op.input;
+    const struct shape *shape = operation_input(&lambda_create_function_op);
     struct wire_route route = {
         .service = &lambda_model, .op = &lambda_create_function_op, .protocol = PROTOCOL_REST_JSON};
     struct wire_request req = {.method = S("POST"),

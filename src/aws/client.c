@@ -236,8 +236,10 @@ static bool dns_bucket(struct str bucket)
 
 static struct str bucket_of(const struct operation *op, const void *in)
 {
-    const struct member *bucket = op->input && in ? member_find(op->input, S("Bucket")) : NULL;
-    if (strcmp(op->service->id, "s3") != 0 || !bucket || bucket->shape->type != SHAPE_STRING)
+    const struct member *bucket =
+        operation_input(op) && in ? member_find(operation_input(op), S("Bucket")) : NULL;
+    if (strcmp(operation_service(op)->id, "s3") != 0 || !bucket ||
+        member_shape(bucket)->type != SHAPE_STRING)
         return (struct str){0};
     return *(const struct str *)wire_slot(bucket, in);
 }
@@ -250,18 +252,20 @@ static void find_place(const struct aws_client *c, const struct operation *op, s
     ret->signing_region = c->region;
     if (amazon) {
         bool moved = bucket.n && str_eq(bucket, c->moved_bucket);
-        struct endpoint e = amazon_endpoint(c, op->service, moved ? c->moved_region : c->region, a);
+        struct endpoint e =
+            amazon_endpoint(c, operation_service(op), moved ? c->moved_region : c->region, a);
         url = e.url;
         ret->signing_region = e.signing_region;
     } else {
-        url = aws_client_endpoint(c, op->service, a);
+        url = aws_client_endpoint(c, operation_service(op), a);
     }
     ssize_t colon = str_find(url, S("://"));
     scheme = str_slice(url, 0, (size_t)colon + 3);
     rest = str_slice(url, (size_t)colon + 3, url.n);
     bool path = str_cut(rest, '/', &ret->host, &rest);
     ret->base_path = path ? str_printf(a, "/%.*s", STR(rest)) : S("");
-    ret->bucket_in_host = amazon && dns_bucket(bucket) && strcmp(op->name, "CreateBucket") != 0;
+    ret->bucket_in_host =
+        amazon && dns_bucket(bucket) && strcmp(operation_name(op), "CreateBucket") != 0;
     if (ret->bucket_in_host)
         ret->host = str_printf(a, "%.*s.%.*s", STR(bucket), STR(ret->host));
     ret->origin = str_printf(a, "%.*s%.*s", STR(scheme), STR(ret->host));
@@ -332,12 +336,13 @@ static int attempt(struct aws_client *c, struct arena *a, const struct operation
     struct wire_response response;
     struct sigv4_signer signer = {.credentials = &c->credentials,
                                   .region = place->signing_region,
-                                  .service = str_from(op->service->signing_name),
+                                  .service = str_from(operation_service(op)->signing_name),
                                   .now_ms = clock_now_ms() + c->skew_ms};
     if (c->credentials.access_key.n) {
         int r = sigv4_sign(&signer, &req, a);
         if (r < 0)
-            return aws_fail(err, r, str_printf(a, "signing %s: %s", op->name, strerror(-r)));
+            return aws_fail(err, r,
+                            str_printf(a, "signing %s: %s", operation_name(op), strerror(-r)));
     }
     struct transport_limits limits = {
         .connect_timeout_ms = c->options.connect_timeout_ms ? c->options.connect_timeout_ms : 5000,

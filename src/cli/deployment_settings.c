@@ -25,7 +25,7 @@ static int ask(struct look *l, const struct operation *op, const void *in, struc
     int r = aws_call(l->aws, l->a, op, in, &out, l->err);
     if (r < 0)
         return l->err->status >= 400 && l->err->status < 500 && l->err->status != 429 ? 1 : r;
-    wire_json_write(&b, op->output, out);
+    wire_json_write(&b, operation_output(op), out);
     return json_parse(l->a, buf_copy(&b, l->a), ret, NULL) < 0 ? -EBADMSG : 0;
 }
 

@@ -151,9 +151,9 @@ int deployment_function(struct arena *a, struct aws_client *aws, struct str func
     if (out->code)
         set(a, code, "image_uri", out->code->resolved_image_uri);
     json_set(a, o, S("layers"), layers_of(a, aws, c));
-    json_set(
-        a, o, S("configuration"),
-        deployment_configuration(a, as_json(a, lambda_get_function_configuration_op.output, c)));
+    json_set(a, o, S("configuration"),
+             deployment_configuration(
+                 a, as_json(a, operation_output(&lambda_get_function_configuration_op), c)));
     for (size_t i = n; i-- > 0;)
         if (str_eq(versions[i].sha256, c->code_sha256)) {
             set(a, o, "version", versions[i].number);

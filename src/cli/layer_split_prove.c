@@ -135,8 +135,9 @@ static int fill_function(struct trial *t, struct lambda_create_function_input *i
     struct lambda_function_configuration copy = *c;
     copy.layers.items = NULL; /* they are spelt otherwise there */
     copy.layers.n = 0;
-    wire_json_write(&b, lambda_get_function_configuration_op.output, &copy);
-    if (wire_json_read(t->a, buf_copy(&b, t->a), lambda_create_function_op.input, in, &why) < 0)
+    wire_json_write(&b, operation_output(&lambda_get_function_configuration_op), &copy);
+    if (wire_json_read(t->a, buf_copy(&b, t->a), operation_input(&lambda_create_function_op), in,
+                       &why) < 0)
         return verb_fail(t->s->run, "the function's configuration cannot be read");
     in->layers.items = ARENA_ARRAY(t->a, struct str, c->layers.n + 1);
     for (size_t i = 0; i < c->layers.n; i++)

@@ -175,7 +175,7 @@ void local_invoke_function(struct local *l, const struct lambda_invoke_input *in
 {
     struct call *root = open_call(l);
     struct lambda_invoke_input *copy = ARENA_NEW(root->arena, struct lambda_invoke_input);
-    wire_copy(root->arena, lambda_invoke_op.input, in, copy);
+    wire_copy(root->arena, operation_input(&lambda_invoke_op), in, copy);
     struct invoked *i = ARENA_NEW(root->arena, struct invoked);
     *i = (struct invoked){root, done, user};
     call_send(root, &lambda_invoke_op, copy, invoked, i);

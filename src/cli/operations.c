@@ -40,7 +40,7 @@ static void print_names(const struct service_model *m, enum operation_state stat
     for (uint32_t i = 0; i < m->n_operations; i++) {
         if (operation_state(&m->operations[i]) != state)
             continue;
-        printf("%s%s", first ? "" : between, m->operations[i].name);
+        printf("%s%s", first ? "" : between, operation_name(&m->operations[i]));
         first = false;
     }
 }
@@ -64,7 +64,7 @@ static void print_json(struct arena *a)
         json_set(a, root, str_from((*m)->id), service);
         for (uint32_t i = 0; i < (*m)->n_operations; i++) {
             const struct operation *op = &(*m)->operations[i];
-            json_set(a, service, str_from(op->name),
+            json_set(a, service, str_from(operation_name(op)),
                      json_new_str(a, str_from(states[operation_state(op)])));
         }
     }
@@ -83,7 +83,7 @@ static void print_list(bool all)
         for (int s = OPERATION_MODELLED; all && s >= OPERATION_KNOWN; s--)
             for (uint32_t i = 0; i < (*m)->n_operations; i++)
                 if (operation_state(&(*m)->operations[i]) == (enum operation_state)s)
-                    printf("  %s (%s)\n", (*m)->operations[i].name, states[s]);
+                    printf("  %s (%s)\n", operation_name(&(*m)->operations[i]), states[s]);
     }
 }
 

@@ -153,12 +153,13 @@ static void collect_models(struct differ *d)
                 if (!h->action || *h->action)
                     add(d, &d->actions, &d->cap_actions,
                         str_printf(d->a, "%s:%s", (*m)->signing_name,
-                                   h->action ? h->action : h->op->name),
+                                   h->action ? h->action : operation_name(h->op)),
                         SIZE_MAX);
         for (uint32_t j = 0; j < (*m)->n_operations; j++)
             if (operation_state(&(*m)->operations[j]) != OPERATION_IMPLEMENTED)
                 add(d, &d->actions, &d->cap_actions,
-                    str_printf(d->a, "%s:%s", (*m)->signing_name, (*m)->operations[j].name),
+                    str_printf(d->a, "%s:%s", (*m)->signing_name,
+                               operation_name(&(*m)->operations[j])),
                     SIZE_MAX);
     }
 }

@@ -225,7 +225,7 @@ static int send_configuration(struct way *w, struct json *body, struct aws_error
     struct lambda_update_function_configuration_input in = {0};
     struct wire_read_error why;
     if (wire_json_read(w->a, json_text(w->a, body, -1),
-                       lambda_update_function_configuration_op.input, &in, &why) < 0) {
+                       operation_input(&lambda_update_function_configuration_op), &in, &why) < 0) {
         err->message = S("the recorded configuration cannot be read");
         return err->r = -EBADMSG;
     }

@@ -21,7 +21,7 @@ static int read_input(struct way *w, const struct operation *op, const struct js
                       struct aws_error *err)
 {
     struct wire_read_error why;
-    if (wire_json_read(w->a, json_text(w->a, v, -1), op->input, in, &why) == 0)
+    if (wire_json_read(w->a, json_text(w->a, v, -1), operation_input(op), in, &why) == 0)
         return 0;
     err->message = S("what is recorded cannot be read");
     return err->r = -EBADMSG;

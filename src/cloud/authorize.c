@@ -318,12 +318,12 @@ int call_policy_says_of(struct call *call, struct str owner, struct str policy, 
 
 static struct str input_text(const struct frame *f, struct str name)
 {
-    const struct shape *input = f->call.op->input;
+    const struct shape *input = operation_input(f->call.op);
     const struct member *m = input && f->call.in ? member_find(input, name) : NULL;
     const struct opt_int *number = m ? (const void *)((const char *)f->call.in + m->offset) : NULL;
-    if (m && m->shape->type == SHAPE_INTEGER && number->has)
+    if (m && member_shape(m)->type == SHAPE_INTEGER && number->has)
         return str_printf(f->call.arena, "%lld", (long long)number->is);
-    if (!m || m->shape->type != SHAPE_STRING)
+    if (!m || member_shape(m)->type != SHAPE_STRING)
         return (struct str){0};
     return *(const struct str *)((const char *)f->call.in + m->offset);
 }
@@ -380,7 +380,7 @@ int authorize_call(struct frame *f, struct wire_error *err)
         return 0;
     if (f->handler->action && f->handler->action[0] == '\0')
         return 0; /* nobody needs permission for it: sts:GetCallerIdentity */
-    const char *name = f->handler->action ? f->handler->action : call->op->name;
+    const char *name = f->handler->action ? f->handler->action : operation_name(call->op);
     struct str why = {0};
     int r = call_allowed(call, &f->who, str_printf(call->arena, "%s:%s", m->signing_name, name),
                          resource_of(f), &why);

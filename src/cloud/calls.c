@@ -92,7 +92,7 @@ static int not_implemented(struct frame *f)
     const struct operation *op = f->call.op;
     return call_fail_code(&f->call, S("NotImplemented"), 501,
                           str_printf(f->call.arena, "%s does not implement the operation %s yet.",
-                                     f->mounted->model->name, op->name));
+                                     f->mounted->model->name, operation_name(op)));
 }
 
 void frame_run(struct frame *f)
@@ -102,8 +102,8 @@ void frame_run(struct frame *f)
         frame_end(f, not_implemented(f));
         return;
     }
-    if (call->op->output)
-        call->out = arena_alloc(call->arena, call->op->output->size);
+    if (operation_output(call->op))
+        call->out = arena_alloc(call->arena, operation_output(call->op)->size);
     struct store_mark mark = store_mark(call->store);
     f->pending = true; /* call_finish() may come before the handler returns */
     int r = f->handler->run(call, call->in, call->out);
@@ -124,7 +124,8 @@ void frame_end(struct frame *f, int result)
     f->pending = false;
     call->result = result;
     if (result < 0 && result != CALL_FAILED)
-        log_error("%s: %s", call->op ? call->op->name : "function URL", strerror(-result));
+        log_error("%s: %s", call->op ? operation_name(call->op) : "function URL",
+                  strerror(-result));
     if (f->kind == FRAME_HTTP) {
         dispatch_reply(f);
         return;
@@ -139,7 +140,7 @@ void call_finish(struct call *call, int result)
 {
     struct frame *f = frame_of(call);
     if (f->finished) {
-        log_error("%s was finished twice", call->op ? call->op->name : "a call");
+        log_error("%s was finished twice", call->op ? operation_name(call->op) : "a call");
         return;
     }
     frame_end(f, result);
@@ -150,10 +151,10 @@ void call_send_as(struct call *parent, const struct principal *who, const struct
 {
     struct cloud *cloud = parent->cloud;
     struct frame *f = frame_new(cloud, FRAME_CHILD, frame_of(parent));
-    f->mounted = mounted_find(cloud, op->service->id);
+    f->mounted = mounted_find(cloud, operation_service(op)->id);
     f->handler = f->mounted->handlers[op->index];
-    f->route =
-        (struct wire_route){.service = op->service, .op = op, .protocol = op->service->protocol};
+    f->route = (struct wire_route){
+        .service = operation_service(op), .op = op, .protocol = operation_service(op)->protocol};
     f->who = *who;
     f->call.op = op;
     f->call.service = f->mounted->service;

@@ -42,19 +42,19 @@ static bool input_value(const struct question *q, struct arena *a, struct str na
                         struct policy_values *ret)
 {
     const struct operation *op = q->call->op;
-    if (!op || !op->input || !q->call->in)
+    if (!op || !operation_input(op) || !q->call->in)
         return false;
-    for (uint32_t i = 0; i < op->input->n_members; i++) {
-        const struct member *m = &op->input->members[i];
+    for (uint32_t i = 0; i < operation_input(op)->n_members; i++) {
+        const struct member *m = shape_member(operation_input(op), i);
         const char *slot = (const char *)q->call->in + m->offset;
-        if (!same_word(name, m->name))
+        if (!same_word(name, member_name(m)))
             continue;
-        if (m->shape->type == SHAPE_STRING)
+        if (member_shape(m)->type == SHAPE_STRING)
             return one_value(a, *(const struct str *)slot, ret);
-        if (m->shape->type == SHAPE_INTEGER && ((const struct opt_int *)slot)->has)
+        if (member_shape(m)->type == SHAPE_INTEGER && ((const struct opt_int *)slot)->has)
             return one_value(
                 a, str_printf(a, "%lld", (long long)((const struct opt_int *)slot)->is), ret);
-        if (m->shape->type == SHAPE_BOOLEAN && ((const struct opt_bool *)slot)->has)
+        if (member_shape(m)->type == SHAPE_BOOLEAN && ((const struct opt_bool *)slot)->has)
             return one_value(a, ((const struct opt_bool *)slot)->is ? S("true") : S("false"), ret);
         return false;
     }
@@ -66,21 +66,22 @@ static bool request_tags(const struct question *q, struct arena *a, struct str k
                          struct policy_values *ret)
 {
     const struct operation *op = q->call->op;
-    const struct member *m =
-        op && op->input && q->call->in ? member_find(op->input, S("Tags")) : NULL;
-    if (!m || (m->shape->type != SHAPE_LIST && m->shape->type != SHAPE_MAP))
+    const struct member *m = op && operation_input(op) && q->call->in
+                                 ? member_find(operation_input(op), S("Tags"))
+                                 : NULL;
+    if (!m || (member_shape(m)->type != SHAPE_LIST && member_shape(m)->type != SHAPE_MAP))
         return false;
     const struct any_list *list = (const void *)((const char *)q->call->in + m->offset);
-    const struct shape *shape = m->shape;
+    const struct shape *shape = member_shape(m);
     const struct member *k = NULL, *v = NULL;
     if (shape->type == SHAPE_LIST) {
-        if (shape->element->type != SHAPE_STRUCTURE)
+        if (shape_element(shape)->type != SHAPE_STRUCTURE)
             return false;
-        k = member_find(shape->element, S("Key"));
-        v = member_find(shape->element, S("Value"));
+        k = member_find(shape_element(shape), S("Key"));
+        v = member_find(shape_element(shape), S("Value"));
         if (!k || !v)
             return false;
-    } else if (shape->element->type != SHAPE_STRING) {
+    } else if (shape_element(shape)->type != SHAPE_STRING) {
         return false;
     }
     ret->items = ARENA_ARRAY(a, struct str, list->n + 1);

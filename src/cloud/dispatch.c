@@ -21,7 +21,7 @@ static void request_done(struct http_request *req, bool sent)
 {
     struct frame *f = req->user;
     log_debug("%.*s %.*s %.*s: %s %d us%s", STR(f->call.request_id), STR(req->method),
-              STR(req->path), f->call.op ? f->call.op->name : "-",
+              STR(req->path), f->call.op ? operation_name(f->call.op) : "-",
               (int)((clock_mono_ns() - f->began_ns) / 1000), sent ? "" : " (client left)");
     if (!stream_client_left(f))
         frame_release(f);
@@ -65,8 +65,8 @@ void dispatch_send(struct frame *f, struct wire_response *resp)
 void dispatch_fail(struct frame *f, const struct wire_error *err)
 {
     struct wire_response resp = {0};
-    log_debug("%.*s %s: %.*s: %.*s", STR(f->call.request_id), f->call.op ? f->call.op->name : "-",
-              STR(err->code), STR(err->message));
+    log_debug("%.*s %s: %.*s: %.*s", STR(f->call.request_id),
+              f->call.op ? operation_name(f->call.op) : "-", STR(err->code), STR(err->message));
     wire_encode_error(&f->route, &f->wire, err, f->call.request_id, f->call.arena, &resp);
     f->finished = true;
     dispatch_send(f, &resp);

@@ -32,7 +32,7 @@ const struct service *service_find(const char *id)
 
 enum operation_state operation_state(const struct operation *op)
 {
-    const struct service *s = service_find(op->service->id);
+    const struct service *s = service_find(operation_service(op)->id);
     for (const struct handler *const *list = s ? s->handlers : NULL; list && *list; list++)
         for (const struct handler *h = *list; h->op; h++)
             if (h->op == op)

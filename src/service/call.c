@@ -8,10 +8,10 @@
 
 static bool error_declared(const struct operation *op, const struct error_shape *error)
 {
-    if (error->common || !op || !op->errors)
+    if (error->common || !op || !op->modelled)
         return true;
-    for (const struct error_shape *const *e = op->errors; *e; e++)
-        if (*e == error)
+    for (size_t i = 0; i < op->n_errors; i++)
+        if (operation_error(op, i) == error)
             return true;
     return false;
 }
@@ -20,7 +20,7 @@ int call_fail(struct call *call, int error, const char *fmt, ...)
 {
     const struct error_shape *shape = &call->service->model->errors[error];
     if (!error_declared(call->op, shape)) {
-        log_error("%s does not declare the error %s", call->op->name, shape->name);
+        log_error("%s does not declare the error %s", operation_name(call->op), shape->name);
 #ifdef __SANITIZE_ADDRESS__ /* the tests' build: a user's daemon answers and goes on */
         abort();
 #endif
@@ -93,7 +93,8 @@ int record_get(struct call *call, struct str key, const struct shape *shape, voi
     struct wire_read_error error;
     r = wire_json_read(call->arena, text, shape, ret, &error);
     if (r < 0) {
-        log_error("a stored %s is damaged: %s at %zu", shape->name, error.message, error.offset);
+        log_error("a stored %s is damaged: %s at %zu", shape_name(shape), error.message,
+                  error.offset);
         return -EIO;
     }
     return 0;

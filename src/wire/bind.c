@@ -7,7 +7,7 @@
 bool bind_has_body_members(const struct shape *shape)
 {
     for (uint32_t i = 0; i < shape->n_members; i++)
-        if (shape->members[i].location == LOCATION_BODY)
+        if (shape_member(shape, i)->location == LOCATION_BODY)
             return true;
     return false;
 }
@@ -27,7 +27,8 @@ static int read_scalar(struct arena *a, const struct member *m, const struct sha
 static int push_scalar(struct arena *a, const struct member *m, struct text_items *items,
                        struct str text)
 {
-    return read_scalar(a, m, m->shape->element, text, text_items_push(a, m->shape, items));
+    return read_scalar(a, m, shape_element(member_shape(m)), text,
+                       text_items_push(a, member_shape(m), items));
 }
 
 /* ---- URI ---- */
@@ -52,20 +53,20 @@ static const struct member *uri_member(const struct shape *shape, struct str lab
     if (str_ends(label, S("+")))
         label.n--;
     for (uint32_t i = 0; shape && i < shape->n_members; i++)
-        if (shape->members[i].location == LOCATION_URI &&
-            str_is(label, shape->members[i].wire_name))
-            return &shape->members[i];
+        if (shape_member(shape, i)->location == LOCATION_URI &&
+            str_is(label, member_wire_name(shape_member(shape, i))))
+            return shape_member(shape, i);
     return NULL;
 }
 
 int bind_read_labels(struct arena *a, const struct operation *op, const struct str *labels,
                      size_t n, void *object, const struct member **ret_bad)
 {
-    struct str uri = str_from(op->uri), name;
+    struct str uri = str_from(operation_uri(op)), name;
     size_t pos = 0, open;
     for (size_t i = 0; i < n && next_label(uri, &pos, &name, &open); i++) {
-        const struct member *m = uri_member(op->input, name);
-        if (m && read_scalar(a, m, m->shape, labels[i], wire_slot(m, object)) < 0) {
+        const struct member *m = uri_member(operation_input(op), name);
+        if (m && read_scalar(a, m, member_shape(m), labels[i], wire_slot(m, object)) < 0) {
             *ret_bad = m;
             return -EBADMSG;
         }
@@ -97,18 +98,18 @@ static void query_add(struct arena *a, struct buf *query, struct str name, struc
 static void write_query_member(struct arena *a, const struct service_model *service,
                                const struct member *m, const void *slot, struct buf *query)
 {
-    const struct shape *shape = m->shape;
+    const struct shape *shape = member_shape(m);
     if (shape->type != SHAPE_LIST && shape->type != SHAPE_MAP) {
-        query_add(a, query, str_from(m->wire_name), scalar_text(a, service, m, shape, slot));
+        query_add(a, query, str_from(member_wire_name(m)), scalar_text(a, service, m, shape, slot));
         return;
     }
     const struct any_list *list = slot;
     for (size_t i = 0; i < list->n; i++) {
         const char *item = (const char *)list->items + i * shape->stride;
         if (shape->type == SHAPE_LIST)
-            query_add(a, query, str_from(m->wire_name),
-                      scalar_text(a, service, m, shape->element, item));
-        else if (shape->element->type == SHAPE_STRING)
+            query_add(a, query, str_from(member_wire_name(m)),
+                      scalar_text(a, service, m, shape_element(shape), item));
+        else if (shape_element(shape)->type == SHAPE_STRING)
             query_add(a, query, *(const struct str *)(const void *)item,
                       *(const struct str *)(const void *)(item + shape->value_offset));
     }
@@ -121,7 +122,7 @@ static int write_path(struct arena *a, const struct operation *op, const void *o
     size_t pos = 0, from = 0, open;
     struct str name;
     while (next_label(template, &pos, &name, &open)) {
-        const struct member *m = uri_member(op->input, name);
+        const struct member *m = uri_member(operation_input(op), name);
         struct str text = {0};
         buf_str(path, str_slice(template, from, open));
         from = pos;
@@ -130,8 +131,8 @@ static int write_path(struct arena *a, const struct operation *op, const void *o
                 from++;
             continue;
         }
-        if (m && object && !wire_slot_absent(m->shape, wire_slot(m, object)))
-            text = scalar_text(a, op->service, m, m->shape, wire_slot(m, object));
+        if (m && object && !wire_slot_absent(member_shape(m), wire_slot(m, object)))
+            text = scalar_text(a, operation_service(op), m, member_shape(m), wire_slot(m, object));
         if (!text.n) {
             *ret_bad = m;
             return -EINVAL;
@@ -150,17 +151,17 @@ int bind_write_uri(struct arena *a, const struct operation *op, const void *obje
     buf_init(&path, SIZE_MAX);
     buf_init(&query, SIZE_MAX);
     struct str template, literals;
-    str_cut(str_from(op->uri), '?', &template, &literals);
+    str_cut(str_from(operation_uri(op)), '?', &template, &literals);
     int r = write_path(a, op, object, bucket_in_host, template, &path, ret_bad);
     if (r < 0)
         return r;
     if (literals.n)
         buf_str(&query, literals);
-    for (uint32_t i = 0; op->input && object && i < op->input->n_members; i++) {
-        const struct member *m = &op->input->members[i];
+    for (uint32_t i = 0; operation_input(op) && object && i < operation_input(op)->n_members; i++) {
+        const struct member *m = shape_member(operation_input(op), i);
         const void *slot = wire_slot(m, object);
-        if (m->location == LOCATION_QUERY && !wire_slot_absent(m->shape, slot))
-            write_query_member(a, op->service, m, slot, &query);
+        if (m->location == LOCATION_QUERY && !wire_slot_absent(member_shape(m), slot))
+            write_query_member(a, operation_service(op), m, slot, &query);
     }
     *ret_path = buf_copy(&path, a);
     *ret_query = buf_copy(&query, a);
@@ -180,13 +181,14 @@ static int read_query_rest(struct arena *a, struct str query, const struct shape
         key = wire_percent_decode(a, key, true);
         bool named = false;
         for (uint32_t i = 0; i < shape->n_members && !named; i++)
-            named = shape->members[i].location == LOCATION_QUERY && &shape->members[i] != m &&
-                    str_is(key, shape->members[i].wire_name);
-        if (named || !key.n || m->shape->element->type != SHAPE_STRING)
+            named = shape_member(shape, i)->location == LOCATION_QUERY &&
+                    shape_member(shape, i) != m &&
+                    str_is(key, member_wire_name(shape_member(shape, i)));
+        if (named || !key.n || shape_element(member_shape(m))->type != SHAPE_STRING)
             continue;
-        char *entry = text_items_push(a, m->shape, &items);
+        char *entry = text_items_push(a, member_shape(m), &items);
         *(struct str *)(void *)entry = key;
-        *(struct str *)(void *)(entry + m->shape->value_offset) =
+        *(struct str *)(void *)(entry + member_shape(m)->value_offset) =
             wire_percent_decode(a, value.p ? value : S(""), true);
     }
     return 0;
@@ -198,27 +200,27 @@ int bind_read_query(struct arena *a, struct str query, const struct shape *shape
     if (!query.n)
         return 0;
     for (uint32_t i = 0; i < shape->n_members; i++) {
-        const struct member *m = &shape->members[i];
+        const struct member *m = shape_member(shape, i);
         if (m->location != LOCATION_QUERY)
             continue;
         void *slot = wire_slot(m, object);
         struct text_items items = {.list = slot};
         struct str part, rest = query, key, value;
         int r = 0;
-        if (m->shape->type == SHAPE_MAP) {
+        if (member_shape(m)->type == SHAPE_MAP) {
             r = read_query_rest(a, query, shape, m, slot);
             continue;
         }
         while (rest.n && r == 0) {
             str_cut(rest, '&', &part, &rest);
             str_cut(part, '=', &key, &value);
-            if (!str_is(wire_percent_decode(a, key, true), m->wire_name))
+            if (!str_is(wire_percent_decode(a, key, true), member_wire_name(m)))
                 continue;
             value = wire_percent_decode(a, value.p ? value : S(""), true);
-            if (m->shape->type == SHAPE_LIST)
+            if (member_shape(m)->type == SHAPE_LIST)
                 r = push_scalar(a, m, &items, value);
             else
-                r = read_scalar(a, m, m->shape, value, slot);
+                r = read_scalar(a, m, member_shape(m), value, slot);
         }
         if (r < 0) {
             *ret_bad = m;
@@ -234,16 +236,16 @@ static void read_prefixed(struct arena *a, const struct wire_header *headers, si
                           const struct member *m, struct any_list *list)
 {
     struct text_items items = {.list = list};
-    size_t prefix = strlen(m->wire_name);
+    size_t prefix = strlen(member_wire_name(m));
     for (size_t i = 0; i < n; i++) {
         if (headers[i].name.n < prefix ||
-            strncasecmp(headers[i].name.p, m->wire_name, prefix) != 0 ||
-            m->shape->element->type != SHAPE_STRING)
+            strncasecmp(headers[i].name.p, member_wire_name(m), prefix) != 0 ||
+            shape_element(member_shape(m))->type != SHAPE_STRING)
             continue;
-        char *entry = text_items_push(a, m->shape, &items);
+        char *entry = text_items_push(a, member_shape(m), &items);
         *(struct str *)(void *)entry =
             str_lower(a, str_slice(headers[i].name, prefix, headers[i].name.n));
-        *(struct str *)(void *)(entry + m->shape->value_offset) =
+        *(struct str *)(void *)(entry + member_shape(m)->value_offset) =
             headers[i].value.p ? headers[i].value : S("");
     }
 }
@@ -253,7 +255,8 @@ static int read_header_list(struct arena *a, const struct member *m, struct str 
 {
     struct text_items items = {.list = list};
     struct str part, rest = text;
-    bool date = m->shape->element->type == SHAPE_TIMESTAMP; /* dates hold a comma themselves */
+    bool date =
+        shape_element(member_shape(m))->type == SHAPE_TIMESTAMP; /* dates hold a comma themselves */
     while (rest.n) {
         str_cut(rest, ',', &part, &rest);
         if (date && rest.n) {
@@ -272,19 +275,20 @@ int bind_read_headers(struct arena *a, const struct wire_header *headers, size_t
                       const struct shape *shape, void *object, const struct member **ret_bad)
 {
     for (uint32_t i = 0; i < shape->n_members; i++) {
-        const struct member *m = &shape->members[i];
+        const struct member *m = shape_member(shape, i);
         void *slot = wire_slot(m, object);
-        if (m->location == LOCATION_HEADERS && m->shape->type == SHAPE_MAP)
+        if (m->location == LOCATION_HEADERS && member_shape(m)->type == SHAPE_MAP)
             read_prefixed(a, headers, n, m, slot);
         if (m->location != LOCATION_HEADER)
             continue;
-        struct str text = wire_find_header(headers, n, m->wire_name);
+        struct str text = wire_find_header(headers, n, member_wire_name(m));
         if (!text.p)
             continue;
-        int r = m->shape->type == SHAPE_LIST ? read_header_list(a, m, text, slot)
-                                             : read_scalar(a, m, m->shape, text, slot);
+        int r = member_shape(m)->type == SHAPE_LIST
+                    ? read_header_list(a, m, text, slot)
+                    : read_scalar(a, m, member_shape(m), text, slot);
         /* A date that is none is as good as no condition (RFC 9110 13.1.3). */
-        if (r < 0 && m->shape->type != SHAPE_TIMESTAMP) {
+        if (r < 0 && member_shape(m)->type != SHAPE_TIMESTAMP) {
             *ret_bad = m;
             return r;
         }
@@ -315,38 +319,39 @@ static void write_header_items(struct arena *a, const struct service_model *serv
     auto_buf struct buf b;
     buf_init(&b, SIZE_MAX);
     for (size_t i = 0; i < list->n; i++) {
-        const char *item = (const char *)list->items + i * m->shape->stride;
+        const char *item = (const char *)list->items + i * member_shape(m)->stride;
         if (m->location == LOCATION_HEADERS) {
-            if (m->shape->element->type == SHAPE_STRING)
+            if (shape_element(member_shape(m))->type == SHAPE_STRING)
                 wire_headers_add(
                     a, ret,
-                    header_value(a, str_printf(a, "%s%.*s", m->wire_name,
+                    header_value(a, str_printf(a, "%s%.*s", member_wire_name(m),
                                                STR(*(const struct str *)(const void *)item))),
                     header_value(
-                        a, *(const struct str *)(const void *)(item + m->shape->value_offset)));
+                        a,
+                        *(const struct str *)(const void *)(item + member_shape(m)->value_offset)));
             continue;
         }
         if (i)
             buf_byte(&b, ',');
-        buf_str(&b, scalar_text(a, service, m, m->shape->element, item));
+        buf_str(&b, scalar_text(a, service, m, shape_element(member_shape(m)), item));
     }
     if (m->location == LOCATION_HEADER && list->n)
-        wire_headers_add(a, ret, str_from(m->wire_name), header_value(a, buf_copy(&b, a)));
+        wire_headers_add(a, ret, str_from(member_wire_name(m)), header_value(a, buf_copy(&b, a)));
 }
 
 void bind_write_headers(struct arena *a, const struct service_model *service,
                         const struct shape *shape, const void *object, struct wire_headers *ret)
 {
     for (uint32_t i = 0; i < shape->n_members; i++) {
-        const struct member *m = &shape->members[i];
+        const struct member *m = shape_member(shape, i);
         const void *slot = wire_slot(m, object);
         if ((m->location != LOCATION_HEADER && m->location != LOCATION_HEADERS) ||
-            wire_slot_absent(m->shape, slot))
+            wire_slot_absent(member_shape(m), slot))
             continue;
-        if (m->shape->type == SHAPE_LIST || m->shape->type == SHAPE_MAP)
+        if (member_shape(m)->type == SHAPE_LIST || member_shape(m)->type == SHAPE_MAP)
             write_header_items(a, service, m, slot, ret);
         else
-            wire_headers_add(a, ret, str_from(m->wire_name),
-                             header_value(a, scalar_text(a, service, m, m->shape, slot)));
+            wire_headers_add(a, ret, str_from(member_wire_name(m)),
+                             header_value(a, scalar_text(a, service, m, member_shape(m), slot)));
     }
 }

@@ -50,11 +50,11 @@ static void show(struct buf *b, const struct shape *shape, const void *slot, int
             if (shape->type == SHAPE_MAP) {
                 buf_str(b, *(const struct str *)(const void *)item);
                 buf_byte(b, '=');
-                show(b, shape->element, item + shape->value_offset, depth + 1);
-            } else if (shape->element->type == SHAPE_STRUCTURE) {
-                wire_json_write(b, shape->element, item);
+                show(b, shape_element(shape), item + shape->value_offset, depth + 1);
+            } else if (shape_element(shape)->type == SHAPE_STRUCTURE) {
+                wire_json_write(b, shape_element(shape), item);
             } else {
-                show(b, shape->element, item, depth + 1);
+                show(b, shape_element(shape), item, depth + 1);
             }
         }
         buf_byte(b, shape->type == SHAPE_MAP ? '}' : ']');
@@ -104,10 +104,11 @@ static struct str enum_text(struct arena *a, const struct shape *shape)
     auto_buf struct buf b;
     buf_init(&b, SIZE_MAX);
     buf_text(&b, "Member must satisfy enum value set: [");
-    for (size_t i = 0; shape->enum_values[i]; i++) {
+    const char *value = shape_enum_values(shape);
+    for (size_t i = 0; i < shape->n_enum_values; i++, value += strlen(value) + 1) {
         if (i)
             buf_text(&b, ", ");
-        buf_text(&b, shape->enum_values[i]);
+        buf_text(&b, value);
     }
     buf_byte(&b, ']');
     return buf_copy(&b, a);
@@ -115,8 +116,9 @@ static struct str enum_text(struct arena *a, const struct shape *shape)
 
 static bool enum_has(const struct shape *shape, struct str s)
 {
-    for (size_t i = 0; shape->enum_values[i]; i++)
-        if (str_is(s, shape->enum_values[i]))
+    const char *value = shape_enum_values(shape);
+    for (size_t i = 0; i < shape->n_enum_values; i++, value += strlen(value) + 1)
+        if (str_is(s, value))
             return true;
     return false;
 }
@@ -176,9 +178,9 @@ static size_t failed(struct checker *c, const struct shape *shape, const void *s
     struct str s = *(const struct str *)slot;
     if (shape->pattern && !pattern_fits(shape, s))
         ret[n++] = str_printf(c->arena, "Member must satisfy regular expression pattern: %s",
-                              shape->pattern)
+                              shape_pattern(shape))
                        .p;
-    if (shape->enum_values && !enum_has(shape, s))
+    if (shape->n_enum_values && !enum_has(shape, s))
         ret[n++] = enum_text(c->arena, shape).p;
     return n;
 }
@@ -230,11 +232,11 @@ static void value(struct checker *c, const struct shape *shape, const void *slot
 static void items(struct checker *c, const struct shape *shape, const void *slot)
 {
     const struct any_list *list = slot;
-    const struct shape *element = shape->element;
+    const struct shape *element = shape_element(shape);
     bool nested = element->type == SHAPE_STRUCTURE || element->type == SHAPE_LIST ||
                   element->type == SHAPE_MAP;
     if (shape->type == SHAPE_MAP)
-        simple_elements(c, shape, slot, shape->key, 0, "Map keys must satisfy constraint");
+        simple_elements(c, shape, slot, shape_key(shape), 0, "Map keys must satisfy constraint");
     if (!nested) {
         simple_elements(c, shape, slot, element, shape->type == SHAPE_MAP ? shape->value_offset : 0,
                         shape->type == SHAPE_MAP ? "Map value must satisfy constraint"
@@ -281,20 +283,20 @@ static void members(struct checker *c, const struct shape *shape, const void *ob
 {
     size_t back = c->path.n;
     for (uint32_t i = 0; i < shape->n_members; i++) {
-        const struct member *m = &shape->members[i];
+        const struct member *m = shape_member(shape, i);
         const void *slot = wire_slot(m, object);
-        bool absent = wire_slot_absent(m->shape, slot), before = c->sensitive;
+        bool absent = wire_slot_absent(member_shape(m), slot), before = c->sensitive;
         /* A request without a body is a stream of no bytes. */
-        if (absent && (!m->required || m->shape->type == SHAPE_STREAM))
+        if (absent && (!m->required || member_shape(m)->type == SHAPE_STREAM))
             continue;
         if (!back)
             c->top = m;
-        down(c, m->name);
-        c->sensitive |= m->sensitive || m->shape->sensitive;
+        down(c, member_name(m));
+        c->sensitive |= m->sensitive || member_shape(m)->sensitive;
         if (absent)
-            violation(c, m->shape, NULL, "Member must not be null");
+            violation(c, member_shape(m), NULL, "Member must not be null");
         else
-            value(c, m->shape, slot);
+            value(c, member_shape(m), slot);
         c->sensitive = before;
         c->path.n = back;
     }
@@ -308,7 +310,7 @@ static void refuse_rest_xml(struct checker *c, struct wire_error *err)
     const struct member *m = c->first;
     struct arena *a = c->arena;
     if (m && m->location == LOCATION_BODY) {
-        if (c->first_missing && c->route->op->input->payload == m)
+        if (c->first_missing && shape_payload(operation_input(c->route->op)) == m)
             wire_error_set(err, s, S("MissingRequestBodyError"), S("Request Body is empty"));
         else
             wire_error_set(err, s, S("MalformedXML"),
@@ -320,13 +322,13 @@ static void refuse_rest_xml(struct checker *c, struct wire_error *err)
         wire_error_set(err, s, S("InvalidRequest"),
                        str_printf(a, "Missing required %s for this request: %s",
                                   m->location == LOCATION_HEADER ? "header" : "parameter",
-                                  m->wire_name));
+                                  member_wire_name(m)));
         return;
     }
     wire_error_set(err, s, S("InvalidArgument"),
-                   str_printf(a, "Invalid value for %s", m->wire_name));
+                   str_printf(a, "Invalid value for %s", member_wire_name(m)));
     struct wire_pair *extra = ARENA_ARRAY(a, struct wire_pair, 2);
-    extra[0] = (struct wire_pair){S("ArgumentName"), str_from(m->wire_name)};
+    extra[0] = (struct wire_pair){S("ArgumentName"), str_from(member_wire_name(m))};
     extra[1] = (struct wire_pair){S("ArgumentValue"), c->first_value};
     err->extra = extra;
     err->n_extra = 2;
@@ -336,8 +338,8 @@ static void refuse(struct checker *c, struct wire_error *err)
 {
     const struct service_model *s = c->route->service;
     if (c->first_shape && c->first_shape->violation_code && !c->first_missing) {
-        const char *text = c->first_shape->violation_message;
-        wire_error_set(err, s, str_from(c->first_shape->violation_code),
+        const char *text = shape_violation_message(c->first_shape);
+        wire_error_set(err, s, str_from(shape_violation_code(c->first_shape)),
                        text ? str_from(text) : buf_copy(&c->message, c->arena));
         return;
     }
@@ -356,12 +358,12 @@ static void refuse(struct checker *c, struct wire_error *err)
 int wire_check_input(const struct wire_route *route, const void *in, struct arena *a,
                      struct wire_error *err)
 {
-    if (!route->op->input || !in)
+    if (!operation_input(route->op) || !in)
         return 0;
     struct checker c = {.arena = a, .route = route};
     buf_init(&c.message, 1024 * 1024);
     buf_init(&c.path, 64 * 1024);
-    members(&c, route->op->input, in);
+    members(&c, operation_input(route->op), in);
     if (c.n)
         refuse(&c, err);
     buf_done(&c.message);

@@ -95,8 +95,8 @@ static int tree_refused(const struct wire_route *route, struct arena *a, const s
 {
     if (route->protocol == PROTOCOL_REST_XML)
         return malformed(route, a, "", err);
-    return scalar_refused(route, a, e->shape, e->member ? str_from(e->member->wire_name) : S(""),
-                          e->text, err);
+    return scalar_refused(route, a, e->shape,
+                          e->member ? str_from(member_wire_name(e->member)) : S(""), e->text, err);
 }
 
 static int load(const struct wire_route *route, const struct wire_request *req, struct arena *a,
@@ -144,24 +144,24 @@ static int read_payload(const struct wire_route *route, const struct wire_reques
 {
     void *slot = wire_slot(m, object);
     struct str text;
-    if (m->shape->type == SHAPE_STREAM) {
+    if (member_shape(m)->type == SHAPE_STREAM) {
         *(struct body *)slot = req->body;
         return 0;
     }
     int r = load(route, req, a, &text, err);
     if (r < 0)
         return r;
-    if (m->shape->type == SHAPE_BLOB || m->shape->type == SHAPE_STRING) {
+    if (member_shape(m)->type == SHAPE_BLOB || member_shape(m)->type == SHAPE_STRING) {
         if (text.n)
             *(struct str *)slot = text;
         return 0;
     }
-    if (m->shape->type != SHAPE_STRUCTURE || !str_trim(text).n)
+    if (member_shape(m)->type != SHAPE_STRUCTURE || !str_trim(text).n)
         return 0;
-    void *payload = arena_alloc(a, m->shape->size);
+    void *payload = arena_alloc(a, member_shape(m)->size);
     r = route->protocol == PROTOCOL_REST_XML
-            ? read_xml(route, a, text, m->shape, m->wire_name, payload, err)
-            : read_json(route, a, text, m->shape, payload, err);
+            ? read_xml(route, a, text, member_shape(m), member_wire_name(m), payload, err)
+            : read_json(route, a, text, member_shape(m), payload, err);
     if (r == 0)
         *(void **)slot = payload;
     return r;
@@ -173,20 +173,22 @@ static int read_rest(const struct wire_route *route, const struct wire_request *
     const struct operation *op = route->op;
     const struct member *bad = NULL;
     if (bind_read_labels(a, op, route->labels, route->n_labels, object, &bad) < 0 ||
-        bind_read_query(a, req->query, op->input, object, &bad) < 0 ||
-        bind_read_headers(a, req->headers, req->n_headers, op->input, object, &bad) < 0)
-        return scalar_refused(route, a, bad->shape, str_from(bad->wire_name), (struct str){0}, err);
-    if (op->input->payload)
-        return read_payload(route, req, a, op->input->payload, object, err);
-    if (!bind_has_body_members(op->input))
+        bind_read_query(a, req->query, operation_input(op), object, &bad) < 0 ||
+        bind_read_headers(a, req->headers, req->n_headers, operation_input(op), object, &bad) < 0)
+        return scalar_refused(route, a, member_shape(bad), str_from(member_wire_name(bad)),
+                              (struct str){0}, err);
+    if (shape_payload(operation_input(op)))
+        return read_payload(route, req, a, shape_payload(operation_input(op)), object, err);
+    if (!bind_has_body_members(operation_input(op)))
         return 0;
     struct str text;
     int r = load(route, req, a, &text, err);
     if (r < 0)
         return r;
     return route->protocol == PROTOCOL_REST_XML
-               ? read_xml(route, a, text, op->input, op->input_wire_name, object, err)
-               : read_json(route, a, text, op->input, object, err);
+               ? read_xml(route, a, text, operation_input(op), operation_input_wire_name(op),
+                          object, err)
+               : read_json(route, a, text, operation_input(op), object, err);
 }
 
 static int read_query(const struct wire_route *route, const struct wire_request *req,
@@ -204,7 +206,7 @@ static int read_query(const struct wire_route *route, const struct wire_request 
         text = str_printf(a, "%.*s&%.*s", STR(req->query), STR(text));
     if (tree_parse_query(a, text, &root) < 0)
         return malformed(route, a, "", err);
-    return tree_read(a, TREE_QUERY, root, route->op->input, object, &e) < 0
+    return tree_read(a, TREE_QUERY, root, operation_input(route->op), object, &e) < 0
                ? tree_refused(route, a, &e, err)
                : 0;
 }
@@ -212,7 +214,7 @@ static int read_query(const struct wire_route *route, const struct wire_request 
 int wire_decode_input(const struct wire_route *route, const struct wire_request *req,
                       struct arena *a, void **ret, struct wire_error *err)
 {
-    const struct shape *shape = route->op->input;
+    const struct shape *shape = operation_input(route->op);
     if (!shape) {
         *ret = NULL;
         return 0;

@@ -23,7 +23,8 @@ static int unreadable(const struct operation *op, const struct wire_response *re
     *err = (struct wire_error){.status = response->status,
                                .request_id = request_id(response),
                                .message = str_printf(a, "%s: the answer of %s cannot be read: %s",
-                                                     op->name, op->service->name, why)};
+                                                     operation_name(op),
+                                                     operation_service(op)->name, why)};
     return -EBADMSG;
 }
 
@@ -59,8 +60,8 @@ static void json_error(const struct operation *op, const struct wire_response *r
         code = first_str(body, "__type", "code", "Code");
     err->code = bare_code(code);
     err->message = first_str(body, "message", "Message", "errorMessage");
-    err->shape = error_find(op->service, err->code);
-    const struct shape *shape = err->shape ? err->shape->shape : NULL;
+    err->shape = error_find(operation_service(op), err->code);
+    const struct shape *shape = err->shape ? error_members(err->shape) : NULL;
     if (!shape || !body)
         return;
     void *detail = arena_alloc(a, shape->size);
@@ -87,7 +88,7 @@ static void xml_error(const struct operation *op, struct str text, struct arena 
         err->message = message->text;
     if (id && !err->request_id.p)
         err->request_id = id->text;
-    err->shape = error_find(op->service, err->code);
+    err->shape = error_find(operation_service(op), err->code);
 }
 
 /* Answers to HEAD, and those of proxies, have no code. */
@@ -138,15 +139,17 @@ static int decode_error(const struct operation *op, const struct wire_response *
                         struct str text, struct arena *a, struct wire_error *err)
 {
     *err = (struct wire_error){.status = response->status, .request_id = request_id(response)};
-    if (op->service->protocol == PROTOCOL_REST_XML || op->service->protocol == PROTOCOL_QUERY)
+    if (operation_service(op)->protocol == PROTOCOL_REST_XML ||
+        operation_service(op)->protocol == PROTOCOL_QUERY)
         xml_error(op, text, a, err);
     else
         json_error(op, response, text, a, err);
     if (!err->code.n)
         err->code = code_of_status(response->status);
     if (!err->message.n)
-        err->message = str_printf(a, "%s answered %s with HTTP status %d (%.*s)", op->service->name,
-                                  op->name, response->status, STR(err->code));
+        err->message =
+            str_printf(a, "%s answered %s with HTTP status %d (%.*s)", operation_service(op)->name,
+                       operation_name(op), response->status, STR(err->code));
     err->throttled = throttled(err->code) || response->status == 429;
     err->retryable = err->throttled || response->status == 500 || response->status == 502 ||
                      response->status == 503 || response->status == 504;
@@ -166,21 +169,23 @@ static int read_xml(const struct operation *op, const struct wire_response *resp
     if (tree_parse_xml(a, text, &root) < 0)
         return unreadable(op, response, a, "it is not XML", err);
     const struct node *from = root;
-    if (op->service->protocol == PROTOCOL_QUERY && op->result_wrapper) {
-        from = tree_find(root, op->result_wrapper);
+    if (operation_service(op)->protocol == PROTOCOL_QUERY && operation_result_wrapper(op)) {
+        from = tree_find(root, operation_result_wrapper(op));
         if (!from)
             return unreadable(op, response, a, "the result is missing", err);
     }
     if (shape->unwrapped) {
-        const struct member *m = &shape->members[0];
-        if (root->text.n && m->shape->type == SHAPE_STRING)
+        const struct member *m = shape_member(shape, 0);
+        if (root->text.n && member_shape(m)->type == SHAPE_STRING)
             *(struct str *)wire_slot(m, object) = root->text;
         return 0;
     }
     if (tree_read(a, TREE_XML, from, shape, object, &e) < 0)
         return unreadable(
             op, response, a,
-            str_printf(a, "%s is %.*s", e.member ? e.member->name : "a value", STR(e.text)).p, err);
+            str_printf(a, "%s is %.*s", e.member ? member_name(e.member) : "a value", STR(e.text))
+                .p,
+            err);
     return 0;
 }
 
@@ -201,8 +206,8 @@ static int read_body(const struct operation *op, const struct wire_response *res
                      struct str text, const struct shape *shape, struct arena *a, void *object,
                      struct wire_error *err)
 {
-    bool xml =
-        op->service->protocol == PROTOCOL_REST_XML || op->service->protocol == PROTOCOL_QUERY;
+    bool xml = operation_service(op)->protocol == PROTOCOL_REST_XML ||
+               operation_service(op)->protocol == PROTOCOL_QUERY;
     return xml ? read_xml(op, response, text, shape, a, object, err)
                : read_json(op, response, text, shape, a, object, err);
 }
@@ -212,19 +217,19 @@ static int read_payload(const struct operation *op, const struct wire_response *
                         struct wire_error *err)
 {
     void *slot = wire_slot(m, object);
-    if (m->shape->type == SHAPE_STREAM) {
+    if (member_shape(m)->type == SHAPE_STREAM) {
         *(struct body *)slot = response->body;
         return 0;
     }
-    if (m->shape->type != SHAPE_STRUCTURE) {
+    if (member_shape(m)->type != SHAPE_STRUCTURE) {
         if (text.n)
             *(struct str *)slot = text;
         return 0;
     }
     if (!str_trim(text).n)
         return 0;
-    void *payload = arena_alloc(a, m->shape->size);
-    int r = read_body(op, response, text, m->shape, a, payload, err);
+    void *payload = arena_alloc(a, member_shape(m)->size);
+    int r = read_body(op, response, text, member_shape(m), a, payload, err);
     if (r == 0)
         *(void **)slot = payload;
     return r;
@@ -234,15 +239,17 @@ static int read_rest(const struct operation *op, const struct wire_response *res
                      struct str text, struct arena *a, void *object, struct wire_error *err)
 {
     const struct member *bad = NULL;
-    const struct shape *shape = op->output;
+    const struct shape *shape = operation_output(op);
     if (bind_read_headers(a, response->headers, response->n_headers, shape, object, &bad) < 0)
-        return unreadable(op, response, a, str_printf(a, "header %s", bad->wire_name).p, err);
+        return unreadable(op, response, a, str_printf(a, "header %s", member_wire_name(bad)).p,
+                          err);
     for (uint32_t i = 0; i < shape->n_members; i++)
-        if (shape->members[i].location == LOCATION_STATUS &&
-            shape->members[i].shape->type == SHAPE_INTEGER)
-            *(struct opt_int *)wire_slot(&shape->members[i], object) = opt_int(response->status);
-    if (shape->payload)
-        return read_payload(op, response, text, shape->payload, a, object, err);
+        if (shape_member(shape, i)->location == LOCATION_STATUS &&
+            member_shape(shape_member(shape, i))->type == SHAPE_INTEGER)
+            *(struct opt_int *)wire_slot(shape_member(shape, i), object) =
+                opt_int(response->status);
+    if (shape_payload(shape))
+        return read_payload(op, response, text, shape_payload(shape), a, object, err);
     if (!bind_has_body_members(shape))
         return 0;
     return read_body(op, response, text, shape, a, object, err);
@@ -252,22 +259,22 @@ int wire_decode_output(const struct operation *op, const struct wire_response *r
                        struct arena *a, void **ret, struct wire_error *err)
 {
     bool failed = response->status >= 300 || response->status < 100;
-    bool stream = !failed && op->output && op->output->payload &&
-                  op->output->payload->shape->type == SHAPE_STREAM;
-    bool rest =
-        op->service->protocol == PROTOCOL_REST_JSON || op->service->protocol == PROTOCOL_REST_XML;
+    bool stream = !failed && operation_output(op) && shape_payload(operation_output(op)) &&
+                  member_shape(shape_payload(operation_output(op)))->type == SHAPE_STREAM;
+    bool rest = operation_service(op)->protocol == PROTOCOL_REST_JSON ||
+                operation_service(op)->protocol == PROTOCOL_REST_XML;
     struct str text = S("");
     if (!stream && response->body.has && body_load(&response->body, BODY_MAX, a, &text) < 0)
         return unreadable(op, response, a, "it is too large", err);
     if (failed)
         return decode_error(op, response, text, a, err);
-    if (!op->output) {
+    if (!operation_output(op)) {
         *ret = NULL;
         return 0;
     }
-    void *object = arena_alloc(a, op->output->size);
+    void *object = arena_alloc(a, operation_output(op)->size);
     int r = rest ? read_rest(op, response, text, a, object, err)
-                 : read_body(op, response, text, op->output, a, object, err);
+                 : read_body(op, response, text, operation_output(op), a, object, err);
     if (r == 0)
         *ret = object;
     return r;

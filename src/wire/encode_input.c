@@ -17,9 +17,9 @@ static void put(struct arena *a, struct wire_headers *h, const char *name, struc
 static const void *with_token(struct arena *a, const struct shape *shape, const void *in)
 {
     for (uint32_t i = 0; i < shape->n_members; i++) {
-        const struct member *m = &shape->members[i];
-        if (!m->idempotency_token || m->shape->type != SHAPE_STRING ||
-            !wire_slot_absent(m->shape, wire_slot(m, in)))
+        const struct member *m = shape_member(shape, i);
+        if (!m->idempotency_token || member_shape(m)->type != SHAPE_STRING ||
+            !wire_slot_absent(member_shape(m), wire_slot(m, in)))
             continue;
         void *copy = arena_copy(a, in, shape->size);
         *(struct str *)wire_slot(m, copy) = random_uuid(a);
@@ -33,24 +33,25 @@ static void rest_payload(const struct operation *op, const struct member *m, con
                          struct wire_request *ret)
 {
     const void *slot = wire_slot(m, in);
-    bool xml = op->service->protocol == PROTOCOL_REST_XML;
-    if (wire_slot_absent(m->shape, slot))
+    bool xml = operation_service(op)->protocol == PROTOCOL_REST_XML;
+    if (wire_slot_absent(member_shape(m), slot))
         return;
-    if (m->shape->type == SHAPE_STREAM) {
+    if (member_shape(m)->type == SHAPE_STREAM) {
         ret->body = *(const struct body *)slot;
         return;
     }
-    if (m->shape->type != SHAPE_STRUCTURE) {
+    if (member_shape(m)->type != SHAPE_STRUCTURE) {
         ret->body = body_mem(*(const struct str *)slot);
         return;
     }
     const void *object = *(void *const *)slot;
     if (xml)
-        xml_write_root(b, op->service, m->wire_name,
-                       m->xml_namespace ? m->xml_namespace : op->service->xml_namespace, m->shape,
-                       object);
+        xml_write_root(b, operation_service(op), member_wire_name(m),
+                       member_xml_namespace(m) ? member_xml_namespace(m)
+                                               : operation_service(op)->xml_namespace,
+                       member_shape(m), object);
     else
-        wire_json_write(b, m->shape, object);
+        wire_json_write(b, member_shape(m), object);
     put(a, h, "Content-Type", xml ? S("application/xml") : S("application/json"));
     ret->body = body_mem(buf_copy(b, a));
 }
@@ -64,29 +65,33 @@ static int encode_rest(const struct operation *op, const void *in,
                            &bad);
     if (r < 0) {
         *err = (struct wire_error){.code = S("ParamValidation"),
-                                   .message = str_printf(a, "%s: %s must not be empty", op->name,
-                                                         bad ? bad->name : "a part of the path")};
+                                   .message =
+                                       str_printf(a, "%s: %s must not be empty", operation_name(op),
+                                                  bad ? member_name(bad) : "a part of the path")};
         return r;
     }
-    ret->method = str_from(op->method);
-    if (!op->input || !in)
+    ret->method = str_from(operation_method(op));
+    if (!operation_input(op) || !in)
         return 0;
-    bind_write_headers(a, op->service, op->input, in, h);
-    if (op->input->payload) {
-        rest_payload(op, op->input->payload, in, a, b, h, ret);
+    bind_write_headers(a, operation_service(op), operation_input(op), in, h);
+    if (shape_payload(operation_input(op))) {
+        rest_payload(op, shape_payload(operation_input(op)), in, a, b, h, ret);
         return 0;
     }
-    if (!bind_has_body_members(op->input))
+    if (!bind_has_body_members(operation_input(op)))
         return 0;
-    if (op->service->protocol == PROTOCOL_REST_XML)
-        xml_write_root(b, op->service, op->input_wire_name ? op->input_wire_name : op->input->name,
-                       op->input_xml_namespace ? op->input_xml_namespace
-                                               : op->service->xml_namespace,
-                       op->input, in);
+    if (operation_service(op)->protocol == PROTOCOL_REST_XML)
+        xml_write_root(b, operation_service(op),
+                       op->input_wire_name ? operation_input_wire_name(op)
+                                           : shape_name(operation_input(op)),
+                       op->input_xml_namespace ? operation_input_xml_namespace(op)
+                                               : operation_service(op)->xml_namespace,
+                       operation_input(op), in);
     else
-        wire_json_write(b, op->input, in);
+        wire_json_write(b, operation_input(op), in);
     put(a, h, "Content-Type",
-        op->service->protocol == PROTOCOL_REST_XML ? S("application/xml") : S("application/json"));
+        operation_service(op)->protocol == PROTOCOL_REST_XML ? S("application/xml")
+                                                             : S("application/json"));
     ret->body = body_mem(buf_copy(b, a));
     return 0;
 }
@@ -94,23 +99,24 @@ static int encode_rest(const struct operation *op, const void *in,
 static void encode_query(const struct operation *op, const void *in, struct arena *a, struct buf *b,
                          struct wire_headers *h)
 {
-    buf_printf(b, "Action=%s&Version=%s", op->name, op->service->api_version);
-    if (op->input && in)
-        query_write(b, a, op->input, in);
+    buf_printf(b, "Action=%s&Version=%s", operation_name(op), operation_service(op)->api_version);
+    if (operation_input(op) && in)
+        query_write(b, a, operation_input(op), in);
     put(a, h, "Content-Type", S("application/x-www-form-urlencoded; charset=utf-8"));
 }
 
 static void encode_json(const struct operation *op, const void *in, struct arena *a, struct buf *b,
                         struct wire_headers *h)
 {
-    if (op->input && in)
-        wire_json_write(b, op->input, in);
+    if (operation_input(op) && in)
+        wire_json_write(b, operation_input(op), in);
     else
         buf_text(b, "{}");
-    put(a, h, "X-Amz-Target", str_printf(a, "%s.%s", op->service->target_prefix, op->name));
+    put(a, h, "X-Amz-Target",
+        str_printf(a, "%s.%s", operation_service(op)->target_prefix, operation_name(op)));
     put(a, h, "Content-Type",
-        op->service->protocol == PROTOCOL_JSON_1_0 ? S("application/x-amz-json-1.0")
-                                                   : S("application/x-amz-json-1.1"));
+        operation_service(op)->protocol == PROTOCOL_JSON_1_0 ? S("application/x-amz-json-1.0")
+                                                             : S("application/x-amz-json-1.1"));
 }
 
 /* S3 wants a digest of bodies that replace or delete things. */
@@ -134,9 +140,9 @@ int wire_encode_input(const struct operation *op, const void *in,
     auto_buf struct buf b;
     buf_init(&b, SIZE_MAX);
     int r = 0;
-    if (op->input && in)
-        in = with_token(a, op->input, in);
-    switch (op->service->protocol) {
+    if (operation_input(op) && in)
+        in = with_token(a, operation_input(op), in);
+    switch (operation_service(op)->protocol) {
     case PROTOCOL_REST_JSON:
     case PROTOCOL_REST_XML:
         r = encode_rest(op, in, options, a, &b, &h, &req, err);

@@ -52,24 +52,25 @@ static void encode_payload(const struct wire_route *route, const struct member *
 {
     const void *slot = wire_slot(m, out);
     bool xml = route->protocol == PROTOCOL_REST_XML;
-    if (wire_slot_absent(m->shape, slot))
+    if (wire_slot_absent(member_shape(m), slot))
         return;
-    if (m->shape->type == SHAPE_STREAM) {
+    if (member_shape(m)->type == SHAPE_STREAM) {
         ret->body = *(const struct body *)slot;
         return;
     }
-    if (m->shape->type != SHAPE_STRUCTURE) {
+    if (member_shape(m)->type != SHAPE_STRUCTURE) {
         put(a, h, "Content-Type", S("application/json"));
         ret->body = body_mem(*(const struct str *)slot);
         return;
     }
     const void *object = *(void *const *)slot;
     if (xml) {
-        const char *ns = m->xml_namespace ? m->xml_namespace : route->service->xml_namespace;
+        const char *ns =
+            member_xml_namespace(m) ? member_xml_namespace(m) : route->service->xml_namespace;
         buf_text(b, PROLOG);
-        xml_write_root(b, route->service, m->wire_name, ns, m->shape, object);
+        xml_write_root(b, route->service, member_wire_name(m), ns, member_shape(m), object);
     } else {
-        wire_json_write(b, m->shape, object);
+        wire_json_write(b, member_shape(m), object);
     }
     put(a, h, "Content-Type", xml ? S("application/xml") : S("application/json"));
     ret->body = taken(a, b);
@@ -78,30 +79,32 @@ static void encode_payload(const struct wire_route *route, const struct member *
 static void encode_rest(const struct wire_route *route, const void *out, struct arena *a,
                         struct buf *b, struct wire_headers *h, struct wire_response *ret)
 {
-    const struct shape *shape = route->op->output;
+    const struct shape *shape = operation_output(route->op);
     if (!shape || !out)
         return;
     bind_write_headers(a, route->service, shape, out, h);
     for (uint32_t i = 0; i < shape->n_members; i++) {
-        const struct member *m = &shape->members[i];
-        if (m->location != LOCATION_STATUS || m->shape->type != SHAPE_INTEGER)
+        const struct member *m = shape_member(shape, i);
+        if (m->location != LOCATION_STATUS || member_shape(m)->type != SHAPE_INTEGER)
             continue;
         const struct opt_int *status = wire_slot(m, out);
         if (status->has)
             ret->status = (int)status->is;
     }
-    if (shape->payload) {
-        encode_payload(route, shape->payload, out, a, b, h, ret);
+    if (shape_payload(shape)) {
+        encode_payload(route, shape_payload(shape), out, a, b, h, ret);
         return;
     }
-    if (ret->status == 204 || ret->status == 304 || strcmp(route->op->method, "HEAD") == 0)
+    if (ret->status == 204 || ret->status == 304 ||
+        strcmp(operation_method(route->op), "HEAD") == 0)
         return;
     if (route->protocol == PROTOCOL_REST_JSON) {
         wire_json_write(b, shape, out);
         put(a, h, "Content-Type", S("application/json"));
     } else if (bind_has_body_members(shape)) {
         buf_text(b, PROLOG);
-        xml_write_root(b, route->service, shape->wire_name ? shape->wire_name : shape->name,
+        xml_write_root(b, route->service,
+                       shape->wire_name ? shape_wire_name(shape) : shape_name(shape),
                        route->service->xml_namespace, shape, out);
         put(a, h, "Content-Type", S("application/xml"));
     } else {
@@ -114,20 +117,20 @@ static void encode_query(const struct wire_route *route, const void *out, struct
                          struct buf *b)
 {
     const struct operation *op = route->op;
-    buf_printf(b, "<%sResponse xmlns=\"%s\">", op->name,
+    buf_printf(b, "<%sResponse xmlns=\"%s\">", operation_name(op),
                route->service->xml_namespace ? route->service->xml_namespace : "");
-    if (op->output) {
-        const char *wrapper = op->result_wrapper;
+    if (operation_output(op)) {
+        const char *wrapper = operation_result_wrapper(op);
         if (wrapper)
             buf_printf(b, "<%s>", wrapper);
         if (out)
-            xml_write_members(b, route->service, op->output, out);
+            xml_write_members(b, route->service, operation_output(op), out);
         if (wrapper)
             buf_printf(b, "</%s>", wrapper);
     }
     buf_text(b, "<ResponseMetadata>");
     xml_write_element(b, "RequestId", request_id);
-    buf_printf(b, "</ResponseMetadata></%sResponse>", op->name);
+    buf_printf(b, "</ResponseMetadata></%sResponse>", operation_name(op));
 }
 
 void wire_encode_output(const struct wire_route *route, const void *out, struct str request_id,
@@ -148,8 +151,8 @@ void wire_encode_output(const struct wire_route *route, const void *out, struct 
         ret->body = taken(a, &b);
         break;
     default:
-        if (route->op->output && out)
-            wire_json_write(&b, route->op->output, out);
+        if (operation_output(route->op) && out)
+            wire_json_write(&b, operation_output(route->op), out);
         put(a, &h, "Content-Type", str_from(json_type(route->protocol)));
         ret->body = taken(a, &b);
     }
@@ -174,17 +177,17 @@ void wire_error_set(struct wire_error *err, const struct service_model *service,
 
 static bool is_message(const struct member *m)
 {
-    return str_eq_nocase(str_from(m->name), S("message"));
+    return str_eq_nocase(str_from(member_name(m)), S("message"));
 }
 
 /* Lambda spells "Message" in some errors and "message" in others: as the model has it. What no
  * model lists comes from AWS's own frontend; its denials say "Message". */
 static const char *message_key(const struct wire_error *err)
 {
-    const struct shape *shape = err->shape ? err->shape->shape : NULL;
+    const struct shape *shape = err->shape ? error_members(err->shape) : NULL;
     for (uint32_t i = 0; shape && i < shape->n_members; i++)
-        if (is_message(&shape->members[i]))
-            return shape->members[i].wire_name;
+        if (is_message(shape_member(shape, i)))
+            return member_wire_name(shape_member(shape, i));
     return str_starts(err->code, S("AccessDenied")) ? "Message" : "message";
 }
 
@@ -197,7 +200,7 @@ static void separate(struct buf *b)
 /* The error's further members, as the model names them. */
 static void json_detail(const struct wire_error *err, bool rest, struct buf *b)
 {
-    const struct shape *shape = err->shape ? err->shape->shape : NULL;
+    const struct shape *shape = err->shape ? error_members(err->shape) : NULL;
     const struct member *type = shape ? member_find(shape, S("Type")) : NULL;
     bool has_type = false;
     if (shape && err->detail) {
@@ -208,7 +211,7 @@ static void json_detail(const struct wire_error *err, bool rest, struct buf *b)
             separate(b);
             buf_add(b, detail.p + 1, detail.n - 2);
         }
-        has_type = type && !wire_slot_absent(type->shape, wire_slot(type, err->detail));
+        has_type = type && !wire_slot_absent(member_shape(type), wire_slot(type, err->detail));
     }
     if (rest && type && type->location == LOCATION_BODY && !has_type) {
         separate(b);
@@ -218,10 +221,11 @@ static void json_detail(const struct wire_error *err, bool rest, struct buf *b)
 
 static bool detail_has_message(const struct wire_error *err)
 {
-    const struct shape *shape = err->shape ? err->shape->shape : NULL;
+    const struct shape *shape = err->shape ? error_members(err->shape) : NULL;
     for (uint32_t i = 0; shape && err->detail && i < shape->n_members; i++)
-        if (is_message(&shape->members[i]) &&
-            !wire_slot_absent(shape->members[i].shape, wire_slot(&shape->members[i], err->detail)))
+        if (is_message(shape_member(shape, i)) &&
+            !wire_slot_absent(member_shape(shape_member(shape, i)),
+                              wire_slot(shape_member(shape, i), err->detail)))
             return true;
     return false;
 }
@@ -303,8 +307,8 @@ void wire_encode_error(const struct wire_route *route, const struct wire_request
     buf_init(&b, SIZE_MAX);
     if (!e.status)
         e.status = e.shape ? e.shape->status : 400;
-    if (e.shape && e.shape->shape && e.detail)
-        bind_write_headers(a, route->service, e.shape->shape, e.detail, &h);
+    if (e.shape && error_members(e.shape) && e.detail)
+        bind_write_headers(a, route->service, error_members(e.shape), e.detail, &h);
     for (size_t i = 0; i < e.n_headers; i++)
         wire_headers_add(a, &h, e.headers[i].name, e.headers[i].value);
     put_request_id(route->protocol, a, request_id, &h);

@@ -44,8 +44,9 @@ static const struct member *member_of(const struct shape *shape, struct str name
         uint32_t i = *hint + k;
         if (i >= shape->n_members)
             i -= shape->n_members;
-        const struct member *m = &shape->members[i];
-        if (m->wire_name[0] == (name.n ? name.p[0] : 0) && str_is(name, m->wire_name)) {
+        const struct member *m = shape_member(shape, i);
+        if (member_wire_name(m)[0] == (name.n ? name.p[0] : 0) &&
+            str_is(name, member_wire_name(m))) {
             *hint = i + 1 == shape->n_members ? 0 : i + 1;
             return m;
         }
@@ -73,8 +74,9 @@ static int members(struct lex *r, const struct shape *shape, void *object)
         if (lex_string(r, &name) < 0 || lex_expect(r, ':') < 0)
             return -EBADMSG;
         const struct member *m = member_of(shape, name, &hint);
-        int e = m && m->location == LOCATION_BODY ? value(r, m->shape, m, wire_slot(m, object))
-                                                  : lex_skip(r);
+        int e = m && m->location == LOCATION_BODY
+                    ? value(r, member_shape(m), m, wire_slot(m, object))
+                    : lex_skip(r);
         if (e < 0)
             return e;
         char next = lex_peek(r);
@@ -116,10 +118,10 @@ static int list(struct lex *r, const struct shape *shape, struct any_list *into)
         int e = is_null(r);
         if (e == 0) {
             void *slot = text_items_push(r->arena, shape, &items);
-            if (shape->element->type == SHAPE_STRUCTURE)
-                e = members(r, shape->element, slot);
+            if (shape_element(shape)->type == SHAPE_STRUCTURE)
+                e = members(r, shape_element(shape), slot);
             else
-                e = value(r, shape->element, NULL, slot);
+                e = value(r, shape_element(shape), NULL, slot);
         }
         if (e < 0)
             return e;
@@ -159,7 +161,7 @@ static int map(struct lex *r, const struct shape *shape, struct any_list *into)
         if (e == 0) {
             char *entry = text_items_push(r->arena, shape, &items);
             *(struct str *)(void *)entry = key;
-            e = value(r, shape->element, NULL, entry + shape->value_offset);
+            e = value(r, shape_element(shape), NULL, entry + shape->value_offset);
         }
         if (e < 0)
             return e;

@@ -9,17 +9,17 @@ void wire_json_write(struct buf *b, const struct shape *shape, const void *objec
 {
     char before = '{';
     for (uint32_t i = 0; i < shape->n_members; i++) {
-        const struct member *m = &shape->members[i];
+        const struct member *m = shape_member(shape, i);
         const void *slot = wire_slot(m, object);
-        if (m->location != LOCATION_BODY || m->shape->type == SHAPE_STREAM ||
-            wire_slot_absent(m->shape, slot))
+        if (m->location != LOCATION_BODY || member_shape(m)->type == SHAPE_STREAM ||
+            wire_slot_absent(member_shape(m), slot))
             continue;
         buf_byte(b, before);
         before = ',';
         buf_byte(b, '"'); /* names in models need no escapes */
-        buf_text(b, m->wire_name);
+        buf_text(b, member_wire_name(m));
         buf_add(b, "\":", 2);
-        value(b, m->shape, m, slot);
+        value(b, member_shape(m), m, slot);
     }
     if (before == '{')
         buf_byte(b, '{');
@@ -37,11 +37,11 @@ static void items(struct buf *b, const struct shape *shape, const struct any_lis
         if (is_map) {
             json_write_str(b, *(const struct str *)(const void *)item);
             buf_byte(b, ':');
-            value(b, shape->element, NULL, item + shape->value_offset);
-        } else if (shape->element->type == SHAPE_STRUCTURE) {
-            wire_json_write(b, shape->element, item);
+            value(b, shape_element(shape), NULL, item + shape->value_offset);
+        } else if (shape_element(shape)->type == SHAPE_STRUCTURE) {
+            wire_json_write(b, shape_element(shape), item);
         } else {
-            value(b, shape->element, NULL, item);
+            value(b, shape_element(shape), NULL, item);
         }
     }
     buf_byte(b, is_map ? '}' : ']');

@@ -66,7 +66,7 @@ static struct compiled *find(const struct shape *shape)
         grow();
     struct compiled *c = place(slots, n_slots, shape);
     if (!c->shape) {
-        *c = (struct compiled){.shape = shape, .code = compile(shape->pattern)};
+        *c = (struct compiled){.shape = shape, .code = compile(shape_pattern(shape))};
         n_used++;
     }
     if (++c->uses == HOT && c->code)

@@ -30,15 +30,15 @@ static void down(struct writer *w, const char *part)
 static void members(struct writer *w, const struct shape *shape, const void *object)
 {
     for (uint32_t i = 0; i < shape->n_members; i++) {
-        const struct member *m = &shape->members[i];
+        const struct member *m = shape_member(shape, i);
         const void *slot = wire_slot(m, object);
-        if (wire_slot_absent(m->shape, slot))
+        if (wire_slot_absent(member_shape(m), slot))
             continue;
         size_t back = w->name.n;
-        bool renamed = m->flattened && m->shape->type == SHAPE_LIST &&
-                       strcmp(m->shape->element_name, "member") != 0;
-        down(w, renamed ? m->shape->element_name : m->wire_name);
-        value(w, m->shape, m, slot);
+        bool renamed = m->flattened && member_shape(m)->type == SHAPE_LIST &&
+                       strcmp(shape_element_name(member_shape(m)), "member") != 0;
+        down(w, renamed ? shape_element_name(member_shape(m)) : member_wire_name(m));
+        value(w, member_shape(m), m, slot);
         w->name.n = back;
     }
 }
@@ -52,7 +52,7 @@ static void items(struct writer *w, const struct shape *shape, const struct memb
         return;
     }
     if (!m || !m->flattened)
-        down(w, shape->type == SHAPE_MAP ? "entry" : shape->element_name);
+        down(w, shape->type == SHAPE_MAP ? "entry" : shape_element_name(shape));
     size_t at = w->name.n;
     for (size_t i = 0; i < list->n; i++) {
         const char *item = (const char *)list->items + i * shape->stride;
@@ -60,15 +60,15 @@ static void items(struct writer *w, const struct shape *shape, const struct memb
         buf_printf(&w->name, ".%zu", i + 1);
         size_t here = w->name.n;
         if (shape->type == SHAPE_MAP) {
-            down(w, shape->key_name);
+            down(w, shape_key_name(shape));
             parameter(w, *(const struct str *)(const void *)item);
             w->name.n = here;
-            down(w, shape->element_name);
-            value(w, shape->element, NULL, item + shape->value_offset);
-        } else if (shape->element->type == SHAPE_STRUCTURE) {
-            members(w, shape->element, item);
+            down(w, shape_element_name(shape));
+            value(w, shape_element(shape), NULL, item + shape->value_offset);
+        } else if (shape_element(shape)->type == SHAPE_STRUCTURE) {
+            members(w, shape_element(shape), item);
         } else {
-            value(w, shape->element, NULL, item);
+            value(w, shape_element(shape), NULL, item);
         }
     }
     w->name.n = back;

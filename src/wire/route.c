@@ -56,11 +56,11 @@ static void compile_path(struct template *t, struct str path)
 
 static void compile_required(struct arena *a, struct template *t)
 {
-    const struct shape *input = t->op->input;
+    const struct shape *input = operation_input(t->op);
     const struct member **list =
         ARENA_ARRAY(a, const struct member *, input ? input->n_members : 0);
     for (uint32_t i = 0; input && i < input->n_members; i++) {
-        const struct member *m = &input->members[i];
+        const struct member *m = shape_member(input, i);
         if (m->required && (m->location == LOCATION_QUERY || m->location == LOCATION_HEADER))
             list[t->n_required++] = m;
     }
@@ -71,8 +71,8 @@ static void compile(struct arena *a, struct template *t, const struct operation 
 {
     struct str path, query, part, name, value;
     t->op = op;
-    t->method = str_from(op->method);
-    str_cut(str_from(op->uri), '?', &path, &query);
+    t->method = str_from(operation_method(op));
+    str_cut(str_from(operation_uri(op)), '?', &path, &query);
     compile_path(t, path);
     while (query.n && t->n_literals < LITERALS_MAX) {
         str_cut(query, '&', &part, &query);
@@ -177,8 +177,8 @@ static bool required_there(const struct template *t, const struct asked *q)
 {
     for (size_t i = 0; i < t->n_required; i++) {
         const struct member *m = t->required[i];
-        if (m->location == LOCATION_QUERY ? !key_find(q, str_from(m->wire_name))
-                                          : !wire_header(q->req, m->wire_name).p)
+        if (m->location == LOCATION_QUERY ? !key_find(q, str_from(member_wire_name(m)))
+                                          : !wire_header(q->req, member_wire_name(m)).p)
             return false;
     }
     return true;
@@ -188,7 +188,7 @@ static bool required_query_there(const struct template *t, const struct asked *q
 {
     for (size_t i = 0; i < t->n_required; i++)
         if (t->required[i]->location == LOCATION_QUERY &&
-            !key_find(q, str_from(t->required[i]->wire_name)))
+            !key_find(q, str_from(member_wire_name(t->required[i]))))
             return false;
     return true;
 }

@@ -8,7 +8,7 @@ const struct operation *operation_find(const struct service_model *service, stru
     size_t low = 0, high = service->n_operations;
     while (low < high) {
         size_t mid = (low + high) / 2;
-        int order = str_cmp(name, str_from(service->operations[mid].name));
+        int order = str_cmp(name, str_from(operation_name(&service->operations[mid])));
         if (order == 0)
             return &service->operations[mid];
         if (order < 0)
@@ -30,8 +30,8 @@ const struct error_shape *error_find(const struct service_model *service, struct
 const struct member *member_find(const struct shape *shape, struct str name)
 {
     for (uint32_t i = 0; i < shape->n_members; i++)
-        if (str_is(name, shape->members[i].name))
-            return &shape->members[i];
+        if (str_is(name, member_name(shape_member(shape, i))))
+            return shape_member(shape, i);
     return NULL;
 }
 
@@ -81,12 +81,12 @@ static void copy_slot(struct arena *a, const struct shape *shape, const void *fr
             char *into = (char *)copy->items + i * shape->stride;
             if (shape->type == SHAPE_MAP) {
                 *(struct str *)(void *)into = str_copy(a, *(const struct str *)(const void *)item);
-                copy_slot(a, shape->element, item + shape->value_offset,
+                copy_slot(a, shape_element(shape), item + shape->value_offset,
                           into + shape->value_offset);
-            } else if (shape->element->type == SHAPE_STRUCTURE) {
-                wire_copy(a, shape->element, item, into);
+            } else if (shape_element(shape)->type == SHAPE_STRUCTURE) {
+                wire_copy(a, shape_element(shape), item, into);
             } else {
-                copy_slot(a, shape->element, item, into);
+                copy_slot(a, shape_element(shape), item, into);
             }
         }
     } else if (shape->type == SHAPE_STRING || shape->type == SHAPE_BLOB) {
@@ -104,8 +104,8 @@ static void copy_slot(struct arena *a, const struct shape *shape, const void *fr
 void wire_copy(struct arena *a, const struct shape *shape, const void *from, void *ret)
 {
     for (uint32_t i = 0; i < shape->n_members; i++) {
-        const struct member *m = &shape->members[i];
-        copy_slot(a, m->shape, wire_slot(m, from), wire_slot(m, ret));
+        const struct member *m = shape_member(shape, i);
+        copy_slot(a, member_shape(m), wire_slot(m, from), wire_slot(m, ret));
     }
 }
 
@@ -121,13 +121,14 @@ static bool items_equal(const struct shape *shape, const struct any_list *x,
         const char *q = (const char *)y->items + i * shape->stride;
         bool same;
         if (shape->type == SHAPE_MAP)
-            same = str_eq(*(const struct str *)(const void *)p,
-                          *(const struct str *)(const void *)q) &&
-                   slot_equal(shape->element, p + shape->value_offset, q + shape->value_offset);
-        else if (shape->element->type == SHAPE_STRUCTURE)
-            same = wire_equal(shape->element, p, q);
+            same =
+                str_eq(*(const struct str *)(const void *)p,
+                       *(const struct str *)(const void *)q) &&
+                slot_equal(shape_element(shape), p + shape->value_offset, q + shape->value_offset);
+        else if (shape_element(shape)->type == SHAPE_STRUCTURE)
+            same = wire_equal(shape_element(shape), p, q);
         else
-            same = slot_equal(shape->element, p, q);
+            same = slot_equal(shape_element(shape), p, q);
         if (!same)
             return false;
     }
@@ -174,8 +175,8 @@ static bool slot_equal(const struct shape *shape, const void *x, const void *y)
 bool wire_equal(const struct shape *shape, const void *x, const void *y)
 {
     for (uint32_t i = 0; i < shape->n_members; i++) {
-        const struct member *m = &shape->members[i];
-        if (!slot_equal(m->shape, wire_slot(m, x), wire_slot(m, y)))
+        const struct member *m = shape_member(shape, i);
+        if (!slot_equal(member_shape(m), wire_slot(m, x), wire_slot(m, y)))
             return false;
     }
     return true;

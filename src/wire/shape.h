@@ -2,8 +2,13 @@
  * are made of.
  *
  * tools/modelgen turns models/<service>.json into <service>.h (structs, enums, one `struct
- * operation` an operation) and <service>.c (the tables). The walkers of wire/ read and write any
- * generated struct through its shape. May use base/.
+ * operation` an operation) and tables.c (the tables of all services). The walkers of wire/ read and
+ * write any generated struct through its shape. May use base/.
+ *
+ * The tables hold no pointers, so that the dynamic linker has nothing to write into them: all
+ * processes share their pages, and nobody pays for those that are not looked at. Names are places
+ * in wire_names, shapes are places in wire_shapes; 0 is "none" in both. The functions below turn
+ * them into pointers; a field whose comment names a function is read by it only.
  *
  * A member's slot in its struct is:
  *   string, enum, blob            struct str          absent: p == NULL
@@ -82,56 +87,54 @@ enum location {
     LOCATION_STATUS,
 };
 
-struct shape;
-
 struct member {
-    const char *name;      /* as the model spells it: FunctionName */
-    const char *wire_name; /* locationName, or name */
-    const struct shape *shape;
-    uint32_t offset;
-    enum location location;
-    enum timestamp_format timestamp;
+    uint32_t name;          /* member_name() */
+    uint32_t wire_name;     /* member_wire_name() */
+    uint32_t xml_namespace; /* member_xml_namespace() */
+    uint32_t xml_prefix;    /* member_xml_prefix() */
+    uint16_t shape;         /* member_shape() */
+    uint16_t offset;        /* of the slot in the struct */
+    enum location location : 8;
+    enum timestamp_format timestamp : 8;
     bool required;
     bool flattened; /* a list or map in XML or a query without its wrapper */
     bool xml_attribute;
     bool sensitive;
-    bool idempotency_token;    /* the client fills it when absent */
-    const char *xml_namespace; /* uri, or NULL */
-    const char *xml_prefix;
+    bool idempotency_token; /* the client fills it when absent */
 };
 
 struct shape {
-    const char *name; /* as the model spells it */
-    enum shape_type type;
-    uint32_t size; /* of the C object: sizeof the struct, or of the slot */
-    bool is_union;
+    uint32_t name; /* shape_name() */
+    enum shape_type type : 8;
     bool sensitive;
-    enum timestamp_format timestamp;
+    enum timestamp_format timestamp : 8;
+    bool flattened; /* list, map */
+    uint32_t size;  /* of the C object: sizeof the struct, or of the slot */
     /* structure */
-    const struct member *members;
-    uint32_t n_members;
-    const struct member *payload; /* the member that is the whole body, or NULL */
-    const char *wire_name;        /* element name when it is the root of an XML body */
-    const char *xml_namespace;
+    uint32_t members; /* shape_member() */
+    uint16_t n_members;
+    uint16_t payload;       /* shape_payload(): its position + 1 */
+    uint32_t wire_name;     /* shape_wire_name() */
+    uint32_t xml_namespace; /* shape_xml_namespace() */
+    bool is_union;
     bool event_stream;
     bool unwrapped; /* XML: the only member's text stands in the root itself (S3's
                        GetBucketLocation) */
     /* list, map */
-    const struct shape *element; /* list element, or map value */
-    const struct shape *key;
-    uint32_t stride;       /* size of one element, or of one entry of a map */
-    uint32_t value_offset; /* of the value in a map's entry */
-    const char
-        *element_name;    /* XML/query name of an element (list: "member"; map value: "value") */
-    const char *key_name; /* map: "key" */
-    bool flattened;
+    uint16_t element;      /* shape_element() */
+    uint16_t key;          /* shape_key() */
+    uint16_t stride;       /* size of one element, or of one entry of a map */
+    uint16_t value_offset; /* of the value in a map's entry */
+    uint32_t element_name; /* shape_element_name() */
+    uint32_t key_name;     /* shape_key_name() */
     /* constraints, as the model states them */
     bool has_min, has_max;
-    double min, max; /* of the value (numbers) or the length (text, blobs, lists, maps) */
-    const char *pattern;
-    const char *const *enum_values; /* NULL-terminated */
-    /* what the service answers when they are not met; NULL: the service's usual code and text */
-    const char *violation_code, *violation_message;
+    uint16_t n_enum_values;
+    double min, max;      /* of the value (numbers) or the length (text, blobs, lists, maps) */
+    uint32_t pattern;     /* shape_pattern() */
+    uint32_t enum_values; /* shape_enum_values() */
+    /* what the service answers when they are not met; none: the service's usual code and text */
+    uint32_t violation_code, violation_message; /* shape_violation_code(), ..._message() */
 };
 
 /* The C slot of every list and map begins like this. */
@@ -150,29 +153,28 @@ enum protocol {
 };
 
 struct error_shape {
-    const char *name;          /* shape's name: ResourceNotFoundException */
-    const char *code;          /* what goes over the wire; mostly the same */
-    int status;                /* HTTP status */
-    bool sender;               /* the client's fault (query protocol's <Type>Sender) */
-    bool common;               /* any operation of the service may answer it */
-    const struct shape *shape; /* its further members, or NULL */
+    const char *name; /* shape's name: ResourceNotFoundException */
+    const char *code; /* what goes over the wire; mostly the same */
+    int status;       /* HTTP status */
+    bool sender;      /* the client's fault (query protocol's <Type>Sender) */
+    bool common;      /* any operation of the service may answer it */
+    uint16_t shape;   /* error_members() */
 };
 
-struct service_model;
-
 struct operation {
-    const char *name; /* CreateFunction */
-    const struct service_model *service;
-    uint32_t index;     /* position in service->operations */
-    bool modelled;      /* false: only the name and route are known; it answers NotImplemented */
-    const char *method; /* POST */
-    const char *uri; /* /2015-03-31/functions/{FunctionName}/invocations?Qualifier, {Key+} greedy */
-    int status;      /* of success; 0 means 200 */
-    const struct shape *input, *output; /* NULL: none */
-    const char *result_wrapper;         /* query: <CreateStackResult> */
-    const char *input_wire_name; /* rest-xml root element of the input, when the model names it */
-    const char *input_xml_namespace;
-    const struct error_shape *const *errors; /* NULL-terminated */
+    uint32_t name;                /* operation_name() */
+    uint32_t method;              /* operation_method() */
+    uint32_t uri;                 /* operation_uri() */
+    uint32_t result_wrapper;      /* operation_result_wrapper() */
+    uint32_t input_wire_name;     /* operation_input_wire_name() */
+    uint32_t input_xml_namespace; /* operation_input_xml_namespace() */
+    uint16_t service;             /* operation_service() */
+    uint16_t index;               /* position in the service's operations */
+    uint16_t input, output;       /* operation_input(), operation_output() */
+    uint16_t errors;              /* operation_error() */
+    uint16_t n_errors;
+    uint16_t status; /* of success; 0 means 200 */
+    bool modelled;   /* false: only the name and route are known; it answers NotImplemented */
     bool checksum_required; /* Content-MD5 or a checksum header must come with the request */
 };
 
@@ -198,6 +200,168 @@ struct service_model {
     const struct error_shape *errors;
     uint32_t n_errors;
 };
+
+/* The generated tables (tables.c). */
+extern const char wire_names[];
+extern const struct shape wire_shapes[];
+extern const struct member wire_members[];
+extern const uint16_t wire_operation_errors[];
+extern const struct service_model *const wire_services[];
+
+static inline const char *wire_name(uint32_t at)
+{
+    return wire_names + at;
+}
+static inline const char *wire_name_or_null(uint32_t at)
+{
+    return at ? wire_names + at : NULL;
+}
+static inline const struct shape *wire_shape_or_null(uint16_t index)
+{
+    return index ? &wire_shapes[index] : NULL;
+}
+
+/* As the model spells it: FunctionName. */
+static inline const char *member_name(const struct member *m)
+{
+    return wire_name(m->name);
+}
+/* locationName, or the name. */
+static inline const char *member_wire_name(const struct member *m)
+{
+    return wire_name(m->wire_name);
+}
+static inline const struct shape *member_shape(const struct member *m)
+{
+    return &wire_shapes[m->shape];
+}
+/* Its uri, or NULL. */
+static inline const char *member_xml_namespace(const struct member *m)
+{
+    return wire_name_or_null(m->xml_namespace);
+}
+static inline const char *member_xml_prefix(const struct member *m)
+{
+    return wire_name_or_null(m->xml_prefix);
+}
+
+/* As the model spells it. */
+static inline const char *shape_name(const struct shape *s)
+{
+    return wire_name(s->name);
+}
+/* The i-th of a structure's n_members. */
+static inline const struct member *shape_member(const struct shape *s, uint32_t i)
+{
+    return &wire_members[s->members + i];
+}
+/* The member that is the whole body, or NULL. */
+static inline const struct member *shape_payload(const struct shape *s)
+{
+    return s->payload ? shape_member(s, s->payload - 1u) : NULL;
+}
+/* Element name when it is the root of an XML body, or NULL. */
+static inline const char *shape_wire_name(const struct shape *s)
+{
+    return wire_name_or_null(s->wire_name);
+}
+/* Its uri, or NULL. */
+static inline const char *shape_xml_namespace(const struct shape *s)
+{
+    return wire_name_or_null(s->xml_namespace);
+}
+/* List element, or map value. */
+static inline const struct shape *shape_element(const struct shape *s)
+{
+    return &wire_shapes[s->element];
+}
+/* Of a map. */
+static inline const struct shape *shape_key(const struct shape *s)
+{
+    return &wire_shapes[s->key];
+}
+/* XML and query name of an element (list: "member"; map value: "value"). */
+static inline const char *shape_element_name(const struct shape *s)
+{
+    return wire_name(s->element_name);
+}
+/* The same of a map's key: "key". */
+static inline const char *shape_key_name(const struct shape *s)
+{
+    return wire_name(s->key_name);
+}
+/* A regular expression, or NULL. */
+static inline const char *shape_pattern(const struct shape *s)
+{
+    return wire_name_or_null(s->pattern);
+}
+/* n_enum_values strings, each with its NUL, one after the other. */
+static inline const char *shape_enum_values(const struct shape *s)
+{
+    return wire_name(s->enum_values);
+}
+static inline const char *shape_violation_code(const struct shape *s)
+{
+    return wire_name_or_null(s->violation_code);
+}
+static inline const char *shape_violation_message(const struct shape *s)
+{
+    return wire_name_or_null(s->violation_message);
+}
+
+/* CreateFunction. */
+static inline const char *operation_name(const struct operation *op)
+{
+    return wire_name(op->name);
+}
+static inline const struct service_model *operation_service(const struct operation *op)
+{
+    return wire_services[op->service];
+}
+/* POST. */
+static inline const char *operation_method(const struct operation *op)
+{
+    return wire_name(op->method);
+}
+/* "/2015-03-31/functions/{FunctionName}/invocations?Qualifier"; {Key+} is greedy. */
+static inline const char *operation_uri(const struct operation *op)
+{
+    return wire_name(op->uri);
+}
+/* NULL: it has none. */
+static inline const struct shape *operation_input(const struct operation *op)
+{
+    return wire_shape_or_null(op->input);
+}
+static inline const struct shape *operation_output(const struct operation *op)
+{
+    return wire_shape_or_null(op->output);
+}
+/* Query: CreateStackResult, or NULL. */
+static inline const char *operation_result_wrapper(const struct operation *op)
+{
+    return wire_name_or_null(op->result_wrapper);
+}
+/* rest-xml: root element of the input when the model names it, or NULL. */
+static inline const char *operation_input_wire_name(const struct operation *op)
+{
+    return wire_name_or_null(op->input_wire_name);
+}
+static inline const char *operation_input_xml_namespace(const struct operation *op)
+{
+    return wire_name_or_null(op->input_xml_namespace);
+}
+/* The i-th of n_errors that it may answer. */
+static inline const struct error_shape *operation_error(const struct operation *op, size_t i)
+{
+    return &operation_service(op)->errors[wire_operation_errors[op->errors + i]];
+}
+
+/* Its further members, or NULL. */
+static inline const struct shape *error_members(const struct error_shape *e)
+{
+    return wire_shape_or_null(e->shape);
+}
 
 /* NULL when the service has no such operation. */
 const struct operation *operation_find(const struct service_model *service, struct str name);

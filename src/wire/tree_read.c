@@ -22,21 +22,21 @@ static int element(struct reader *r, const struct node *node, const struct shape
                    struct text_items *items)
 {
     void *slot = text_items_push(r->arena, shape, items);
-    if (shape->element->type == SHAPE_STRUCTURE)
-        return members(r, node, shape->element, slot);
-    return value(r, node, shape->element, NULL, slot);
+    if (shape_element(shape)->type == SHAPE_STRUCTURE)
+        return members(r, node, shape_element(shape), slot);
+    return value(r, node, shape_element(shape), NULL, slot);
 }
 
 static int entry(struct reader *r, const struct node *node, const struct shape *shape,
                  struct text_items *items)
 {
-    const struct node *key = tree_find(node, shape->key_name);
-    const struct node *val = tree_find(node, shape->element_name);
+    const struct node *key = tree_find(node, shape_key_name(shape));
+    const struct node *val = tree_find(node, shape_element_name(shape));
     if (!key)
         return 0;
     char *into = text_items_push(r->arena, shape, items);
     *(struct str *)(void *)into = key->text;
-    return val ? value(r, val, shape->element, NULL, into + shape->value_offset) : 0;
+    return val ? value(r, val, shape_element(shape), NULL, into + shape->value_offset) : 0;
 }
 
 static int one(struct reader *r, const struct node *node, const struct shape *shape,
@@ -87,7 +87,7 @@ static int query_items(struct reader *r, const struct node *node, const struct s
                        const struct member *m, struct any_list *into)
 {
     struct text_items items = {.list = into};
-    const char *wrapper = shape->type == SHAPE_MAP ? "entry" : shape->element_name;
+    const char *wrapper = shape->type == SHAPE_MAP ? "entry" : shape_element_name(shape);
     const struct node *inner = m && m->flattened ? node : tree_find(node, wrapper);
     /* "Tags=" is the empty list; some clients number the elements without the wrapper. */
     return by_number(r, inner ? inner : node, shape, &items);
@@ -99,7 +99,7 @@ static int xml_items(struct reader *r, const struct node *node, const struct sha
                      struct any_list *into)
 {
     struct text_items items = {.list = into};
-    const char *name = shape->type == SHAPE_MAP ? "entry" : shape->element_name;
+    const char *name = shape->type == SHAPE_MAP ? "entry" : shape_element_name(shape);
     begin(r, &items);
     for (const struct node *c = node->first; c; c = c->next) {
         if (!str_is(c->name, name))
@@ -114,9 +114,10 @@ static int xml_items(struct reader *r, const struct node *node, const struct sha
 /* What a flattened list's elements are called. */
 static const char *flat_name(const struct member *m)
 {
-    if (m->shape->type == SHAPE_LIST && strcmp(m->shape->element_name, "member") != 0)
-        return m->shape->element_name;
-    return m->wire_name;
+    if (member_shape(m)->type == SHAPE_LIST &&
+        strcmp(shape_element_name(member_shape(m)), "member") != 0)
+        return shape_element_name(member_shape(m));
+    return member_wire_name(m);
 }
 
 static int xml_flattened(struct reader *r, const struct node *parent, const struct member *m,
@@ -128,7 +129,7 @@ static int xml_flattened(struct reader *r, const struct node *parent, const stru
         if (!str_is(c->name, name))
             continue;
         begin(r, &items);
-        int e = one(r, c, m->shape, &items);
+        int e = one(r, c, member_shape(m), &items);
         if (e < 0)
             return e;
     }
@@ -139,8 +140,8 @@ static int xml_attribute(struct reader *r, const struct node *node, const struct
                          void *slot)
 {
     for (const struct node *c = node->attributes; c; c = c->next)
-        if (str_is(c->name, m->wire_name))
-            return value(r, c, m->shape, m, slot);
+        if (str_is(c->name, member_wire_name(m)))
+            return value(r, c, member_shape(m), m, slot);
     return 0;
 }
 
@@ -176,32 +177,32 @@ static int value(struct reader *r, const struct node *node, const struct shape *
 /* In queries names begin with a capital letter even where the model's does not. */
 static const struct node *query_child(const struct node *node, const struct member *m)
 {
-    const struct node *c = tree_find(node, m->wire_name);
-    if (c || strcmp(m->wire_name, m->name) == 0)
+    const struct node *c = tree_find(node, member_wire_name(m));
+    if (c || strcmp(member_wire_name(m), member_name(m)) == 0)
         return c;
-    return tree_find(node, m->name);
+    return tree_find(node, member_name(m));
 }
 
 static int members(struct reader *r, const struct node *node, const struct shape *shape,
                    void *object)
 {
     for (uint32_t i = 0; i < shape->n_members; i++) {
-        const struct member *m = &shape->members[i];
+        const struct member *m = shape_member(shape, i);
         void *slot = wire_slot(m, object);
-        bool repeats = m->shape->type == SHAPE_LIST || m->shape->type == SHAPE_MAP;
+        bool repeats = member_shape(m)->type == SHAPE_LIST || member_shape(m)->type == SHAPE_MAP;
         int e = 0;
-        if (m->location != LOCATION_BODY || m->shape->type == SHAPE_STREAM) {
+        if (m->location != LOCATION_BODY || member_shape(m)->type == SHAPE_STREAM) {
             continue;
         } else if (r->kind == TREE_QUERY) {
             const struct node *c = query_child(node, m);
-            e = c ? value(r, c, m->shape, m, slot) : 0;
+            e = c ? value(r, c, member_shape(m), m, slot) : 0;
         } else if (m->xml_attribute) {
             e = xml_attribute(r, node, m, slot);
         } else if (repeats && m->flattened) {
             e = xml_flattened(r, node, m, slot);
         } else {
-            const struct node *c = tree_find(node, m->wire_name);
-            e = c ? value(r, c, m->shape, m, slot) : 0;
+            const struct node *c = tree_find(node, member_wire_name(m));
+            e = c ? value(r, c, member_shape(m), m, slot) : 0;
         }
         if (e < 0)
             return e;

@@ -71,8 +71,9 @@ static void entries(struct buf *b, const struct service_model *service, const st
     for (size_t i = 0; i < list->n; i++) {
         const char *item = (const char *)list->items + i * shape->stride;
         open_tag(b, name);
-        xml_write_element(b, shape->key_name, *(const struct str *)(const void *)item);
-        value(b, service, shape->element, NULL, shape->element_name, item + shape->value_offset);
+        xml_write_element(b, shape_key_name(shape), *(const struct str *)(const void *)item);
+        value(b, service, shape_element(shape), NULL, shape_element_name(shape),
+              item + shape->value_offset);
         close_tag(b, name);
     }
 }
@@ -85,19 +86,19 @@ static void structure_open(struct buf *b, const struct shape *shape, const struc
     if (xml_namespace) {
         buf_text(b, m && m->xml_prefix ? " xmlns:" : " xmlns");
         if (m && m->xml_prefix)
-            buf_text(b, m->xml_prefix);
+            buf_text(b, member_xml_prefix(m));
         buf_text(b, "=\"");
         buf_text(b, xml_namespace);
         buf_byte(b, '"');
     }
     for (uint32_t i = 0; i < shape->n_members; i++) {
-        const struct member *attribute = &shape->members[i];
+        const struct member *attribute = shape_member(shape, i);
         const void *slot = wire_slot(attribute, object);
-        if (!attribute->xml_attribute || attribute->shape->type != SHAPE_STRING ||
-            wire_slot_absent(attribute->shape, slot))
+        if (!attribute->xml_attribute || member_shape(attribute)->type != SHAPE_STRING ||
+            wire_slot_absent(member_shape(attribute), slot))
             continue;
         buf_byte(b, ' ');
-        buf_text(b, attribute->wire_name);
+        buf_text(b, member_wire_name(attribute));
         buf_text(b, "=\"");
         xml_write_text(b, *(const struct str *)slot);
         buf_byte(b, '"');
@@ -110,12 +111,12 @@ static void elements(struct buf *b, const struct service_model *service, const s
 {
     for (size_t i = 0; i < list->n; i++) {
         const char *item = (const char *)list->items + i * shape->stride;
-        if (shape->element->type == SHAPE_STRUCTURE) {
-            structure_open(b, shape->element, NULL, name, NULL, item);
-            xml_write_members(b, service, shape->element, item);
+        if (shape_element(shape)->type == SHAPE_STRUCTURE) {
+            structure_open(b, shape_element(shape), NULL, name, NULL, item);
+            xml_write_members(b, service, shape_element(shape), item);
             close_tag(b, name);
         } else {
-            value(b, service, shape->element, NULL, name, item);
+            value(b, service, shape_element(shape), NULL, name, item);
         }
     }
 }
@@ -128,10 +129,10 @@ static void items(struct buf *b, const struct service_model *service, const stru
         open_tag(b, name);
     if (shape->type == SHAPE_MAP)
         entries(b, service, shape, list, flat ? name : "entry");
-    else if (flat && strcmp(shape->element_name, "member") != 0)
-        elements(b, service, shape, list, shape->element_name);
+    else if (flat && strcmp(shape_element_name(shape), "member") != 0)
+        elements(b, service, shape, list, shape_element_name(shape));
     else
-        elements(b, service, shape, list, flat ? name : shape->element_name);
+        elements(b, service, shape, list, flat ? name : shape_element_name(shape));
     if (!flat)
         close_tag(b, name);
 }
@@ -144,7 +145,7 @@ static void value(struct buf *b, const struct service_model *service, const stru
     switch (shape->type) {
     case SHAPE_STRUCTURE: {
         const void *object = *(void *const *)slot;
-        structure_open(b, shape, m, name, m ? m->xml_namespace : NULL, object);
+        structure_open(b, shape, m, name, m ? member_xml_namespace(m) : NULL, object);
         xml_write_members(b, service, shape, object);
         close_tag(b, name);
         break;
@@ -168,9 +169,9 @@ void xml_write_members(struct buf *b, const struct service_model *service,
                        const struct shape *shape, const void *object)
 {
     for (uint32_t i = 0; i < shape->n_members; i++) {
-        const struct member *m = &shape->members[i];
+        const struct member *m = shape_member(shape, i);
         if (m->location == LOCATION_BODY && !m->xml_attribute)
-            value(b, service, m->shape, m, m->wire_name, wire_slot(m, object));
+            value(b, service, member_shape(m), m, member_wire_name(m), wire_slot(m, object));
     }
 }
 
@@ -179,9 +180,9 @@ void xml_write_root(struct buf *b, const struct service_model *service, const ch
 {
     structure_open(b, shape, NULL, name, xml_namespace, object);
     if (shape->unwrapped) {
-        const struct member *m = &shape->members[0];
+        const struct member *m = shape_member(shape, 0);
         const void *slot = wire_slot(m, object);
-        if (m->shape->type == SHAPE_STRING)
+        if (member_shape(m)->type == SHAPE_STRING)
             xml_write_text(b, *(const struct str *)slot);
     } else {
         xml_write_members(b, service, shape, object);

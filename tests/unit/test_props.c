@@ -32,7 +32,8 @@ static struct lambda_create_function_input *filled(const char *text)
     struct lambda_create_function_input *in =
         ARENA_NEW(&arena, struct lambda_create_function_input);
     struct str why = {0};
-    int r = props_fill(&arena, lambda_create_function_op.input, read_json(text), in, &why);
+    int r =
+        props_fill(&arena, operation_input(&lambda_create_function_op), read_json(text), in, &why);
     if (r < 0)
         print_error("%.*s\n", STR(why));
     assert_int_equal(r, 0);
@@ -44,7 +45,8 @@ static void refused(const char *text, const char *message)
     struct lambda_create_function_input in = {0};
     struct str why = {0};
     assert_int_equal(
-        props_fill(&arena, lambda_create_function_op.input, read_json(text), &in, &why), -EINVAL);
+        props_fill(&arena, operation_input(&lambda_create_function_op), read_json(text), &in, &why),
+        -EINVAL);
     assert_str(why, message);
 }
 
@@ -78,7 +80,7 @@ static void the_first_letter_may_be_small_in_the_api(void **state)
 {
     struct logs_put_retention_policy_input in = {0};
     struct str why;
-    assert_int_equal(props_fill(&arena, logs_put_retention_policy_op.input,
+    assert_int_equal(props_fill(&arena, operation_input(&logs_put_retention_policy_op),
                                 read_json("{\"LogGroupName\":\"g\",\"RetentionInDays\":\"5\"}"),
                                 &in, &why),
                      0);
@@ -93,7 +95,8 @@ static void what_is_absent_or_foreign_changes_nothing(void **state)
     assert_false(in->timeout.has);
     assert_false(str_has(in->description));
     struct str why;
-    assert_int_equal(props_fill(&arena, lambda_create_function_op.input, NULL, in, &why), 0);
+    assert_int_equal(
+        props_fill(&arena, operation_input(&lambda_create_function_op), NULL, in, &why), 0);
 }
 
 static void a_wrong_kind_is_told_by_name(void **state)

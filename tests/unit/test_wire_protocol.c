@@ -27,6 +27,7 @@
 #include "wire/s3.h"
 #include "wire/server.h"
 #include "wire/sts.h"
+#include "wire/text.h"
 #include "wire/walk.h"
 
 #define MAX (1024 * 1024)
@@ -69,53 +70,103 @@ static void check(struct vector *v, const char *name, struct str got)
 
 /* ---- structs as JSON, every member whatever its place ---- */
 
-/* The same members as if all stood in the body under their model names; streams left out. */
-static const struct shape *flat_shape(struct arena *a, const struct shape *shape)
+/* A slot outside the body as JSON: lists and maps of text, and scalars. */
+static struct json *outside_dump(struct arena *a, const struct member *m, const struct shape *shape,
+                                 const void *slot)
 {
-    struct shape *flat = arena_copy(a, shape, sizeof(*shape));
-    struct member *members = ARENA_ARRAY(a, struct member, shape->n_members);
-    flat->members = members;
-    flat->n_members = 0;
-    for (uint32_t i = 0; i < shape->n_members; i++) {
-        if (shape->members[i].shape->type == SHAPE_STREAM)
-            continue;
-        struct member *m = &members[flat->n_members++];
-        *m = shape->members[i];
-        m->location = LOCATION_BODY;
-        m->wire_name = m->name;
+    const struct any_list *list = slot;
+    if (shape->type == SHAPE_STRING)
+        return json_new_str(a, *(const struct str *)slot);
+    if (shape->type != SHAPE_LIST && shape->type != SHAPE_MAP) {
+        enum timestamp_format format = text_timestamp(m, shape, TIMESTAMP_UNIX);
+        auto_buf struct buf b;
+        struct json *v;
+        buf_init(&b, MAX);
+        text_write(&b, shape, format, false, slot);
+        if (shape->type == SHAPE_TIMESTAMP && format != TIMESTAMP_UNIX)
+            return json_new_str(a, buf_copy(&b, a));
+        assert_int_equal(json_parse(a, buf_copy(&b, a), &v, NULL), 0);
+        return v;
     }
-    return flat;
+    struct json *all = json_new(a, shape->type == SHAPE_LIST ? JSON_ARRAY : JSON_OBJECT);
+    for (size_t i = 0; i < list->n; i++) {
+        const char *item = (const char *)list->items + i * shape->stride;
+        const char *inner = item + (shape->type == SHAPE_MAP ? shape->value_offset : 0);
+        struct json *v = outside_dump(a, m, shape_element(shape), inner);
+        if (shape->type == SHAPE_LIST)
+            json_add(all, v);
+        else
+            json_set(a, all, *(const struct str *)(const void *)item, v);
+    }
+    return all;
 }
 
+static void outside_undump(struct arena *a, const struct member *m, const struct shape *shape,
+                           const struct json *v, void *slot)
+{
+    struct text_items items = {.list = slot};
+    if (shape->type == SHAPE_STREAM) {
+        *(struct body *)slot = body_mem(json_str(v));
+    } else if (shape->type == SHAPE_LIST || shape->type == SHAPE_MAP) {
+        JSON_EACH(v, item) {
+            char *into = text_items_push(a, shape, &items);
+            if (shape->type == SHAPE_MAP)
+                *(struct str *)(void *)into = item->key;
+            outside_undump(a, m, shape_element(shape), item,
+                           into + (shape->type == SHAPE_MAP ? shape->value_offset : 0));
+        }
+    } else {
+        struct str text = v->type == JSON_STRING ? json_str(v) : json_text(a, v, -1);
+        enum timestamp_format format = text_timestamp(m, shape, TIMESTAMP_UNIX);
+        assert_int_equal(text_read(a, shape, format, text, slot), 0);
+    }
+}
+
+/* Every member by its model name, whatever its place. */
 static struct str dump(struct arena *a, const struct shape *shape, const void *object)
 {
     auto_buf struct buf b;
-    struct json *v;
+    struct json *body, *all = json_new(a, JSON_OBJECT);
     buf_init(&b, MAX);
-    wire_json_write(&b, flat_shape(a, shape), object);
-    assert_int_equal(json_parse(a, buf_copy(&b, a), &v, NULL), 0);
+    wire_json_write(&b, shape, object);
+    assert_int_equal(json_parse(a, buf_copy(&b, a), &body, NULL), 0);
     for (uint32_t i = 0; i < shape->n_members; i++) {
-        const struct member *m = &shape->members[i];
-        const struct body *body = wire_slot(m, object);
-        if (m->shape->type == SHAPE_STREAM && body->has)
-            json_set(a, v, str_from(m->name), json_new_str(a, body->mem.p ? body->mem : S("")));
+        const struct member *m = shape_member(shape, i);
+        const void *slot = wire_slot(m, object);
+        if (member_shape(m)->type == SHAPE_STREAM || wire_slot_absent(member_shape(m), slot))
+            continue;
+        struct json *v = m->location == LOCATION_BODY
+                             ? json_copy(a, json_get(body, member_wire_name(m)))
+                             : outside_dump(a, m, member_shape(m), slot);
+        json_set(a, all, str_from(member_name(m)), v);
     }
-    return str_printf(a, "%.*s\n", STR(json_text(a, v, 1)));
+    for (uint32_t i = 0; i < shape->n_members; i++) {
+        const struct member *m = shape_member(shape, i);
+        const struct body *stream = wire_slot(m, object);
+        if (member_shape(m)->type == SHAPE_STREAM && stream->has)
+            json_set(a, all, str_from(member_name(m)),
+                     json_new_str(a, stream->mem.p ? stream->mem : S("")));
+    }
+    return str_printf(a, "%.*s\n", STR(json_text(a, all, 1)));
 }
 
 static void *undump(struct arena *a, const struct shape *shape, struct str text)
 {
-    struct json *v;
+    struct json *all, *body = json_new(a, JSON_OBJECT);
     struct wire_read_error e;
     void *object = arena_alloc(a, shape->size);
-    if (wire_json_read(a, text, flat_shape(a, shape), object, &e) < 0)
-        fail_msg("%s at %zu of %.*s", e.message, e.offset, STR(text));
-    assert_int_equal(json_parse(a, text, &v, NULL), 0);
-    for (uint32_t i = 0; i < shape->n_members; i++) {
-        const struct member *m = &shape->members[i];
-        if (m->shape->type == SHAPE_STREAM && json_get(v, m->name))
-            *(struct body *)wire_slot(m, object) = body_mem(json_get_str(v, m->name));
+    assert_int_equal(json_parse(a, text, &all, NULL), 0);
+    JSON_EACH(all, v) {
+        const struct member *m = member_find(shape, v->key);
+        if (!m)
+            fail_msg("%s has no %.*s", shape_name(shape), STR(v->key));
+        if (m->location == LOCATION_BODY && member_shape(m)->type != SHAPE_STREAM)
+            json_set(a, body, str_from(member_wire_name(m)), json_copy(a, v));
+        else
+            outside_undump(a, m, member_shape(m), v, wire_slot(m, object));
     }
+    if (wire_json_read(a, json_text(a, body, -1), shape, object, &e) < 0)
+        fail_msg("%s at %zu of %.*s", e.message, e.offset, STR(text));
     return object;
 }
 
@@ -160,7 +211,7 @@ static void decode(struct vector *v, struct str text)
     parse_request(v->a, text, &req);
     int r = wire_route(v->router, &req, v->a, &route, &err);
     if (r == 0 && route.op != v->op)
-        fail_msg("%.*s: went to %s", STR(v->dir), route.op->name);
+        fail_msg("%.*s: went to %s", STR(v->dir), operation_name(route.op));
     if (r == 0)
         r = wire_decode_input(&route, &req, v->a, &in, &err);
     if (r == 0)
@@ -173,7 +224,7 @@ static void decode(struct vector *v, struct str text)
     }
     if (!in)
         return;
-    check(v, "input.json", dump(v->a, v->op->input, in));
+    check(v, "input.json", dump(v->a, operation_input(v->op), in));
     if (wire_encode_input(v->op, in, NULL, v->a, &again, &err) < 0)
         fail_msg("%.*s: %.*s", STR(v->dir), STR(err.message));
     auto_buf struct buf b;
@@ -195,11 +246,12 @@ static void print_response(struct vector *v, const struct wire_response *respons
 
 static void encode(struct vector *v, struct str text)
 {
-    struct wire_route route = {
-        .service = v->op->service, .op = v->op, .protocol = v->op->service->protocol};
+    struct wire_route route = {.service = operation_service(v->op),
+                               .op = v->op,
+                               .protocol = operation_service(v->op)->protocol};
     struct wire_response response;
     struct wire_error err = {0};
-    void *out = undump(v->a, v->op->output, text), *got;
+    void *out = undump(v->a, operation_output(v->op), text), *got;
     wire_encode_output(&route, out, S(REQUEST_ID), v->a, &response);
     print_response(v, &response);
     struct wire_headers h = {0};
@@ -212,24 +264,29 @@ static void encode(struct vector *v, struct str text)
     response.n_headers = h.n;
     if (wire_decode_output(v->op, &response, v->a, &got, &err) < 0)
         fail_msg("%.*s: %.*s", STR(v->dir), STR(err.message));
-    struct str back = dump(v->a, v->op->output, got), sent = dump(v->a, v->op->output, out);
+    struct str back = dump(v->a, operation_output(v->op), got),
+               sent = dump(v->a, operation_output(v->op), out);
     if (!str_eq(back, sent))
         fail_msg("%.*s: read back as %.*s", STR(v->dir), STR(back));
 }
 
 static void fail_with(struct vector *v, struct str text)
 {
-    struct wire_route route = {
-        .service = v->op->service, .op = v->op, .protocol = v->op->service->protocol};
+    struct wire_route route = {.service = operation_service(v->op),
+                               .op = v->op,
+                               .protocol = operation_service(v->op)->protocol};
     struct wire_response response;
     struct wire_error err, got = {0};
-    struct wire_request req = {.method = str_from(v->op->method), .path = S("/bucket/key")};
+    struct wire_request req = {.method = str_from(operation_method(v->op)),
+                               .path = S("/bucket/key")};
     struct json *f;
     void *out;
     assert_int_equal(json_parse(v->a, text, &f, NULL), 0);
-    wire_error_set(&err, v->op->service, json_get_str(f, "code"), json_get_str(f, "message"));
+    wire_error_set(&err, operation_service(v->op), json_get_str(f, "code"),
+                   json_get_str(f, "message"));
     if (json_get(f, "detail"))
-        err.detail = undump(v->a, err.shape->shape, json_text(v->a, json_get(f, "detail"), -1));
+        err.detail =
+            undump(v->a, error_members(err.shape), json_text(v->a, json_get(f, "detail"), -1));
     wire_encode_error(&route, &req, &err, S(REQUEST_ID), v->a, &response);
     print_response(v, &response);
     assert_int_equal(wire_decode_output(v->op, &response, v->a, &out, &got), -EBADMSG);

@@ -85,14 +85,15 @@ static bool make_slot(struct arena *a, const struct shape *shape, enum location 
                 *(struct str *)(void *)item = where == LOCATION_HEADERS
                                                   ? str_printf(a, "key%zu", i)
                                                   : str_printf(a, "k%zu%.*s", i, STR(key));
-                made = make_slot(a, shape->element, where, item + shape->value_offset, depth + 1);
-            } else if (shape->element->type == SHAPE_STRUCTURE) {
-                made = depth <= 6 && make_object(a, shape->element, item, depth + 1);
-            } else if (where == LOCATION_HEADER && shape->element->type == SHAPE_STRING) {
+                made = make_slot(a, shape_element(shape), where, item + shape->value_offset,
+                                 depth + 1);
+            } else if (shape_element(shape)->type == SHAPE_STRUCTURE) {
+                made = depth <= 6 && make_object(a, shape_element(shape), item, depth + 1);
+            } else if (where == LOCATION_HEADER && shape_element(shape)->type == SHAPE_STRING) {
                 *(struct str *)(void *)item = str_printf(a, "item%u", roll(100));
                 made = true;
             } else {
-                made = make_slot(a, shape->element, where, item, depth + 1);
+                made = make_slot(a, shape_element(shape), where, item, depth + 1);
             }
             if (!made)
                 return false;
@@ -133,7 +134,7 @@ static bool make_object(struct arena *a, const struct shape *shape, void *object
 {
     bool any = false;
     for (uint32_t i = 0; i < shape->n_members; i++) {
-        const struct member *m = &shape->members[i];
+        const struct member *m = shape_member(shape, i);
         if (shape->is_union && any)
             break;
         if (!m->required && any && roll(3) == 0)
@@ -143,12 +144,12 @@ static bool make_object(struct arena *a, const struct shape *shape, void *object
             any = true;
             continue;
         }
-        if (m->location == LOCATION_URI && m->shape->type != SHAPE_STRING) {
+        if (m->location == LOCATION_URI && member_shape(m)->type != SHAPE_STRING) {
             *(struct opt_int *)wire_slot(m, object) = opt_int(1 + roll(1000));
             any = true;
             continue;
         }
-        any |= make_slot(a, m->shape, m->location, wire_slot(m, object), depth);
+        any |= make_slot(a, member_shape(m), m->location, wire_slot(m, object), depth);
     }
     return any;
 }
@@ -168,14 +169,15 @@ static void compare(struct arena *a, const struct operation *op, const char *end
     if (wire_equal(shape, made, got))
         return;
     for (uint32_t i = 0; i < shape->n_members; i++) {
-        const struct member *m = &shape->members[i];
-        if (wire_slot_absent(m->shape, wire_slot(m, made)) !=
-            wire_slot_absent(m->shape, wire_slot(m, got)))
-            fprintf(stderr, "# member %s is %s\n", m->name,
-                    wire_slot_absent(m->shape, wire_slot(m, got)) ? "lost" : "made up");
+        const struct member *m = shape_member(shape, i);
+        if (wire_slot_absent(member_shape(m), wire_slot(m, made)) !=
+            wire_slot_absent(member_shape(m), wire_slot(m, got)))
+            fprintf(stderr, "# member %s is %s\n", member_name(m),
+                    wire_slot_absent(member_shape(m), wire_slot(m, got)) ? "lost" : "made up");
     }
-    fail_msg("%s.%s %s differs\n made %.*s\n got  %.*s\n wire %.*s", op->service->id, op->name, end,
-             STR(dump(a, shape, made)), STR(dump(a, shape, got)), STR(wire));
+    fail_msg("%s.%s %s differs\n made %.*s\n got  %.*s\n wire %.*s", operation_service(op)->id,
+             operation_name(op), end, STR(dump(a, shape, made)), STR(dump(a, shape, got)),
+             STR(wire));
 }
 
 static void input_direction(const struct wire_router *router, const struct operation *op)
@@ -186,32 +188,32 @@ static void input_direction(const struct wire_router *router, const struct opera
     struct wire_request req;
     struct wire_route route;
     void *made = NULL, *got = NULL;
-    if (op->input) {
-        made = arena_alloc(&a, op->input->size);
-        make_object(&a, op->input, made, 0);
+    if (operation_input(op)) {
+        made = arena_alloc(&a, operation_input(op)->size);
+        make_object(&a, operation_input(op), made, 0);
     }
     if (wire_encode_input(op, made, NULL, &a, &req, &err) < 0)
-        fail_msg("%s: %.*s", op->name, STR(err.message));
+        fail_msg("%s: %.*s", operation_name(op), STR(err.message));
     if (wire_route(router, &req, &a, &route, &err) < 0)
-        fail_msg("%s: no route for %.*s %.*s?%.*s: %.*s", op->name, STR(req.method), STR(req.path),
-                 STR(req.query), STR(err.message));
+        fail_msg("%s: no route for %.*s %.*s?%.*s: %.*s", operation_name(op), STR(req.method),
+                 STR(req.path), STR(req.query), STR(err.message));
     if (route.op != op)
-        fail_msg("%s: %.*s %.*s?%.*s went to %s", op->name, STR(req.method), STR(req.path),
-                 STR(req.query), route.op->name);
+        fail_msg("%s: %.*s %.*s?%.*s went to %s", operation_name(op), STR(req.method),
+                 STR(req.path), STR(req.query), operation_name(route.op));
     if (wire_decode_input(&route, &req, &a, &got, &err) < 0)
-        fail_msg("%s: %.*s: %.*s\n%.*s", op->name, STR(err.code), STR(err.message),
+        fail_msg("%s: %.*s: %.*s\n%.*s", operation_name(op), STR(err.code), STR(err.message),
                  STR(req.body.mem));
-    if (op->input) {
+    if (operation_input(op)) {
         /* An empty token is filled by the client: take it over. */
-        for (uint32_t i = 0; i < op->input->n_members; i++) {
-            const struct member *m = &op->input->members[i];
-            if (m->idempotency_token && wire_slot_absent(m->shape, wire_slot(m, made)))
+        for (uint32_t i = 0; i < operation_input(op)->n_members; i++) {
+            const struct member *m = shape_member(operation_input(op), i);
+            if (m->idempotency_token && wire_slot_absent(member_shape(m), wire_slot(m, made)))
                 *(struct str *)wire_slot(m, made) = *(struct str *)wire_slot(m, got);
             /* the digest the client adds */
-            if (op->checksum_required && str_is(str_from(m->name), "ContentMD5"))
+            if (op->checksum_required && str_is(str_from(member_name(m)), "ContentMD5"))
                 *(struct str *)wire_slot(m, made) = *(struct str *)wire_slot(m, got);
         }
-        compare(&a, op, "input", op->input, made, got,
+        compare(&a, op, "input", operation_input(op), made, got,
                 req.body.has ? req.body.mem : str_printf(&a, "%.*s", STR(req.query)));
     }
     struct wire_error check = {0};
@@ -223,41 +225,46 @@ static void output_direction(const struct wire_router *router, const struct oper
     auto_arena struct arena a;
     arena_init(&a);
     struct wire_error err = {0};
-    struct wire_route route = {.service = op->service, .op = op, .protocol = op->service->protocol};
+    struct wire_route route = {
+        .service = operation_service(op), .op = op, .protocol = operation_service(op)->protocol};
     struct wire_response response;
     void *made = NULL, *got = NULL;
-    if (op->output) {
-        made = arena_alloc(&a, op->output->size);
-        make_object(&a, op->output, made, 0);
+    if (operation_output(op)) {
+        made = arena_alloc(&a, operation_output(op)->size);
+        make_object(&a, operation_output(op), made, 0);
     }
     wire_encode_output(&route, made, S("id-1"), &a, &response);
     /* Content-Length is what HTTP says of the body, not what a service answers. */
-    for (uint32_t i = 0; op->output && response.body.has && i < op->output->n_members; i++)
-        if (strcmp(op->output->members[i].wire_name, "Content-Length") == 0)
-            *(struct opt_int *)wire_slot(&op->output->members[i], made) = (struct opt_int){0};
+    for (uint32_t i = 0;
+         operation_output(op) && response.body.has && i < operation_output(op)->n_members; i++)
+        if (strcmp(member_wire_name(shape_member(operation_output(op), i)), "Content-Length") == 0)
+            *(struct opt_int *)wire_slot(shape_member(operation_output(op), i), made) =
+                (struct opt_int){0};
     if (wire_decode_output(op, &response, &a, &got, &err) < 0)
-        fail_msg("%s: %d %.*s\n%.*s", op->name, response.status, STR(err.message),
+        fail_msg("%s: %d %.*s\n%.*s", operation_name(op), response.status, STR(err.message),
                  STR(response.body.mem));
-    if (op->output)
-        compare(&a, op, "output", op->output, made, got, response.body.mem);
+    if (operation_output(op))
+        compare(&a, op, "output", operation_output(op), made, got, response.body.mem);
 }
 
 static void error_direction(const struct operation *op)
 {
-    for (size_t i = 0; op->errors && op->errors[i]; i++) {
+    for (size_t i = 0; i < op->n_errors; i++) {
+        const struct error_shape *error = operation_error(op, i);
         auto_arena struct arena a;
         arena_init(&a);
-        struct wire_error sent = {.code = str_from(op->errors[i]->code),
+        struct wire_error sent = {.code = str_from(error->code),
                                   .message = S("a <b> \"c\""),
-                                  .status = op->errors[i]->status,
-                                  .shape = op->errors[i]},
+                                  .status = error->status,
+                                  .shape = error},
                           got = {0};
-        struct wire_route route = {
-            .service = op->service, .op = op, .protocol = op->service->protocol};
+        struct wire_route route = {.service = operation_service(op),
+                                   .op = op,
+                                   .protocol = operation_service(op)->protocol};
         struct wire_response response;
         void *out;
         wire_encode_error(&route, NULL, &sent, S("id-2"), &a, &response);
-        assert_int_equal(response.status, op->errors[i]->status);
+        assert_int_equal(response.status, error->status);
         if (response.status < 300)
             continue;
         assert_true(wire_decode_output(op, &response, &a, &out, &got) < 0);
@@ -269,8 +276,9 @@ static void error_direction(const struct operation *op)
 
 static bool is_streamed(const struct operation *op)
 {
-    const struct member *payload = op->output ? op->output->payload : NULL;
-    return payload && payload->shape->event_stream;
+    const struct member *payload =
+        operation_output(op) ? shape_payload(operation_output(op)) : NULL;
+    return payload && member_shape(payload)->event_stream;
 }
 
 static void every_operation(const struct service_model *service)
@@ -324,14 +332,14 @@ static void patterns_of(const struct shape *shape, int depth)
 {
     if (depth > 12)
         return;
-    if (shape->pattern && !pattern_compiles(shape->pattern))
-        fail_msg("%s: %s", shape->name, shape->pattern);
+    if (shape->pattern && !pattern_compiles(shape_pattern(shape)))
+        fail_msg("%s: %s", shape_name(shape), shape_pattern(shape));
     if (shape->element)
-        patterns_of(shape->element, depth + 1);
+        patterns_of(shape_element(shape), depth + 1);
     if (shape->key)
-        patterns_of(shape->key, depth + 1);
+        patterns_of(shape_key(shape), depth + 1);
     for (uint32_t i = 0; i < shape->n_members; i++)
-        patterns_of(shape->members[i].shape, depth + 1);
+        patterns_of(member_shape(shape_member(shape, i)), depth + 1);
 }
 
 static void patterns(void **unused)
@@ -340,8 +348,8 @@ static void patterns(void **unused)
         &sts_model, &iam_model, &cloudformation_model, &logs_model, &lambda_model, &s3_model};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         for (uint32_t k = 0; k < all[i]->n_operations; k++)
-            if (all[i]->operations[k].input)
-                patterns_of(all[i]->operations[k].input, 0);
+            if (operation_input(&all[i]->operations[k]))
+                patterns_of(operation_input(&all[i]->operations[k]), 0);
 }
 
 int main(void)

@@ -46,7 +46,7 @@ static int fill_list(struct arena *a, const struct shape *shape, const struct js
     char *items = arena_alloc(a, shape->stride * (v->n + 1));
     size_t n = 0;
     JSON_EACH(v, item) {
-        int r = fill(a, shape->element, item, name, true, items + shape->stride * n++, why);
+        int r = fill(a, shape_element(shape), item, name, true, items + shape->stride * n++, why);
         if (r < 0)
             return r;
     }
@@ -64,7 +64,8 @@ static int fill_map(struct arena *a, const struct shape *shape, const struct jso
     JSON_EACH(v, item) {
         char *entry = items + shape->stride * n++;
         *(struct str *)(void *)entry = item->key;
-        int r = fill(a, shape->element, item, item->key, false, entry + shape->value_offset, why);
+        int r =
+            fill(a, shape_element(shape), item, item->key, false, entry + shape->value_offset, why);
         if (r < 0)
             return r;
     }
@@ -150,7 +151,7 @@ int props_fill(struct arena *a, const struct shape *shape, const struct json *ob
         const struct member *m = member_of(a, shape, v->key);
         if (!m)
             continue;
-        int r = fill(a, m->shape, v, v->key, false, (char *)ret + m->offset, why);
+        int r = fill(a, member_shape(m), v, v->key, false, (char *)ret + m->offset, why);
         if (r < 0)
             return r;
     }

@@ -17,7 +17,7 @@ static int role_made(struct task *t, struct call *answer)
 static int role_create(struct task *t)
 {
     struct iam_create_role_input *in = TASK_IN(t, iam_create_role_input);
-    int r = task_fill(t, iam_create_role_op.input, t->props, in);
+    int r = task_fill(t, operation_input(&iam_create_role_op), t->props, in);
     if (r < 0)
         return r;
     in->role_name = task_name_or(t, "RoleName", 64, false);
@@ -64,7 +64,7 @@ static int role_update(struct task *t)
     }
     if (task_changed(t, "Description") || task_changed(t, "MaxSessionDuration")) {
         struct iam_update_role_input *in = TASK_IN(t, iam_update_role_input);
-        int r = task_fill(t, iam_update_role_op.input, t->props, in);
+        int r = task_fill(t, operation_input(&iam_update_role_op), t->props, in);
         if (r < 0)
             return r;
         in->role_name = role;
@@ -169,7 +169,7 @@ static int managed_made(struct task *t, struct call *answer)
 static int managed_create(struct task *t)
 {
     struct iam_create_policy_input *in = TASK_IN(t, iam_create_policy_input);
-    int r = task_fill(t, iam_create_policy_op.input, t->props, in);
+    int r = task_fill(t, operation_input(&iam_create_policy_op), t->props, in);
     if (r < 0)
         return r;
     in->policy_name = task_name_or(t, "ManagedPolicyName", 128, false);

@@ -84,8 +84,8 @@ static int fill_code(struct task *t, struct lambda_function_code *ret)
 {
     const struct json *code = json_get(t->props, "Code");
     struct str why = {0};
-    const struct member *m = member_find(lambda_create_function_op.input, S("Code"));
-    if (props_fill(t->arena, m->shape, code, ret, &why) < 0)
+    const struct member *m = member_find(operation_input(&lambda_create_function_op), S("Code"));
+    if (props_fill(t->arena, member_shape(m), code, ret, &why) < 0)
         return task_fail(t, "%.*s", STR(why));
     return inline_code(t, code, ret);
 }
@@ -113,7 +113,7 @@ static int function_create(struct task *t)
     struct lambda_create_function_input *in = TASK_IN(t, lambda_create_function_input);
     int r = check(t);
     if (r == 0)
-        r = task_fill(t, lambda_create_function_op.input, plain(t), in);
+        r = task_fill(t, operation_input(&lambda_create_function_op), plain(t), in);
     if (r < 0)
         return r;
     in->function_name = task_name_or(t, "FunctionName", 64, false);
@@ -194,7 +194,7 @@ static int function_update(struct task *t)
         struct lambda_function_code code = {0};
         r = fill_code(t, &code);
         if (r == 0)
-            r = task_fill(t, lambda_update_function_code_op.input, plain(t), in);
+            r = task_fill(t, operation_input(&lambda_update_function_code_op), plain(t), in);
         if (r < 0)
             return r;
         in->function_name = name;
@@ -215,7 +215,7 @@ static int function_update(struct task *t)
     if (configuration) {
         struct lambda_update_function_configuration_input *in =
             TASK_IN(t, lambda_update_function_configuration_input);
-        r = task_fill(t, lambda_update_function_configuration_op.input, plain(t), in);
+        r = task_fill(t, operation_input(&lambda_update_function_configuration_op), plain(t), in);
         if (r < 0)
             return r;
         in->function_name = name;
@@ -250,7 +250,7 @@ static int version_made(struct task *t, struct call *answer)
 static int version_create(struct task *t)
 {
     struct lambda_publish_version_input *in = TASK_IN(t, lambda_publish_version_input);
-    int r = task_fill(t, lambda_publish_version_op.input, t->props, in);
+    int r = task_fill(t, operation_input(&lambda_publish_version_op), t->props, in);
     task_step(t, &lambda_publish_version_op, in)->result = version_made;
     int failed = lambda_plan_provisioned(t, in->function_name, (struct str){0});
     return r < 0 ? r : failed;
@@ -305,7 +305,7 @@ static struct json *without_routing(struct task *t)
 static int alias_create(struct task *t)
 {
     struct lambda_create_alias_input *in = TASK_IN(t, lambda_create_alias_input);
-    int r = task_fill(t, lambda_create_alias_op.input, without_routing(t), in);
+    int r = task_fill(t, operation_input(&lambda_create_alias_op), without_routing(t), in);
     if (r == 0 && json_get(t->props, "RoutingConfig"))
         r = routing(t, &in->routing_config);
     task_step(t, &lambda_create_alias_op, in)->result = alias_made;
@@ -316,7 +316,7 @@ static int alias_create(struct task *t)
 static int alias_update(struct task *t)
 {
     struct lambda_update_alias_input *in = TASK_IN(t, lambda_update_alias_input);
-    int r = task_fill(t, lambda_update_alias_op.input, without_routing(t), in);
+    int r = task_fill(t, operation_input(&lambda_update_alias_op), without_routing(t), in);
     if (r == 0)
         r = routing(t, &in->routing_config);
     if (!str_has(in->description))
@@ -348,7 +348,7 @@ static int layer_made(struct task *t, struct call *answer)
 static int layer_create(struct task *t)
 {
     struct lambda_publish_layer_version_input *in = TASK_IN(t, lambda_publish_layer_version_input);
-    int r = task_fill(t, lambda_publish_layer_version_op.input, t->props, in);
+    int r = task_fill(t, operation_input(&lambda_publish_layer_version_op), t->props, in);
     in->layer_name = task_name_or(t, "LayerName", 140, false);
     task_step(t, &lambda_publish_layer_version_op, in)->result = layer_made;
     return r;
@@ -379,7 +379,7 @@ static int permission_made(struct task *t, struct call *answer)
 static int permission_create(struct task *t)
 {
     struct lambda_add_permission_input *in = TASK_IN(t, lambda_add_permission_input);
-    int r = task_fill(t, lambda_add_permission_op.input, t->props, in);
+    int r = task_fill(t, operation_input(&lambda_add_permission_op), t->props, in);
     in->statement_id = task_name(t, 100, false);
     task_step(t, &lambda_add_permission_op, in)->result = permission_made;
     return r;
@@ -420,7 +420,7 @@ static int layer_permission_create(struct task *t)
 {
     struct lambda_add_layer_version_permission_input *in =
         TASK_IN(t, lambda_add_layer_version_permission_input);
-    int r = task_fill(t, lambda_add_layer_version_permission_op.input, t->props, in);
+    int r = task_fill(t, operation_input(&lambda_add_layer_version_permission_op), t->props, in);
     if (r == 0)
         r = layer_of(t, task_prop(t, "LayerVersionArn"), &in->layer_name, &in->version_number);
     in->statement_id = task_name(t, 100, false);

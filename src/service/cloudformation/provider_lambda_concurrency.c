@@ -70,7 +70,8 @@ int lambda_plan_provisioned(struct task *t, struct str function, struct str qual
     }
     struct lambda_put_provisioned_concurrency_config_input *in =
         TASK_IN(t, lambda_put_provisioned_concurrency_config_input);
-    int r = task_fill(t, lambda_put_provisioned_concurrency_config_op.input, config, in);
+    int r =
+        task_fill(t, operation_input(&lambda_put_provisioned_concurrency_config_op), config, in);
     in->function_name = function;
     in->qualifier = qualifier;
     task_step(t, &lambda_put_provisioned_concurrency_config_op, in);
@@ -99,7 +100,7 @@ static void put_config(struct task *t, int *r)
 {
     struct lambda_put_function_event_invoke_config_input *in =
         TASK_IN(t, lambda_put_function_event_invoke_config_input);
-    *r = task_fill(t, lambda_put_function_event_invoke_config_op.input, t->props, in);
+    *r = task_fill(t, operation_input(&lambda_put_function_event_invoke_config_op), t->props, in);
     task_step(t, &lambda_put_function_event_invoke_config_op, in);
 }
 

@@ -23,7 +23,7 @@ int url_create(struct task *t)
 {
     struct lambda_create_function_url_config_input *in =
         TASK_IN(t, lambda_create_function_url_config_input);
-    int r = task_fill(t, lambda_create_function_url_config_op.input, t->props, in);
+    int r = task_fill(t, operation_input(&lambda_create_function_url_config_op), t->props, in);
     in->function_name = task_prop(t, "TargetFunctionArn");
     task_step(t, &lambda_create_function_url_config_op, in)->result = url_made;
     return r;
@@ -33,7 +33,7 @@ int url_update(struct task *t)
 {
     struct lambda_update_function_url_config_input *in =
         TASK_IN(t, lambda_update_function_url_config_input);
-    int r = task_fill(t, lambda_update_function_url_config_op.input, t->props, in);
+    int r = task_fill(t, operation_input(&lambda_update_function_url_config_op), t->props, in);
     in->function_name = t->physical_id;
     in->qualifier = (struct str){0}; /* it stands in the ARN */
     if (!in->cors)                   /* taken out of the template */

@@ -22,7 +22,7 @@ static int retention(struct task *t, struct str name)
         return 0;
     }
     struct logs_put_retention_policy_input *in = TASK_IN(t, logs_put_retention_policy_input);
-    int r = task_fill(t, logs_put_retention_policy_op.input, t->props, in);
+    int r = task_fill(t, operation_input(&logs_put_retention_policy_op), t->props, in);
     in->log_group_name = name;
     task_step(t, &logs_put_retention_policy_op, in);
     return r;

@@ -59,11 +59,10 @@ static int encryption(struct task *t, struct str bucket)
             json_set(t->arena, rule, S("BucketKeyEnabled"),
                      json_copy(t->arena, json_get(from, "BucketKeyEnabled")));
     }
-    int r = task_fill(
-        t,
-        member_find(s3_put_bucket_encryption_op.input, S("ServerSideEncryptionConfiguration"))
-            ->shape,
-        renamed(t, "Rules", rules), in->server_side_encryption_configuration);
+    int r = task_fill(t,
+                      member_shape(member_find(operation_input(&s3_put_bucket_encryption_op),
+                                               S("ServerSideEncryptionConfiguration"))),
+                      renamed(t, "Rules", rules), in->server_side_encryption_configuration);
     for (size_t i = 0; r == 0 && i < in->server_side_encryption_configuration->rules.n; i++) {
         struct s3_server_side_encryption_rule *rule =
             &in->server_side_encryption_configuration->rules.items[i];
@@ -94,11 +93,10 @@ static int public_access(struct task *t, struct str bucket)
     in->bucket = bucket;
     in->public_access_block_configuration = TASK_IN(t, s3_public_access_block_configuration);
     const struct json *p = json_get(t->props, "PublicAccessBlockConfiguration");
-    int r = task_fill(
-        t,
-        member_find(s3_put_public_access_block_op.input, S("PublicAccessBlockConfiguration"))
-            ->shape,
-        p, in->public_access_block_configuration);
+    int r = task_fill(t,
+                      member_shape(member_find(operation_input(&s3_put_public_access_block_op),
+                                               S("PublicAccessBlockConfiguration"))),
+                      p, in->public_access_block_configuration);
     task_step(t, &s3_put_public_access_block_op, in);
     return r;
 }
@@ -167,8 +165,8 @@ static int lifecycle(struct task *t, struct str bucket)
     in->lifecycle_configuration = TASK_IN(t, s3_bucket_lifecycle_configuration);
     int r = task_fill(
         t,
-        member_find(s3_put_bucket_lifecycle_configuration_op.input, S("LifecycleConfiguration"))
-            ->shape,
+        member_shape(member_find(operation_input(&s3_put_bucket_lifecycle_configuration_op),
+                                 S("LifecycleConfiguration"))),
         renamed(t, "Rules", rules), in->lifecycle_configuration);
     task_step(t, &s3_put_bucket_lifecycle_configuration_op, in);
     return r;
@@ -188,9 +186,11 @@ static int ownership(struct task *t, struct str bucket)
     }
     in->bucket = bucket;
     in->ownership_controls = TASK_IN(t, s3_ownership_controls);
-    int r = task_fill(
-        t, member_find(s3_put_bucket_ownership_controls_op.input, S("OwnershipControls"))->shape, p,
-        in->ownership_controls);
+    int r =
+        task_fill(t,
+                  member_shape(member_find(operation_input(&s3_put_bucket_ownership_controls_op),
+                                           S("OwnershipControls"))),
+                  p, in->ownership_controls);
     task_step(t, &s3_put_bucket_ownership_controls_op, in);
     return r;
 }

@@ -136,8 +136,8 @@ static void refused(struct task *task, struct call *answer)
         task,
         "Resource handler returned message: \"%.*s (Service: %s, Status Code: %d, Request ID: "
         "%.*s)\" (RequestToken: %s, HandlerErrorCode: %s)",
-        STR(answer->message), answer->op->service->endpoint_prefix, status, STR(answer->request_id),
-        random_uuid(task->arena).p, handler_code(code));
+        STR(answer->message), operation_service(answer->op)->endpoint_prefix, status,
+        STR(answer->request_id), random_uuid(task->arena).p, handler_code(code));
 }
 
 /* The worker has been abandoned, the operation not: what it has made must be known to whoever

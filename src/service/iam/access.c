@@ -58,7 +58,7 @@ static int load(struct store *store, struct arena *a, struct str key, const stru
     if (r < 0)
         return r;
     if (wire_json_read(a, text, shape, ret, NULL) < 0) {
-        log_error("a stored %s is damaged", shape->name);
+        log_error("a stored %s is damaged", shape_name(shape));
         return -EIO;
     }
     return 0;

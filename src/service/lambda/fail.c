@@ -5,7 +5,7 @@
 static void *detail_with(struct call *call, int error, const char *member, struct str value,
                          void *detail)
 {
-    const struct shape *shape = lambda_model.errors[error].shape;
+    const struct shape *shape = error_members(&lambda_model.errors[error]);
     const struct member *m = shape ? member_find(shape, str_from(member)) : NULL;
     if (!m)
         return detail;

@@ -23,7 +23,8 @@ int layer_ref_get(struct call *call, struct str text, struct str *ret_name)
         return call_fail(call, LAMBDA_ACCESS_DENIED,
                          "User: %.*s is not authorized to perform: lambda:%s on resource: %.*s "
                          "because no resource-based policy allows the lambda:%s action",
-                         STR(call->who->arn), call->op->name, STR(text), call->op->name);
+                         STR(call->who->arn), operation_name(call->op), STR(text),
+                         operation_name(call->op));
     *ret_name = n.name;
     return 0;
 }

@@ -119,7 +119,8 @@ bool qualifier_is_latest(struct str q)
 /* Of the operation, as policies name it. */
 static const char *action_name(const struct call *call)
 {
-    return str_starts(str_from(call->op->name), S("Invoke")) ? "InvokeFunction" : call->op->name;
+    return str_starts(str_from(operation_name(call->op)), S("Invoke")) ? "InvokeFunction"
+                                                                       : operation_name(call->op);
 }
 
 int function_ref_get(struct call *call, struct str text, struct str qualifier,

@@ -247,7 +247,7 @@ static int get_query_results(struct call *call, const struct logs_get_query_resu
     struct str text;
     r = store_get(call->store, logs_results_key(a, in->query_id), a, &text);
     if (r == 0)
-        r = wire_json_read(a, text, call->op->output, out, NULL);
+        r = wire_json_read(a, text, operation_output(call->op), out, NULL);
     return r < 0 ? r : cut_page(call, in, out);
 }
 

@@ -97,8 +97,8 @@ int logs_query_end(struct logs_queries *q, struct logs_query *query, struct str 
     out.statistics = logs_query_statistics(query, a);
     query->record.duration = opt_int(clock_now_ms() - query->record.created.is);
     query->record.bytes = opt_int(query->bytes);
-    int r = put_json(store, logs_results_key(a, query->record.id), logs_get_query_results_op.output,
-                     &out);
+    int r = put_json(store, logs_results_key(a, query->record.id),
+                     operation_output(&logs_get_query_results_op), &out);
     if (r == 0)
         r = put_json(store, logs_query_key(a, query->account, query->region, query->record.id),
                      &logs_query_record_shape, &query->record);
