@@ -17,24 +17,6 @@ struct context_view {
     struct bits *lines;               /* of the file asked about, by group: statements */
 };
 
-static bool has(struct bits b, uint32_t line)
-{
-    return line / 8 < b.n && b.p[line / 8] & 1u << line % 8;
-}
-
-/* The statements of f that a group has run. */
-static struct bits statements_of(struct arena *a, const struct report_file *f, struct bits lines)
-{
-    struct bits executed = f->result.executed;
-    uint8_t *p = arena_alloc(a, executed.n + 1);
-    for (int64_t l = bits_next(lines, 0); l >= 0; l = bits_next(lines, (uint32_t)l + 1)) {
-        uint32_t first = analysis_first_line(f->result.analysis, (uint32_t)l);
-        if (has(executed, first))
-            p[first / 8] |= (uint8_t)(1u << first % 8);
-    }
-    return (struct bits){p, executed.n};
-}
-
 static void find_contexts(struct context_view *v)
 {
     v->of = ARENA_ARRAY(v->a, const struct report_context *, v->r->n_groups + 1);
@@ -87,7 +69,7 @@ static struct summary *summarize(const struct context_view *v)
         const struct report_file *f = &v->r->files[i];
         for (size_t k = 0; k < f->n_groups; k++) {
             uint32_t g = f->groups[k].group;
-            struct bits lines = statements_of(v->a, f, f->groups[k].lines);
+            struct bits lines = report_statements(v->a, f, f->groups[k].lines);
             all[g].lines += bits_count(lines);
             for (int64_t l = bits_next(lines, 0); l >= 0; l = bits_next(lines, (uint32_t)l + 1))
                 all[g].first += is_first(v, f, (uint32_t)l, g);
@@ -150,7 +132,7 @@ static void tell_all(const struct context_view *v, bool json)
 static bool same_groups(const struct context_view *v, uint32_t x, uint32_t y)
 {
     for (size_t g = 0; g < v->r->n_groups; g++)
-        if (has(v->lines[g], x) != has(v->lines[g], y))
+        if (bits_has(v->lines[g], x) != bits_has(v->lines[g], y))
             return false;
     return true;
 }
@@ -160,7 +142,7 @@ static struct str names_of(const struct context_view *v, uint32_t line, struct j
     struct str text = S("");
     size_t n = 0;
     for (size_t g = 0; g < v->r->n_groups; g++) {
-        if (!has(v->lines[g], line))
+        if (!bits_has(v->lines[g], line))
             continue;
         json_add(ret, json_new_str(v->a, v->r->groups[g]));
         if (++n <= NAMES_SHOWN)
@@ -229,7 +211,7 @@ static int tell_line(const struct context_view *v, const struct report_file *f, 
     struct json *list = json_new(v->a, JSON_ARRAY);
     struct table *t = table_new(v->a, columns);
     for (uint32_t g = 0; g < v->r->n_groups; g++) {
-        if (!has(v->lines[g], line))
+        if (!bits_has(v->lines[g], line))
             continue;
         bool first = is_first(v, f, line, g);
         struct json *j = context_json(v, g);
@@ -243,7 +225,7 @@ static int tell_line(const struct context_view *v, const struct report_file *f, 
         table_cell(t, first ? S("yes") : S(""));
     }
     if (!list->n && !json) {
-        bool missing = has(f->result.missing, line);
+        bool missing = bits_has(f->result.missing, line);
         return verb_fail(v->run, "%.*s:%u %s", STR(f->name), asked,
                          missing ? "has not been run by anybody" : "is no line that could be run");
     }
@@ -273,7 +255,7 @@ static int tell_asked(struct context_view *v, struct str asked, bool json)
         return verb_fail(v->run, "%.*s is not in the report", STR(asked));
     v->lines = ARENA_ARRAY(v->a, struct bits, v->r->n_groups + 1);
     for (size_t k = 0; k < f->n_groups; k++)
-        v->lines[f->groups[k].group] = statements_of(v->a, f, f->groups[k].lines);
+        v->lines[f->groups[k].group] = report_statements(v->a, f, f->groups[k].lines);
     if (line)
         return tell_line(v, f, line, json);
     tell_file(v, f, json);

@@ -35,7 +35,7 @@ const struct option_row coverage_report_rows[] = {
      .type = OPTION_FLAG, .help = "without files that no function has imported"},
     {OPTION(struct coverage_report_options, by), .name = "by", .type = OPTION_TEXT,
      .choices = "function|version|context", .metavar = "WHAT",
-     .help = "say of each line who has run it (json, .coverage)"},
+     .help = "say who has run how much; of each line in json, html and .coverage"},
     {OPTION(struct coverage_report_options, fail_under), .name = "fail-under", .type = OPTION_TEXT,
      .metavar = "PERCENT", .help = "exit with 2 when the total is below"},
     {OPTION(struct coverage_report_options, precision), .name = "precision", .type = OPTION_INT,
@@ -116,6 +116,15 @@ static void tell_all(struct arena *a, const struct coverage_report *r)
 
 /* ---- formats ---- */
 
+/* "function" as the head of a column. */
+static struct str heading(struct arena *a, struct str by)
+{
+    char *p = arena_copy(a, by.n ? by.p : "", by.n + !by.n);
+    if (by.n)
+        *p = (char)(*p - 'a' + 'A');
+    return str_of(p, by.n);
+}
+
 static int write_text(struct verb_run *run, struct buf *b, const struct coverage_report *r,
                       bool markdown, bool colour)
 {
@@ -125,7 +134,8 @@ static int write_text(struct verb_run *run, struct buf *b, const struct coverage
                                     .skip_empty = o->skip_empty,
                                     .colour = colour,
                                     .width = colour ? term_width(stdout) : 0,
-                                    .sort = o->sort};
+                                    .sort = o->sort,
+                                    .by = heading(run->arena, o->by)};
     int e = markdown ? coverage_write_markdown(b, r, &t) : coverage_write_text(b, r, &t);
     return e < 0 ? verb_usage(run, "--sort %.*s: there is no such column", STR(o->sort)) : 0;
 }

@@ -109,6 +109,7 @@ struct report_text_options {
     bool show_missing, skip_covered, skip_empty, colour;
     size_t width;    /* with colour: columns of the terminal; 0: as many as needed */
     struct str sort; /* [-+]name, stmts, miss, branch, brpart, cover; absent: name */
+    struct str by;   /* "function": what the report's groups are; absent: no table of them */
 };
 
 /* Text as `coverage report` prints it. -EINVAL: the column to sort by does not exist. */
@@ -122,6 +123,9 @@ void coverage_write_lcov(struct buf *b, const struct coverage_report *r); /* gen
 /* For a pull request or GITHUB_STEP_SUMMARY. */
 int coverage_write_markdown(struct buf *b, const struct coverage_report *r,
                             const struct report_text_options *o);
+
+/* Of lines that somebody has run: the statements, by their first lines. */
+struct bits report_statements(struct arena *a, const struct report_file *f, struct bits lines);
 
 struct report_html_options {
     struct str title;              /* absent: by the root's name */

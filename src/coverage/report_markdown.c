@@ -3,7 +3,7 @@
 #include "coverage/report_rows.h"
 
 /* All punctuation but ".,/-" means something in a table of Markdown. */
-static struct str escape(struct arena *a, struct str s)
+struct str report_markdown_escape(struct arena *a, struct str s)
 {
     char *p = arena_alloc(a, 2 * s.n + 1);
     size_t n = 0;
@@ -80,7 +80,7 @@ static void line(struct buf *b, struct arena *a, const struct shape *s,
 {
     const struct coverage_numbers *n = row->numbers;
     buf_text(b, "| ");
-    left(b, escape(a, row->name), s->name);
+    left(b, report_markdown_escape(a, row->name), s->name);
     buf_byte(b, '|');
     cell(b, str_printf(a, "%llu", (unsigned long long)n->statements), 9);
     cell(b, str_printf(a, "%llu", (unsigned long long)n->missing), 9);
@@ -90,7 +90,7 @@ static void line(struct buf *b, struct arena *a, const struct shape *s,
     }
     cell(b, str_printf(a, "%.*s%%", STR(row->cover)), s->cover);
     if (s->missing)
-        cell(b, escape(a, row->missing), 10);
+        cell(b, report_markdown_escape(a, row->missing), 10);
     buf_byte(b, '\n');
 }
 
@@ -124,8 +124,9 @@ static void list(struct buf *b, struct arena *a, const char *title,
         return;
     buf_printf(b, "\n%s:\n\n", title);
     for (size_t i = 0; i < n; i++)
-        buf_printf(b, "- %.*s: %.*s\n", STR(escape(a, report_safe_name(a, items[i].name))),
-                   STR(escape(a, report_safe_name(a, items[i].reason))));
+        buf_printf(b, "- %.*s: %.*s\n",
+                   STR(report_markdown_escape(a, report_safe_name(a, items[i].name))),
+                   STR(report_markdown_escape(a, report_safe_name(a, items[i].reason))));
 }
 
 int coverage_write_markdown(struct buf *b, const struct coverage_report *r,
@@ -139,7 +140,7 @@ int coverage_write_markdown(struct buf *b, const struct coverage_report *r,
         return e;
     struct shape s = {.name = 9, .branches = r->branches, .missing = o->show_missing};
     for (size_t i = 0; i < rows.n; i++) {
-        size_t width = report_width(escape(&a, rows.items[i].name));
+        size_t width = report_width(report_markdown_escape(&a, rows.items[i].name));
         if (width > s.name)
             s.name = width;
     }
@@ -155,6 +156,8 @@ int coverage_write_markdown(struct buf *b, const struct coverage_report *r,
                    rows.skipped == 1 ? "" : "s");
     if (o->skip_empty && rows.empty)
         buf_printf(b, "\n%zu empty file%s skipped.\n", rows.empty, rows.empty == 1 ? "" : "s");
+    if (o->by.n)
+        report_groups_markdown(b, r, o->by);
     list(b, &a, "Not counted", r->left_out, r->n_left_out);
     list(b, &a, "Not readable", r->unreadable, r->n_unreadable);
     list(b, &a, "Not complete", r->missing, r->n_missing);

@@ -25,3 +25,9 @@ int report_rows(struct arena *a, const struct coverage_report *r,
 int report_name_cmp(struct str x, struct str y);
 struct str report_safe_name(struct arena *a, struct str name);
 size_t report_width(struct str text); /* code points */
+struct str report_markdown_escape(struct arena *a, struct str s);
+
+/* Who has run how much: a table below that of the files, if anybody is told apart. Stmts are those
+ * of the files of which it has run something, Alone what no other one has run. */
+void report_groups_text(struct buf *b, const struct coverage_report *r, struct str title);
+void report_groups_markdown(struct buf *b, const struct coverage_report *r, struct str title);

@@ -208,5 +208,7 @@ int coverage_write_text(struct buf *b, const struct coverage_report *r,
         skipped(b, rows.skipped, "file", " due to complete coverage");
     if (o->skip_empty)
         skipped(b, rows.empty, "empty file", "");
+    if (o->by.n)
+        report_groups_text(b, r, o->by);
     return 0;
 }

@@ -413,6 +413,32 @@ def test_contexts_go_into_json_and_coveragepys_data(project):
     assert out["files"]["src/app.py"]["contexts"]["20"] == ["request-1"]
 
 
+def test_who_has_run_how_much(project):
+    def run_by(function, lines):
+        files = [file_record("/var/task/app.py", [(0, lines, [])], sha(APP))]
+        return coverage_object(files, function=function)
+
+    write(
+        project,
+        {
+            "d/1.coverage": run_by("api", [1, 2, 4, 7, 8, 11, 17, 27]),
+            "d/2.coverage": run_by("other|one", [1, 2, 4, 7, 8, 11, 17, 27, 18, 20]),
+        },
+    )
+    args = ("--from", "d", "--imported-only")
+    before = report(project, *args).stdout
+    out = report(project, *args, "--by", "function").stdout
+    assert out.startswith(before) and "Alone" not in before
+    assert re.findall(r"^(?:Function|api|other).*", out[len(before) :], re.M) == [
+        "Function    Files  Stmts   Miss  Alone  Cover",
+        "api             1     19     12      0    37%",
+        "other|one       1     19     11      1    42%",
+    ]
+    out = report(project, *args, "--by", "version", action="markdown").stdout
+    assert "| Version | Files | Stmts | Miss | Alone | Cover |\n" in out
+    assert "| other\\|one | 1 | 19 | 11 | 1 | 42% |\n" in out
+
+
 def test_data_of_a_later_schema_are_named(project):
     db = sqlite3.connect(project / "x.coverage")
     db.executescript("create table coverage_schema (version integer); insert into coverage_schema values (99);")
