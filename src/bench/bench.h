@@ -45,7 +45,8 @@ struct bench_plan {
     struct str url;       /* function URL; absent: Invoke */
     bool unsigned_url;    /* do not sign requests to it (AuthType NONE) */
     struct str method;    /* to a URL; absent: POST */
-    int connections;      /* 0: 1 in a closed loop; at most 1000 in an open one */
+    int connections;      /* 0: 1 in a closed loop; at most 1000 in an open one, 100 in
+                             a ramp */
     double rate;          /* requests a second, open loop; 0: closed */
     bool poisson;         /* arrivals: exponential gaps instead of equal ones */
     int64_t n;            /* requests, or 0 */

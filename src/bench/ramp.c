@@ -20,11 +20,16 @@
 struct ramp {
     double from, to, precision, p99_ms;
     int64_t stage_ms;
+    int connections;
 };
 
-static struct ramp read_plan(const struct bench_plan *p)
+static struct ramp read_plan(const struct bench_session *s)
 {
-    return (struct ramp){.from = p->ramp_from > 0 ? p->ramp_from : FROM,
+    const struct bench_plan *p = s->plan;
+    size_t most = s->generator.max_connections;
+    int unasked = most < RAMP_CONNECTIONS ? (int)most : RAMP_CONNECTIONS;
+    return (struct ramp){.connections = p->connections ? p->connections : unasked,
+                         .from = p->ramp_from > 0 ? p->ramp_from : FROM,
                          .to = p->ramp_to > 0 ? p->ramp_to : TO,
                          .precision = p->ramp_precision > 0 ? p->ramp_precision : PRECISION,
                          .p99_ms = p->ramp_p99_ms > 0 ? p->ramp_p99_ms : P99_MS,
@@ -63,6 +68,15 @@ static void judge_p99(struct bench_session *s, const struct ramp *r, struct benc
     stage->close = !(p99.high < r->p99_ms) && !(p99.low >= r->p99_ms);
 }
 
+/* One request in twenty had to wait for a connection: then it is -c that a higher rate needs. */
+static const char *waited(const struct bench_sample *samples, size_t n)
+{
+    size_t late = 0;
+    for (size_t i = 0; i < n; i++)
+        late += samples[i].sent_ns - samples[i].due_ns > 1000000;
+    return late * 20 > n ? "; all connections were busy (-c)" : "";
+}
+
 static void judge(struct bench_session *s, const struct ramp *r, struct bench_stage *stage,
                   uint64_t dropped)
 {
@@ -81,11 +95,12 @@ static void judge(struct bench_session *s, const struct ramp *r, struct bench_st
     else if (counts[BENCH_OK] < stage->n)
         stage->why = str_printf(s->arena, "%zu failed", stage->n - counts[BENCH_OK]);
     else if (dropped)
-        stage->why = str_printf(s->arena, "%llu not sent: all connections were busy",
+        stage->why = str_printf(s->arena, "%llu not sent: all connections were busy (-c)",
                                 (unsigned long long)dropped);
     else if (stage->p99_ms >= r->p99_ms)
-        stage->why = str_printf(s->arena, "p99 %.1f ms (%.*s)%s", stage->p99_ms,
-                                STR(range_of(s->arena, stage)), stage->close ? ", close" : "");
+        stage->why = str_printf(s->arena, "p99 %.1f ms (%.*s)%s%s", stage->p99_ms,
+                                STR(range_of(s->arena, stage)), stage->close ? ", close" : "",
+                                waited(samples, stage->n));
     else
         stage->passed = true;
     stage->close = stage->close && (stage->passed || stage->p99_ms >= r->p99_ms) &&
@@ -101,6 +116,7 @@ static int lead_in(struct bench_session *s, const struct ramp *r, double rate,
     struct bench_segment segment = {.phase = "lead-in",
                                     .rate = rate,
                                     .duration_ms = r->stage_ms / 5,
+                                    .connections = r->connections,
                                     .stage = true,
                                     .discard = true};
     return bench_segment(s, &segment, err);
@@ -137,6 +153,7 @@ static int run_stage(struct bench_session *s, const struct ramp *r, double rate,
     struct bench_segment segment = {.phase = phase.p,
                                     .rate = rate,
                                     .duration_ms = r->stage_ms,
+                                    .connections = r->connections,
                                     .stage = true,
                                     .lost_ms = (int64_t)ceil(r->p99_ms),
                                     .series_by_payload = s->plan->n_payloads > 1};
@@ -159,7 +176,7 @@ static int run_stage(struct bench_session *s, const struct ramp *r, double rate,
 
 int ramp_run(struct bench_session *s, struct aws_error *err)
 {
-    struct ramp r = read_plan(s->plan);
+    struct ramp r = read_plan(s);
     double low = 0, high = 0, rate = r.from;
     int e = 0;
     s->run->loop = BENCH_OPEN;

@@ -71,9 +71,10 @@ static void describe(struct bench_session *s)
     run->seed = plan->seed;
     run->loop = plan->rate > 0 ? BENCH_OPEN : BENCH_CLOSED;
     run->poisson = plan->poisson;
-    run->connections = plan->connections ? plan->connections
-                       : plan->rate > 0  ? OPEN_CONNECTIONS
-                                         : 1;
+    run->connections = plan->connections          ? plan->connections
+                       : plan->mode == BENCH_RAMP ? RAMP_CONNECTIONS
+                       : plan->rate > 0           ? OPEN_CONNECTIONS
+                                                  : 1;
     run->rate = plan->rate;
     run->duration_ms = plan->duration_ms;
     run->n = plan->n ? plan->n : plan->duration_ms ? 0 : N_WHEN_NOTHING_IS_SAID;

@@ -38,5 +38,7 @@ void facts_count(struct bench_session *s);
 /* What it has counted since. */
 void facts_after(struct bench_session *s);
 
-/* ramp.c */
+/* ramp.c. Each request that waits for an answer takes an environment, on this machine or of the
+ * account's quota: looking for the limit of one function must not fill either unasked. */
+#define RAMP_CONNECTIONS 100
 int ramp_run(struct bench_session *s, struct aws_error *err);

@@ -69,7 +69,8 @@ const struct option_row bench_rows[] = {
 const struct option_row bench_load_rows[] = {
     {OPTION(struct bench_load_options, connections), .name = "connections", .letter = 'c',
      .type = OPTION_INT, .metavar = "N", .min = 1, .max = 20000,
-     .help = "at most so many requests at once; otherwise 1, or 1000 in an open loop"},
+     .help = "at most so many requests at once; otherwise 1, 1000 in an open loop, 100 "
+             "in a ramp"},
     {OPTION(struct bench_load_options, rate), .name = "rate", .letter = 'r', .type = OPTION_TEXT,
      .metavar = "R", .help = "requests a second, whether or not answers keep up (open loop)"},
     {OPTION(struct bench_load_options, arrivals), .name = "arrivals", .type = OPTION_TEXT,

@@ -437,6 +437,18 @@ def test_the_proxy_of_the_environment_is_asked(cloud, odd, certificate):
 # ---- a ramp, and wrong usage ----
 
 
+def test_a_ramp_that_needs_more_connections_says_so(cloud):
+    name = cloud.function(SOURCE)
+    report = bench(cloud, "ramp", name, "-p", '{"sleep": 0.1}', "--from", 40, "--to", 40, "--stage", "300ms",
+                   "--p99-limit", "150ms", "-c", 2, "--precision", "90%")
+    assert report["run"]["connections"] == 2
+    first = report["stages"][0]
+    assert not first["passed"] and "connections were busy (-c)" in first["why"]
+    assert {stage["connections"] for stage in report["stages"]} <= {2, None}
+    unasked = bench(cloud, "ramp", name, "--from", 20, "--to", 20, "--stage", "200ms", "--p99-limit", "10s")
+    assert unasked["run"]["connections"] == 100
+
+
 def test_a_ramp_finds_where_it_no_longer_holds(cloud):
     """Two at a time that take 50 ms each: at most 40 a second. A stage of a second that is above that
     is throttled."""
