@@ -15,7 +15,7 @@ BUILT = os.path.join(os.path.dirname(os.path.abspath(LAMINA)), "layers", "python
 TRACER = os.path.join(BUILT, "tracer", "_lamina_coverage.abi3.so")
 PYTHONS = os.environ.get("LAMINA_PYTHONS", "")  # further interpreters: see CONTRIBUTING.md
 FLAGS, EPOCH, DONE = 72, 56, 64  # offsets in the header
-HAS_DONE, STOPPED = 16, 32
+HAS_DONE, STOPPED, BUSY = 16, 32, 256
 
 
 @functools.lru_cache(None)

@@ -4,6 +4,7 @@ what is missing is told. Through the real layer, on the cloud."""
 import importlib
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -82,6 +83,22 @@ def subprocesses(event):
     child = subprocess.run([sys.executable, "/var/task/child.py"])  # subprocesses
     return child.returncode
 
+def starts(event):
+    import subprocess
+    for file in event["files"]:
+        subprocess.run([sys.executable, file], check=True)
+
+def hoards(event):
+    global hoard
+    import resource  # hoards
+    kept = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, kept[1]))
+    hoard = kept  # hoards
+
+def frees(event):
+    import resource
+    resource.setrlimit(resource.RLIMIT_NOFILE, hoard)  # frees
+
 async def later():
     import asyncio  # coroutines
     await asyncio.sleep(0)
@@ -117,6 +134,7 @@ def full(event):
     left = os.statvfs("/tmp").f_bavail  # full
     return [size, big.last()]
 '''
+LATER = "y = 2\n"
 CHILD = "import sys\nx = 1\nsys.exit(3)\n"
 BIG = "\n".join("def f%d(x):\n    return x" % i for i in range(3000)) + "\ndef last():\n    return 6\n"
 MARKS = [line.rpartition("# ")[2] for line in SOURCE.split("\n")]
@@ -138,12 +156,18 @@ class Covered:
         self.cloud, self.bucket = cloud, bucket
         options.setdefault("MemorySize", 512)
         self.name = cloud.function(
-            files={"app.py": SOURCE, "child.py": CHILD, "big.py": BIG}, Runtime=RUNTIME, **options
+            files={"app.py": SOURCE, "child.py": CHILD, "later.py": LATER, "big.py": BIG},
+            Runtime=RUNTIME,
+            **options,
         )
         cloud.lamina("coverage", "enable", self.name, "--bucket", bucket)
 
     def do(self, way):
         return self.cloud.invoke(self.name, {"way": way})
+
+    def quietly(self, way, **more):
+        """The answer as soon as it is there, whatever the environment does afterwards."""
+        return self.cloud.invoke(self.name, {"way": way, **more}, tail=False).payload
 
     def objects(self):
         s3 = self.cloud.s3
@@ -309,3 +333,58 @@ def test_the_daemon_is_killed(new_cloud, layer, tmp_path):
     assert marked("fine") <= f.lines()
     assert f.do("threads").payload == 4
     f.until(marked("fine") | marked("threads"))
+
+
+def woken(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return int(re.search(r"\nvoluntary_ctxt_switches:\s*(\d+)", f.read())[1])
+
+
+def test_nothing_new_wakes_nobody(cloud, layer, bucket):
+    f = Covered(cloud, bucket)
+    for _ in range(2):
+        f.do("fine")
+    f.until(marked("fine"))
+    (pid,) = f.shippers()
+    deadline, seen = time.monotonic() + 30, []
+    while len(seen) < 6 or len(set(seen[-6:])) > 1:  # its own files are news for a moment
+        assert time.monotonic() < deadline, seen
+        f.do("fine")
+        seen.append(woken(pid))
+    assert any("Events: [SHUTDOWN]" in m for m in f.log()) or not any("EXTENSION" in m for m in f.log())
+    f.do("threads")
+    f.until(marked("threads"))
+    assert woken(pid) > seen[-1]
+
+
+def test_the_answer_does_not_wait_for_the_shipper(cloud, layer, bucket):
+    f = Covered(cloud, bucket, Timeout=120)
+    assert f.do("fine").payload == "fine"
+    (pid,) = f.shippers()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert f.quietly("coroutines") == 7
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    f.until(marked("coroutines"))
+    assert f.do("fine").payload == "fine"
+    assert [p for p in f.shippers()] == [pid]
+
+
+def test_a_child_alone_has_something_new(cloud, layer, bucket):
+    f = Covered(cloud, bucket, Environment={"Variables": {"COVERAGE_SUBPROCESS": "true"}})
+    f.quietly("starts", files=["/var/task/later.py", "/var/task/later.py"])
+    f.until({1}, file="/later.py")
+    for _ in range(3):
+        f.quietly("starts", files=["/var/task/later.py", "/var/task/later.py"])
+    f.quietly("starts", files=["/var/task/later.py", "/var/task/big.py"])
+    f.until({1, 3}, file="/big.py")
+
+
+def test_the_shipper_cannot_be_asked(cloud, layer, bucket):
+    """Without a descriptor left: what ran comes with a later object."""
+    f = Covered(cloud, bucket)
+    f.do("fine")
+    assert f.quietly("hoards") is None
+    assert f.quietly("frees") is None
+    f.until(marked("hoards") | marked("frees"))

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import select
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -14,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from coverage_arena import HAS_DONE, PYTHONS, ROOT, STOPPED, TRACER, Arena, Function  # noqa: E402
+from coverage_arena import BUSY, HAS_DONE, PYTHONS, ROOT, STOPPED, TRACER, Arena, Function  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not os.path.exists(TRACER), reason="built without python's headers")
 
@@ -666,6 +668,10 @@ RIC = """\
 class LambdaRuntimeClient:
     def post_invocation_result(self, id, data, content_type="application/json"):
         return ("posted", id, data, content_type)
+    def wait_next_invocation(self):
+        class Event:
+            invoke_id, deadline_time_in_ms = "id-1", 4102444800000
+        return Event()
 """
 
 
@@ -680,6 +686,75 @@ def test_shipper_hears_of_aws_client(function):
     out = function.run(COVERAGE_EXCLUDE_PATTERNS="*/awslambdaric/*").stdout
     assert out == "('posted', 'i', 1, 'application/json') post_invocation_result\n"
     assert function.arenas()[0].done == 1
+
+
+HELD = """
+from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
+client = LambdaRuntimeClient()
+client.wait_next_invocation()
+import first
+client.post_invocation_result("id-1", data=1)
+for _ in range(3):
+    client.wait_next_invocation()
+    client.post_invocation_result("id-1", data=1)
+import second
+client.wait_next_invocation()
+print("end")
+"""
+
+
+@pytest.mark.parametrize("answer", [(2**32 - 1, 0), (0, 0), (0, 1), None])
+def test_aws_client_is_held_back_while_there_is_news(function, answer):
+    """A shipper that listens: told of the initialisation, asked after invocations with news, and where
+    it says so after all or none; one that hangs up is asked again."""
+    function.write("awslambdaric/__init__.py", "")
+    function.write("awslambdaric/lambda_runtime_client.py", RIC)
+    function.write("app.py", HELD)
+    function.write("first.py", "x = 1\n")
+    function.write("second.py", "x = 1\n")
+    function.dir.mkdir(mode=0o700)
+    os.utime(function.dir, (1, 1))
+    st = os.stat(function.dir)
+    told = []
+
+    def serve(listener):
+        while True:
+            peer, _ = listener.accept()
+            with peer:
+                version, what = struct.unpack("<II", peer.recv(100))
+                arena = function.arenas()[0]
+                if version != 1:
+                    return
+                told.append((what, arena.news, bool(arena.flags & BUSY)))
+                os.utime(function.dir, (1, 1))  # nothing has come into it for long
+                if answer:
+                    try:
+                        peer.send(struct.pack("<II", *answer))
+                    except BrokenPipeError:
+                        pass  # of the initialisation it is only told
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        name = "\0lamina-coverage-%x-%x" % (st.st_dev, st.st_ino)
+        listener.bind(name)
+        listener.listen()
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        out = function.run(COVERAGE_EXCLUDE_PATTERNS="*/awslambdaric/*").stdout
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as last:
+            last.connect(name)
+            last.send(struct.pack("<II", 0, 0))
+            thread.join()
+    assert out == "end\n"
+    assert told[0][0] == 1 and {what for what, _, _ in told[1:]} <= {2}
+    assert not any(busy for _, _, busy in told[1:])
+    if answer == (0, 1):
+        assert len(told) == 2
+    else:
+        assert told[-1][1] > told[1][1]
+        # the lines of the loop are news as well, the first time; the directory's, too
+        assert len(told) == 5 if answer in ((0, 0), None) else 3 <= len(told) <= 4
+    assert function.arenas()[0].done == 0
+    assert function.hits("second.py").lines == {1}
 
 
 def test_start_and_stop(function):
