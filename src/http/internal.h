@@ -88,6 +88,7 @@ struct http_server {
     uv_prepare_t prepare;
     uv_check_t check;
     uv_timer_t timer;
+    uv_idle_t idle; /* runs when requests are left for the loop's next turn */
     bool timer_on, freeing, stopping, in_turn_end;
     int handles; /* of uv, still open */
     size_t n_conns;

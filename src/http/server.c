@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "http/internal.h"
 
+#define ROUNDS_MAX 8 /* of requests that came together, before others are heard */
+
 /* Memory that goes from one request to the next: a buffer that grows from nothing each time is
  * moved three times. */
 
@@ -151,12 +153,28 @@ static bool all_answered(const struct http_server *s)
     return true;
 }
 
+static void free_dead(struct http_server *s)
+{
+    while (!list_empty(&s->dead))
+        exchange_free(LIST_ENTRY(s->dead.next, struct exchange, link));
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    uv_idle_stop(idle);
+}
+
 static void turn_end(struct http_server *s)
 {
+    int rounds = 0;
     if (s->in_turn_end)
         return;
     s->in_turn_end = true;
     do {
+        if (rounds++ == ROUNDS_MAX) { /* who sends without end does not keep all others waiting */
+            uv_idle_start(&s->idle, on_idle);
+            break;
+        }
         int r = s->turn_hook ? s->turn_hook(s->turn_user) : 0;
         struct list batch;
         list_init(&batch);
@@ -173,11 +191,10 @@ static void turn_end(struct http_server *s)
             if (ex->conn)
                 release(ex);
         }
+        free_dead(s);
         /* Answers that have left make room for requests that waited behind them. */
     } while (!list_empty(&s->answered));
     s->in_turn_end = false;
-    while (!list_empty(&s->dead))
-        exchange_free(LIST_ENTRY(s->dead.next, struct exchange, link));
     if (s->stopping && s->stopped && all_answered(s)) {
         void (*stopped)(void *) = s->stopped;
         s->stopped = NULL;
@@ -264,8 +281,9 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct http_server_op
     uv_prepare_init(loop, &s->prepare);
     uv_check_init(loop, &s->check);
     uv_timer_init(loop, &s->timer);
-    s->prepare.data = s->check.data = s->timer.data = s;
-    s->handles = 3;
+    uv_idle_init(loop, &s->idle);
+    s->prepare.data = s->check.data = s->timer.data = s->idle.data = s;
+    s->handles = 4;
     uv_prepare_start(&s->prepare, on_prepare);
     uv_check_start(&s->check, on_check);
     uv_unref((uv_handle_t *)&s->prepare);
@@ -297,8 +315,7 @@ void http_server_free(struct http_server *s)
     s->freeing = true;
     while (!list_empty(&s->live))
         exchange_end(LIST_ENTRY(s->live.next, struct exchange, link), false);
-    while (!list_empty(&s->dead))
-        exchange_free(LIST_ENTRY(s->dead.next, struct exchange, link));
+    free_dead(s);
     while (s->n_spare)
         arena_free(s->spare[--s->n_spare]);
     while (s->n_spare_bufs)
@@ -306,6 +323,7 @@ void http_server_free(struct http_server *s)
     uv_close((uv_handle_t *)&s->prepare, handle_freed);
     uv_close((uv_handle_t *)&s->check, handle_freed);
     uv_close((uv_handle_t *)&s->timer, handle_freed);
+    uv_close((uv_handle_t *)&s->idle, handle_freed);
 }
 
 void http_server_stop(struct http_server *s, void (*done)(void *user), void *user)
