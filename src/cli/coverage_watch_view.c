@@ -187,8 +187,9 @@ static void header(struct screen *s, struct arena *a)
 {
     const struct coverage_report *r = &s->w->report;
     struct str percent = numbers_display(a, numbers_percent(&r->totals), r->precision);
-    struct str left = str_printf(a, " %.*s%% of %zu file%s", STR(percent), r->n_files,
-                                 r->n_files == 1 ? "" : "s");
+    struct str left = r->n_files ? str_printf(a, " %.*s%% of %zu file%s", STR(percent), r->n_files,
+                                              r->n_files == 1 ? "" : "s")
+                                 : S(" no file yet"); /* all of nothing is 100 % */
     struct str right =
         str_printf(a, "%zu object%s in s3://%.*s/%.*s ", s->w->n_objects,
                    s->w->n_objects == 1 ? "" : "s", STR(s->w->bucket), STR(s->w->prefix));
