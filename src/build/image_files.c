@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "base/map.h"
+#include "base/mem.h"
 #include "build/image.h"
 #include "build/tar.h"
 
@@ -128,7 +129,7 @@ static int add_member(struct image_files *f, const struct tar *t, const struct t
 static int index_tar(struct image_files *f, const char *path, int64_t size,
                      struct image_report *report)
 {
-    static _Thread_local struct tar t;
+    auto_free struct tar *t = MEM_NEW(struct tar);
     struct reader from = {f->fd};
     struct tar_entry e;
     unsigned char magic[4] = {0};
@@ -140,20 +141,20 @@ static int index_tar(struct image_files *f, const char *path, int64_t size,
             return image_fail(report, IMAGE_FAULT_UNSUPPORTED,
                               "%s is compressed with zstd, which is not supported", path);
     }
-    tar_init(&t, read_some, &from);
+    tar_init(t, read_some, &from);
     int r;
-    while ((r = tar_next(&t, &e)) > 0) {
-        r = add_member(f, &t, &e);
+    while ((r = tar_next(t, &e)) > 0) {
+        r = add_member(f, t, &e);
         if (r < 0)
             return image_fail(report, IMAGE_FAULT_SIZE, "%s has too many members", path);
-        if (t.left > size - t.pos) /* pax sizes go to the end of numbers: no sum of them */
+        if (t->left > size - t->pos) /* pax sizes go to the end of numbers: no sum of them */
             return image_fail(report, IMAGE_FAULT_BAD, "%s is cut off", path);
-        r = jump(&t, f->fd);
+        r = jump(t, f->fd);
         if (r < 0)
             return image_fail_system(report, r, str_from(path));
     }
     if (r == -EBADMSG)
-        return image_fail(report, IMAGE_FAULT_BAD, "%s is not a tar of an image: %s", path, t.why);
+        return image_fail(report, IMAGE_FAULT_BAD, "%s is not a tar of an image: %s", path, t->why);
     if (r < 0)
         return image_fail_system(report, r, str_from(path));
     return 0;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "base/digest.h"
+#include "base/mem.h"
 #include "build/image_stream.h"
 #include "build/image_unpack_tree.h"
 #include "build/tar.h"
@@ -51,10 +52,9 @@ static void remember(struct unpack *u, struct str name)
 
 static int write_content(struct unpack *u, struct tar *t, int fd, struct str name)
 {
-    static _Thread_local char chunk[CHUNK];
     for (;;) {
         size_t n;
-        int r = tar_read(t, chunk, sizeof(chunk), &n);
+        int r = tar_read(t, u->chunk, CHUNK, &n);
         if (r < 0)
             return r;
         if (n == 0)
@@ -64,7 +64,7 @@ static int write_content(struct unpack *u, struct tar *t, int fd, struct str nam
             return image_fail(u->report, IMAGE_FAULT_SIZE, "unpacks to more than %lld bytes",
                               (long long)u->max_bytes);
         for (size_t done = 0; done < n;) {
-            ssize_t w = write(fd, chunk + done, n - done);
+            ssize_t w = write(fd, u->chunk + done, n - done);
             if (w < 0 && errno == EINTR)
                 continue;
             if (w < 0)
@@ -176,21 +176,20 @@ static int one_entry(struct unpack *u, struct tar *t, const struct tar_entry *e)
 /* The tar and all that follows it: both digests go over every byte. */
 static int read_layer(struct unpack *u, struct image_stream *s)
 {
-    static _Thread_local struct tar t;
+    struct tar *t = ARENA_NEW(&u->arena, struct tar);
     struct tar_entry e;
     int r;
-    tar_init(&t, image_stream_read, s);
-    while ((r = tar_next(&t, &e)) > 0) {
-        r = one_entry(u, &t, &e);
+    tar_init(t, image_stream_read, s);
+    while ((r = tar_next(t, &e)) > 0) {
+        r = one_entry(u, t, &e);
         if (r < 0)
             break;
     }
     if (r == -EBADMSG && s->fault == IMAGE_STREAM_FINE)
-        return image_fail(u->report, IMAGE_FAULT_BAD, "a damaged layer: %s", t.why);
+        return image_fail(u->report, IMAGE_FAULT_BAD, "a damaged layer: %s", t->why);
     size_t n = 1;
-    static _Thread_local char rest[CHUNK];
     while (r == 0 && n > 0)
-        r = image_stream_read(s, rest, sizeof(rest), &n);
+        r = image_stream_read(s, u->chunk, CHUNK, &n);
     return r;
 }
 
@@ -220,7 +219,7 @@ static int layer_failed(struct unpack *u, const struct image_stream *s, int erro
 
 static int one_layer(struct unpack *u, struct image *image, const struct image_layer *layer)
 {
-    static _Thread_local struct image_stream s;
+    auto_free struct image_stream *s = MEM_NEW(struct image_stream);
     struct image_part part;
     int r = image_files_get(image->files, layer->member, &part);
     if (r == -ENOENT)
@@ -230,22 +229,23 @@ static int one_layer(struct unpack *u, struct image *image, const struct image_l
         return image_fail_system(u->report, r, layer->member);
     auto_close int fd __attribute__((unused)) = part.fd;
     arena_init(&u->arena);
+    u->chunk = arena_alloc(&u->arena, CHUNK);
     map_init(&u->made);
     u->last_dir = -1;
-    r = image_stream_open(&s, part, u->max_bytes + (1 << 30));
+    r = image_stream_open(s, part, u->max_bytes + (1 << 30));
     if (r == 0)
-        r = read_layer(u, &s);
+        r = read_layer(u, s);
     if (r < 0)
-        r = layer_failed(u, &s, r, layer->member);
+        r = layer_failed(u, s, r, layer->member);
     if (r == 0) {
         bool raw =
-            image_stream_is(&u->arena, TAKE(s.raw), layer->digest) || !str_has(layer->digest);
-        bool plain = image_stream_is(&u->arena, TAKE(s.plain), layer->diff_id);
+            image_stream_is(&u->arena, TAKE(s->raw), layer->digest) || !str_has(layer->digest);
+        bool plain = image_stream_is(&u->arena, TAKE(s->plain), layer->diff_id);
         if (!raw || !plain)
             r = image_fail(u->report, IMAGE_FAULT_BAD, "the layer %.*s does not have its digest",
                            STR(layer->member));
     }
-    image_stream_close(&s);
+    image_stream_close(s);
     unpack_forget_folder(u);
     map_done(&u->made);
     arena_done(&u->arena);

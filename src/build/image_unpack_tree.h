@@ -13,6 +13,7 @@ struct unpack {
     int64_t max_bytes;
     struct image_report *report;
     struct arena arena; /* of the current layer */
+    char *chunk;        /* in it: room for content on its way */
     struct map made;    /* names that the current layer has, with their folders */
     int last_dir;       /* the folder of the entry before */
     struct str last_dir_name;

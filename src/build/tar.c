@@ -2,6 +2,8 @@
 #include "build/tar.h"
 #include <errno.h>
 #include <stdio.h>
+#include "base/cleanup.h"
+#include "base/mem.h"
 
 #define BLOCK 512
 #define PAX_MAX 65536
@@ -154,8 +156,8 @@ static int pax_value(struct tar *t, struct ahead *ahead, struct str key, struct 
 /* Records "LENGTH KEY=VALUE\n". */
 static int pax(struct tar *t, int64_t size, struct ahead *ahead)
 {
-    static _Thread_local char text[PAX_MAX];
-    int r = content(t, size, text, sizeof(text));
+    auto_free char *text = mem_alloc(PAX_MAX);
+    int r = content(t, size, text, PAX_MAX);
     struct str rest = str_of(text, (size_t)size);
     while (r == 0 && rest.n) {
         struct str length, key, value;
