@@ -257,6 +257,13 @@ void pristine_watch_end(void)
 
 /* ---- in a child ---- */
 
+void pristine_map(void)
+{
+    for (size_t i = 0; known && known->file && i < known->n; i++)
+        madvise((void *)known->areas[i].start, known->areas[i].end - known->areas[i].start,
+                MADV_POPULATE_READ);
+}
+
 static bool is_own(uint64_t page)
 {
     return (page & PAGE_PRESENT) && (page & PAGE_IS_OWN) && !(page & PAGE_OF_FILE);

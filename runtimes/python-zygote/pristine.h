@@ -21,6 +21,8 @@ void pristine_watch_begin(void);
 void pristine_watch_note(int proc);
 void pristine_watch_end(void);
 
+/* In a child, while nobody waits: maps all of it, which a fork does not do for what is a file's. */
+void pristine_map(void);
 /* In a child. Does nothing where anybody else might be writing to this memory: other threads,
  * processes of this one, operations of the kernel. Only the first call does anything. */
 void pristine_give_back(int proc);

@@ -272,20 +272,32 @@ static int call(PyObject *function)
 static int scout_tells = -1; /* the pipe */
 static bool is_child;
 
-/* After an answer, while nobody waits. The scout answers two events: what it has touched by now a
- * start needs; what it touches again is needed each time. */
-static PyObject *settle(PyObject *self, PyObject *args)
+#define QUIET_MS 10 /* nobody has asked for the next one for so long: others may take a while */
+
+/* After an answer, while nobody waits for another. The scout answers two events: what it has
+ * touched by now a start needs; what it touches again is needed each time. */
+static PyObject *settle(PyObject *self, PyObject *arg)
 {
+    struct pollfd sock = {.fd = (int)PyLong_AsLong(arg), .events = POLLIN};
+    int n = 0;
     (void)self;
-    (void)args;
+    if (PyErr_Occurred())
+        return NULL;
     if (scout_tells >= 0)
         touched_tell(PROC, scout_tells);
-    int proc = scout_tells >= 0 ? dup(PROC) : is_child ? open("/proc", O_PATH | O_CLOEXEC) : -1;
+    if (is_child) {
+        Py_BEGIN_ALLOW_THREADS;
+        n = poll(&sock, 1, QUIET_MS);
+        Py_END_ALLOW_THREADS;
+    }
+    int proc = scout_tells >= 0     ? dup(PROC)
+               : is_child && n == 0 ? open("/proc", O_PATH | O_CLOEXEC)
+                                    : -1;
     if (proc >= 0) {
         pristine_give_back(proc);
         close(proc);
     }
-    Py_RETURN_NONE;
+    return PyBool_FromLong(n == 0);
 }
 
 /* A child that goes the way of a start here, says what it has touched, and ends. */
@@ -320,6 +332,7 @@ static void send_scout(PyObject *rehearse)
 static int get_ready(PyObject *prepare, PyObject *rehearse)
 {
     struct pollfd sock = {.fd = SOCK, .events = POLLIN};
+    pristine_map();
     if (touched_populate())
         return call(prepare);
     return poll(&sock, 1, 0) != 0 ? 0 : call(rehearse);
@@ -372,8 +385,9 @@ static PyMethodDef methods[] = {
     {"serve", serve, METH_VARARGS,
      "serve(prepare, rehearse): forks for each request; returns in the children: [b'NAME=value', "
      "...]. Each calls one of them while it waits."},
-    {"settle", settle, METH_NOARGS,
-     "settle(): gives back what a child has not changed after all; to be called after an answer."},
+    {"settle", settle, METH_O,
+     "settle(socket): to be called after an answer, until it is True: there was time to give back "
+     "what a child has not changed after all."},
     {NULL, NULL, 0, NULL},
 };
 static struct PyModuleDef module = {

@@ -20,7 +20,7 @@ PIPELINED = "Lamina-Pipelined: 1\r\n"
 PLATFORM = ("169.254.100.1", 9001)
 LOCAL = "\0lamina-runtime-api"
 
-# Called once, when the first answer has been sent (_lamina_spare).
+# Called with the socket's number when an answer has been sent, until it is true (_lamina_spare).
 settle = None
 
 
@@ -67,14 +67,23 @@ class Client:
         self._socket = None
         self._rest = b""
         self._unsent = b""
+        self._owed = False
         self._settle = settle
 
-    def next(self):
+    def flush(self):
+        """Sends a response that waits for the request for the next event: the coverage layer's
+        tracer may have to keep that back. Its answer comes when that was sent."""
         if self._unsent:
-            data, self._unsent = self._unsent + self._next, b""
+            data, self._unsent = self._unsent, b""
+            self._owed = True
             self._post(data)
-            if self._settle is not None:
-                self._settle()
+
+    def next(self):
+        if self._unsent or self._owed:
+            data, self._unsent = self._unsent + self._next, b""
+            self._owed = False
+            self._post(data)
+            if self._settle is not None and self._settle(self._socket.fileno()):
                 self._settle = None
             self._receive()
             status, headers, body = self._receive() if self._socket else self._exchange(self._next)

@@ -492,6 +492,96 @@ def test_more_at_once_than_there_are_spares(spares):
     assert sorted(json.loads(a) for a in answers) == list(range(12))
 
 
+# ---- memory ----
+
+
+def private_kb(pid):
+    with open("/proc/%d/smaps_rollup" % pid) as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("Private_Dirty:"))
+
+
+def test_what_a_first_invocation_has_not_changed_is_given_back(spares):
+    """A spare has copied what a start will need: more than what has changed when it is over."""
+    name = spares.function(FORKED + "import os\ndef handler(event, context): return forked()\n")
+    wait_for_spares(spares)
+    before = set(interpreters(spares)[2])
+    assert spares.invoke(name).payload is True
+    wait_for(lambda: set(interpreters(spares)[2]) - before)
+    (pid,) = set(interpreters(spares)[2]) - before
+    with open("/proc/%d/maps" % pid) as f:
+        if "/memfd:python" not in f.read():
+            pytest.skip("no sealed files on this machine")
+    wait_for_spares(spares)
+    waiting = min(private_kb(p) for p in interpreters(spares)[1])
+    wait_for(lambda: private_kb(pid) < 0.85 * waiting)
+    assert spares.invoke(name).payload is True
+
+
+HOSTILE = """
+import ctypes, gc, os, signal, subprocess, sys, threading, time
+ODD = {}
+for i, (name, module) in enumerate(sorted(sys.modules.items())):  # all over what is shared
+    try:
+        if hasattr(module, "__lamina_mark__"):
+            continue  # under another name
+        module.__lamina_mark__ = i
+        ODD[name] = module, i
+    except Exception:
+        pass
+BYTES = [bytes([i % 256]) * (i % 600) for i in range(5000)]
+TICKS = [0]
+if "timer" in os.environ["HOW"]:
+    def tick(*_):
+        TICKS[0] += 1
+    signal.signal(signal.SIGALRM, tick)
+    signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+if "thread" in os.environ["HOW"]:
+    def run():
+        while True:
+            TICKS[0] += 1
+    threading.Thread(target=run, daemon=True).start()
+if "fork" in os.environ["HOW"]:
+    CHILD = os.fork()
+    if not CHILD:
+        time.sleep(60)
+        os._exit(0)
+if "popen" in os.environ["HOW"]:
+    CHILD = subprocess.Popen(["sleep", "60"])
+BLOCK = None
+if "unmap" in os.environ["HOW"]:  # the heap's end comes and goes, a part of it is another mapping
+    libc = ctypes.CDLL(None)
+    libc.malloc_trim(0)
+    BLOCK = bytearray(100000)
+
+def wrong():
+    found = [name for name, (module, i) in ODD.items() if module.__lamina_mark__ != i]
+    found += [i for i, b in enumerate(BYTES) if b != bytes([i % 256]) * (i % 600)]
+    return found
+
+def handler(event, context):
+    before = TICKS[0]
+    deadline = time.monotonic() + 5
+    while ("timer" in os.environ["HOW"] or "thread" in os.environ["HOW"]) and TICKS[0] == before:
+        assert time.monotonic() < deadline
+    gc.collect()
+    assert len(ODD) > 20
+    out = subprocess.run(["echo", "x"], stdout=subprocess.PIPE).stdout
+    sealed = [f for f in ("3", "4", "5", "6") if os.path.exists("/proc/self/fd/" + f)
+              and "memfd" in os.readlink("/proc/self/fd/" + f)
+              ]
+    return wrong(), out.decode(), sealed, TICKS[0] >= before
+"""
+
+
+@pytest.mark.parametrize("how", ["plain", "timer", "thread", "fork", "popen", "unmap"])
+def test_nothing_that_was_written_is_lost(spares, how):
+    name = spares.function(HOSTILE, Environment={"Variables": {"HOW": how}}, Timeout=20)
+    wait_for_spares(spares)
+    for i in range(4):
+        r = spares.invoke(name, i)
+        assert r.payload == [[], "x\n", [], True], r.payload
+
+
 # ---- node: executed ahead ----
 
 

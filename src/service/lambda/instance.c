@@ -97,6 +97,7 @@ static void freeze(struct instance *in)
     if (in->frozen || environment_freeze(in->env) < 0)
         return;
     in->frozen = true;
+    in->settled |= in->work.times.answered > 0;
     platform_emit(in, &(struct platform_event){.type = PLATFORM_ENV_FROZEN});
 }
 

@@ -156,7 +156,7 @@ struct instance {
     struct work work;
     bool answer_held; /* inv has its answer, and is told when the work is over */
     bool frozen;
-    bool settled;                     /* it has been idle after an invocation */
+    bool settled;                     /* it was frozen after an invocation */
     bool yields;                      /* others come first: instance_claim() */
     bool runtime_asked, runtime_runs; /* it is being started; it has been */
     bool runtime_ready;               /* it has asked for the next event */

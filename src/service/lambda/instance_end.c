@@ -236,7 +236,6 @@ void work_over(struct instance *in)
         instance_deliver(in);
     } else {
         instance_arm(in, in->settled ? FREEZE_DELAY_MS : SETTLE_MS);
-        in->settled = true;
         pool_instance_free(in);
     }
     if (inv)
