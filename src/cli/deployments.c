@@ -326,7 +326,7 @@ static const struct verb_action actions[] = {
      .summary = "record what is deployed now, whoever has deployed it",
      .details =
          "A function's code is copied to the bucket, so that `lamina rollback` can return to "
-         "it.\n\n"
+         "it. Permissions of single versions and event source mappings are in no record.\n\n"
          "    lamina deployments record my-function"},
     {0},
 };

@@ -315,7 +315,8 @@ const struct verb rollback_verb = {
                "compared, and\n"
                "invoked when there are payloads or a tests.yaml. A rollback is a deployment, too: "
                "the next one\n"
-               "takes it back.\n\n"
+               "takes it back. Permissions of single versions and event source mappings stay as "
+               "they are.\n\n"
                "    lamina rollback app --plan\n"
                "    lamina rollback app --verify events/ping.json",
 };
