@@ -13,7 +13,6 @@
 #include <sys/wait.h>
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/mem.h"
 #include "sandbox/command.h"
 #include "sandbox/message.h"
 #include "sandbox/net.h"
@@ -21,6 +20,7 @@
 #include "sandbox/root.h"
 #include "sandbox/shed.h"
 #include "sandbox/spare.h"
+#include "sandbox/unneeded.h"
 
 #define SOCK_FD 3
 static int spawner_sock; /* moves to SOCK_FD when all other descriptors are closed */
@@ -93,6 +93,7 @@ static int own_fds(int sock)
 static int set_up(const struct init_setup *s, char *why)
 {
     int r = cgroup_join(s->cgroup);
+    unneeded_drop_heap();
     if (r < 0)
         return why_printf(why, r, "join the control groups");
     if (!s->user_namespace)
@@ -121,33 +122,41 @@ static int set_up(const struct init_setup *s, char *why)
 
 /* ---- specialisation ---- */
 
-static char *list_add(char ***list, size_t *n, size_t *cap, const char *s)
-{
-    if (*n + 1 >= *cap) {
-        *cap = *cap ? *cap * 2 : 64;
-        *list = mem_realloc(*list, *cap * sizeof(char *));
-    }
-    (*list)[(*n)++] = (char *)s;
-    (*list)[*n] = NULL;
-    return (char *)s;
-}
+/* A packet, and behind it the lists of what is in it: they take less than the items themselves. */
+struct packet {
+    char bytes[MESSAGE_MAX];
+    char *list[MESSAGE_MAX / sizeof(char *)];
+    size_t listed;
+};
 
-static int read_command(struct init *in, struct plan_cursor plan, char *why)
+/* NULL: there is none. init has no heap: see unneeded.h. */
+static char **list_of(struct packet *p, struct plan_cursor plan, unsigned kind)
 {
     struct plan_item item;
     const char *text;
-    size_t n_argv = 0, cap_argv = 0, n_envp = 0, cap_envp = 0;
+    size_t begin = p->listed, n = begin;
+    while (plan_next(&plan, &item, &text))
+        if (item.kind == kind && n + 2 < ARRAY_LEN(p->list))
+            p->list[n++] = (char *)text;
+    p->list[n] = NULL;
+    p->listed = n + 1;
+    return n > begin ? p->list + begin : NULL;
+}
 
-    while (plan_next(&plan, &item, &text)) {
-        if (item.kind == PLAN_ARG)
-            list_add(&in->plan.argv, &n_argv, &cap_argv, text);
-        else if (item.kind == PLAN_ENV)
-            list_add(&in->plan.envp, &n_envp, &cap_envp, text);
-        else if (item.kind == PLAN_CWD)
+static char *no_strings[] = {NULL};
+
+static int read_command(struct init *in, struct packet *p, struct plan_cursor plan, char *why)
+{
+    struct plan_item item;
+    const char *text;
+
+    in->plan.argv = list_of(p, plan, PLAN_ARG);
+    in->plan.envp = list_of(p, plan, PLAN_ENV);
+    while (plan_next(&plan, &item, &text))
+        if (item.kind == PLAN_CWD)
             in->plan.cwd = text;
-    }
     if (!in->plan.envp)
-        in->plan.envp = mem_zalloc(sizeof(char *));
+        in->plan.envp = no_strings;
     if (!in->plan.argv || !in->plan.cwd)
         return why_printf(why, -EBADMSG, "read the plan");
     return 0;
@@ -199,13 +208,13 @@ static int start_command(struct init *in, const int *ports, size_t n_ports, char
     return message_send(in->sock, &in->event, sizeof(in->event), ports, n_ports);
 }
 
-static int specialise(struct init *in, const char *bytes, size_t size, int *fds, size_t n_fds,
+static int specialise(struct init *in, struct packet *p, size_t size, int *fds, size_t n_fds,
                       char *why)
 {
     struct plan_cursor plan, kind, rest;
     struct spare *spare = &in->spare;
 
-    int r = plan_begin(bytes, size, &in->head, &plan);
+    int r = plan_begin(p->bytes, size, &in->head, &plan);
     if (r < 0)
         return why_printf(why, r, "read the plan");
     if (spare->sock) { /* what its kind needs is there, where its output goes is known */
@@ -228,7 +237,7 @@ static int specialise(struct init *in, const char *bytes, size_t size, int *fds,
     if (r == 0)
         r = root_resize_tmp(in->head.tmp_mb, why);
     if (r == 0)
-        r = read_command(in, plan, why);
+        r = read_command(in, p, plan, why);
     spare_meet(spare);
     if (r == 0) {
         r = keep_few_capabilities();
@@ -277,30 +286,23 @@ static void spawned_ended(struct init *in, pid_t pid, int wait_status)
     }
 }
 
-static void spawn(struct init *in, int index, const char *bytes, size_t n, int output)
+static void spawn(struct init *in, int index, struct packet *p, size_t n, int output)
 {
-    struct plan_cursor items = {bytes, bytes + n};
-    struct plan_item item;
+    struct plan_cursor items = {p->bytes + sizeof(struct command), p->bytes + n};
     struct command_plan plan = in->plan;
-    const char *text;
-    size_t slot = 0, n_argv = 0, cap_argv = 0, n_envp = 0, cap_envp = 0;
+    size_t slot = 0;
     char why[WHY_MAX];
 
     while (slot < ARRAY_LEN(in->spawned) && in->spawned[slot].pid)
         slot++;
-    plan.argv = plan.envp = NULL;
+    p->listed = 0;
+    plan.argv = list_of(p, items, PLAN_ARG);
+    plan.envp = list_of(p, items, PLAN_ENV);
     plan.cwd = "/";
     plan.output = output;
-    while (plan_next(&items, &item, &text))
-        if (item.kind == PLAN_ARG)
-            list_add(&plan.argv, &n_argv, &cap_argv, text);
-        else if (item.kind == PLAN_ENV)
-            list_add(&plan.envp, &n_envp, &cap_envp, text);
     pid_t pid = slot == ARRAY_LEN(in->spawned) ? -EAGAIN
                 : plan.argv && plan.envp       ? command_start(&plan, why)
                                                : -EBADMSG;
-    free(plan.argv);
-    free(plan.envp);
     if (pid < 0) {
         process_exited(in, index, pid, 0);
         return;
@@ -367,8 +369,8 @@ static void make_socket(struct init *in)
         close(fd);
 }
 
-/* `bytes` and `output` come with COMMAND_SPAWN. */
-static void obey(struct init *in, const struct command *c, const char *bytes, size_t n, int output)
+/* What else is in the packet of n bytes, and `output`, come with COMMAND_SPAWN. */
+static void obey(struct init *in, const struct command *c, struct packet *p, size_t n, int output)
 {
     switch (c->kind) {
     case COMMAND_RESTART:
@@ -391,7 +393,7 @@ static void obey(struct init *in, const struct command *c, const char *bytes, si
         run(in);
         break;
     case COMMAND_SPAWN:
-        spawn(in, c->index, bytes, n, output);
+        spawn(in, c->index, p, n, output);
         break;
     case COMMAND_SIGNAL_PROCESS:
         signal_process(in, c->index, c->signal);
@@ -404,17 +406,17 @@ static void obey(struct init *in, const struct command *c, const char *bytes, si
 
 static void hear(struct init *in)
 {
-    static char bytes[MESSAGE_MAX];
+    static _Alignas(4096) struct packet p;
     struct command c;
     int fds[MESSAGE_FDS];
     size_t n, n_fds;
-    int r = message_recv(in->sock, bytes, sizeof(bytes), 0, &n, fds, &n_fds);
+    int r = message_recv(in->sock, p.bytes, sizeof(p.bytes), 0, &n, fds, &n_fds);
     if (r < 0 || n == 0)
         _exit(0); /* nobody wants us; the kernel takes all others along */
     if (n >= sizeof(c)) {
-        memcpy(&c, bytes, sizeof(c));
+        memcpy(&c, p.bytes, sizeof(c));
         if (c.kind != COMMAND_SPAWN || n_fds == 1)
-            obey(in, &c, bytes + sizeof(c), n - sizeof(c), n_fds ? fds[0] : -1);
+            obey(in, &c, &p, n, n_fds ? fds[0] : -1);
     }
     for (size_t i = 0; i < n_fds; i++)
         close(fds[i]);
@@ -424,6 +426,7 @@ static _Noreturn void look_after(struct init *in)
 {
     struct pollfd fds[] = {{.fd = in->sock, .events = POLLIN},
                            {.fd = in->signals, .events = POLLIN}};
+    unneeded_drop_stack(); /* of what the start took */
     for (;;) {
         if (poll(fds, ARRAY_LEN(fds), -1) < 0)
             continue;
@@ -450,7 +453,7 @@ _Noreturn void init_main(const struct init_setup *setup)
 {
     static struct shell_report report;
     static struct init in;
-    static char bytes[MESSAGE_MAX]; /* the plan stays: argv and envp point into it */
+    static _Alignas(4096) struct packet p; /* the plan stays: argv and envp point into it */
     int fds[MESSAGE_FDS];
     size_t n, n_fds;
 
@@ -458,14 +461,15 @@ _Noreturn void init_main(const struct init_setup *setup)
     in.setup = setup;
     spawner_sock = setup->spawner_sock;
     report.error = set_up(setup, report.why);
+    unneeded_drop_stack();
     message_send(spawner_sock, &report, sizeof(report), NULL, 0);
 
-    int r = message_recv(spawner_sock, bytes, sizeof(bytes), 0, &n, fds, &n_fds);
-    if (r == 0 && spare_is_adoption(bytes, n)) {
+    int r = message_recv(spawner_sock, p.bytes, sizeof(p.bytes), 0, &n, fds, &n_fds);
+    if (r == 0 && spare_is_adoption(p.bytes, n)) {
         if (!report.error)
-            report.error = spare_adopt(&in.spare, setup, bytes, n, fds, n_fds, report.why);
+            report.error = spare_adopt(&in.spare, setup, p.bytes, n, fds, n_fds, report.why);
         message_send(spawner_sock, &report, sizeof(report), NULL, 0);
-        r = message_recv(spawner_sock, bytes, sizeof(bytes), 0, &n, fds, &n_fds);
+        r = message_recv(spawner_sock, p.bytes, sizeof(p.bytes), 0, &n, fds, &n_fds);
     }
     if (r < 0 || n == 0 || n_fds < 2)
         _exit(1); /* the spawner is gone, or has no use for us */
@@ -473,7 +477,7 @@ _Noreturn void init_main(const struct init_setup *setup)
     in.sock = fds[0];
     in.plan.output = fds[1];
     in.signals = open_signals();
-    r = report.error ? report.error : specialise(&in, bytes, n, fds, n_fds, report.why);
+    r = report.error ? report.error : specialise(&in, &p, n, fds, n_fds, report.why);
     if (r < 0) {
         send_failed(&in, r, report.why);
         _exit(1);

@@ -15,7 +15,7 @@
 
 struct init_setup {
     int spawner_sock; /* the report goes out, the plan comes in */
-    const struct cgroup *cgroup;
+    const struct cgroup *cgroup; /* until it has been joined; all else is not on the heap */
     const struct sock_fprog *filter; /* NULL: the kernel has no seccomp */
     bool user_namespace;
     bool memory_is_limited, processes_are_limited; /* by cgroups */

@@ -25,6 +25,7 @@
 #include "sandbox/process.h"
 #include "sandbox/root.h"
 #include "sandbox/stage.h"
+#include "sandbox/unneeded.h"
 
 #define FIRST_TRIES 4
 #define RETRY_MS 5
@@ -204,6 +205,15 @@ static void end_all(struct process *p)
 
 /* ---- the beginning ---- */
 
+/* Inits have no heap. */
+static void keep_filter(struct sock_fprog *f)
+{
+    static struct sock_filter kept[BPF_MAXINSNS];
+    memcpy(kept, f->filter, f->len * sizeof(kept[0]));
+    free(f->filter);
+    f->filter = kept;
+}
+
 static void look_at_machine(struct process *p)
 {
     struct sandbox_abilities *a = &p->machine.abilities;
@@ -211,6 +221,8 @@ static void look_at_machine(struct process *p)
         layers_avoid_overlay();
     a->overlay = layers_have_overlay();
     a->seccomp = filter_compile(&p->machine.filter) == 0;
+    if (a->seccomp)
+        keep_filter(&p->machine.filter);
     a->memory = cgroups_kind(&p->machine.cgroups, CGROUP_MEMORY);
     a->cpu = cgroups_kind(&p->machine.cgroups, CGROUP_CPU);
     a->pids = cgroups_kind(&p->machine.cgroups, CGROUP_PIDS);
@@ -314,6 +326,7 @@ _Noreturn void spawner_main(int control, const struct spawner_options *options)
     if (r == 0) {
         cgroups_open(&p.machine.cgroups);
         look_at_machine(&p);
+        unneeded_look();
         r = make_first(&p, why);
     }
     p.machine.abilities.error = r;

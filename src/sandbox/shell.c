@@ -1,6 +1,7 @@
 /* shell - see shell.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -20,6 +21,13 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
+/* Each init that is made inherits a table with room for the spawner's highest descriptor. */
+static bool has_its_plan(const struct shell *s)
+{
+    struct pollfd p = {.fd = s->sock};
+    return s->sock >= 0 && s->reports_due <= 0 && poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
+}
+
 void shell_close_unneeded(struct shell *s)
 {
     if (s->spare == SPARE_ADOPTING)
@@ -31,6 +39,8 @@ void shell_close_unneeded(struct shell *s)
     close_fd(&s->output[0]);
     close_fd(&s->pidfd);
     cgroup_close_fds(&s->cgroup);
+    if (has_its_plan(s))
+        close_fd(&s->sock);
 }
 
 void shell_close_all(struct shell *s)

@@ -8,6 +8,7 @@
 #include "sandbox/net.h"
 #include "sandbox/ops.h"
 #include "sandbox/spare.h"
+#include "sandbox/unneeded.h"
 
 #define HELLO_LIMIT_S 2 /* a zygote takes milliseconds; if it hangs, the command is executed */
 
@@ -101,8 +102,8 @@ static bool limit_memory(pid_t pid, const struct command_plan *plan)
     return l.data == SHED_KEEP || prlimit(pid, RLIMIT_DATA, &data, NULL) == 0;
 }
 
-/* Not from the heap: what init has inherited of it is shared until malloc() tidies up. */
-static struct {
+/* Not from the heap, which init does not have: see unneeded.h. */
+static _Alignas(4096) struct {
     char p[2 * MESSAGE_MAX];
     size_t n;
 } letter;
@@ -151,6 +152,7 @@ pid_t spare_feed(struct spare *s, const struct command_plan *plan)
         kill(pid, SIGKILL);
         pid = 0;
     }
+    unneeded_drop(&letter, sizeof(letter));
     if (!pid)
         spare_forget(s);
     return pid;
