@@ -178,7 +178,7 @@ def test_when_a_key_was_used_last(new_cloud, tmp_path):
     assert used(keys["a"])[1:3] == ("iam", "us-east-1")
     iam.delete_access_key(UserName="a", AccessKeyId=keys["a"]["AccessKeyId"])
     for key in (keys["a"]["AccessKeyId"], "AKIAAAAAAAAAAAAAAAAA"):
-        assert code_of(iam.get_access_key_last_used, AccessKeyId=key) == "NoSuchEntity"
+        assert code_of(iam.get_access_key_last_used, AccessKeyId=key) == "AccessDenied"
 
 
 def test_a_user_and_a_group_move_with_all_they_have(cloud, iam, user):

@@ -258,9 +258,12 @@ static int get_access_key_last_used(struct call *call,
     struct str account;
     int r =
         iam_access_key_user(call->store, call->arena, in->access_key_id, &account, &out->user_name);
+    /* The model has no error for a key that is not there, or another account's. */
     if (r == -ENOENT || (r == 0 && !str_eq(account, call->account)))
-        return call_fail(call, IAM_NO_SUCH_ENTITY, "The Access Key with id %.*s cannot be found.",
-                         STR(in->access_key_id));
+        return call_fail(call, IAM_ACCESS_DENIED,
+                         "User: %.*s is not authorized to perform: iam:GetAccessKeyLastUsed on "
+                         "resource: access key %.*s",
+                         STR(call->who->arn), STR(in->access_key_id));
     struct iam_role_record owner;
     struct str why;
     if (r == 0)
