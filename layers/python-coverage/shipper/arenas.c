@@ -438,6 +438,7 @@ void arenas_enter(struct arenas *a, struct ledger *l, bool of_copies, struct led
         }
         read_header(f);
         uint64_t news = f->header.news; /* read before the hits: what comes meanwhile is news */
+        __atomic_thread_fence(__ATOMIC_ACQUIRE); /* arm64: also before what the kernel copies */
         if (f->unreadable || news == f->news)
             continue;
         struct snapshot s = {0};
