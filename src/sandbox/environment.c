@@ -108,7 +108,6 @@ static void on_exited(struct environment *env, int wait_status, bool lost)
 {
     struct environment_exit how = {.lost = lost};
     env->state = lost ? ENV_LOST : ENV_IDLE;
-    near_forget(env);
     exit_describe(wait_status, &how);
     environment_oom_killed(env, &how.oom);
     how.oom_all = env->oom_all;

@@ -1,20 +1,11 @@
 /* environment - its inside, shared by environment.c, meter.c and pressure.c; and what else of
  * meter.c the spawner needs. */
 #pragma once
-#include <sched.h>
 #include "sandbox/cgroup.h"
 #include "sandbox/message.h"
 #include "sandbox/spawner.h"
 
 enum environment_state { ENV_STARTING, ENV_RUNNING, ENV_IDLE, ENV_FAILED, ENV_LOST };
-
-/* near.c: the command's first thread, as the host sees it. */
-struct near {
-    int state;
-    bool is; /* kept on one processor at this moment */
-    pid_t command;
-    cpu_set_t one;
-};
 
 struct environment {
     struct spawner *spawner;
@@ -35,7 +26,6 @@ struct environment {
     int sock;                 /* first the spawner's, then init's events; our commands */
     int output, ports[SANDBOX_PORTS], pidfd, files[CGROUP_FILES];
     pid_t pid;
-    struct near near;
     int freeze, memory, cpu, cpu_stat; /* enum sandbox_cgroup */
     int64_t exec_ns;
     int64_t baseline;        /* bytes that its command shares with a zygote */
@@ -59,9 +49,6 @@ int64_t meter_number(const char *text,
                      const char *name); /* after `name ` at a line's start, or 0 */
 
 void meter_forget_oom(struct environment *env);
-
-/* near.c: */
-void near_forget(struct environment *env); /* the command has ended */
 
 /* pressure.c: */
 void pressure_start(struct environment *env);

@@ -214,12 +214,6 @@ int environment_set_cpu(struct environment *env, int memory_mb);
 /* Lets other environments come first where both want a processor, and no more. Its quota is as it
  * was. -EOPNOTSUPP without a cpu cgroup. */
 int environment_yield(struct environment *env, bool yields);
-/* Around something that wakes the command, and while nothing else is at work: it wakes on the
- * caller's processor. To wake a processor that sleeps costs more than a turn of either takes, in a
- * virtual machine several times as much. Only its first thread is meant, only if it may run
- * anywhere, and not the first time. */
-void environment_near(struct environment *env);
-void environment_far(struct environment *env);
 /* High-water mark, without file cache and /tmp. Works after on_exit, until environment_free(). */
 int environment_memory_peak(struct environment *env, int64_t *ret_bytes);
 int environment_oom_killed(struct environment *env, bool *ret);

@@ -1,9 +1,7 @@
 """The life of execution environments: many at once, what they keep, how they end."""
 
-import base64
 import collections
 import ctypes
-import json
 import os
 import re
 import resource
@@ -357,31 +355,3 @@ def test_equal_pages_of_environments_may_be_merged(new_cloud):
         if may:
             os.kill(spawner_of(cloud), signal.SIGKILL)
             assert cloud.invoke(cloud.function(source)).payload == may
-
-
-def test_who_is_woken_on_our_processor_may_run_anywhere(cloud):
-    """The daemon's word about it is for the moment of waking, and is none where a function has chosen."""
-    source = (
-        "import os, time\n"
-        "def handler(event, context):\n"
-        "    end = time.monotonic() + 5\n"
-        "    while sorted(os.sched_getaffinity(0)) != context.client_context.custom['all']:\n"
-        "        if time.monotonic() > end:\n"
-        "            break\n"
-        "    if event:\n"
-        "        os.sched_setaffinity(0, event)\n"
-        "    return sorted(os.sched_getaffinity(0))\n"
-    )
-    mine = sorted(os.sched_getaffinity(0))
-    context = base64.b64encode(json.dumps({"custom": {"all": mine}}).encode()).decode()
-    name = cloud.function(source)
-
-    def ask(event):
-        r = cloud.lambda_.invoke(FunctionName=name, Payload=json.dumps(event), ClientContext=context)
-        return json.load(r["Payload"])
-
-    assert [ask([]) for _ in range(20)] == [mine] * 20
-    assert ask(mine[-1:]) == mine[-1:]
-    source = "import os\ndef handler(event, context):\n    return sorted(os.sched_getaffinity(0))\n"
-    choosing = cloud.function("import os\nos.sched_setaffinity(0, [%d])\n%s" % (mine[-1], source))
-    assert [cloud.invoke(choosing).payload for _ in range(5)] == [mine[-1:]] * 5

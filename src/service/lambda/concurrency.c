@@ -36,7 +36,7 @@ struct concurrency {
     struct map functions; /* account/region/name */
     struct map regions;   /* account/region */
     unsigned epoch;
-    int64_t limit, running;
+    int64_t limit;
 };
 
 bool bucket_take(struct bucket *b, double per_s, double cap, int64_t now_ns)
@@ -308,14 +308,8 @@ int64_t function_use_cap(struct function_use *use)
     return reserved < 0 ? use->all->limit : reserved;
 }
 
-bool concurrency_is_one(const struct concurrency *c)
-{
-    return c->running == 1;
-}
-
 static void count(struct function_use *use, bool provisioned, int64_t change)
 {
-    use->all->running += change;
     if (provisioned) {
         use->running_provisioned += change;
         return;

@@ -45,8 +45,6 @@ int64_t function_use_cap(struct function_use *use);      /* the reservation, els
  */
 enum throttle concurrency_begin(struct function_use *use, bool provisioned, bool counted);
 void concurrency_end(struct function_use *use, bool provisioned);
-/* Does exactly one have a place, whosever it is? */
-bool concurrency_is_one(const struct concurrency *c);
 /* The invocation goes on in an environment of the other kind. */
 void concurrency_move(struct function_use *use, bool to_provisioned);
 /* May the function have one more environment now? Counts it. */

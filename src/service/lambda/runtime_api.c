@@ -7,7 +7,6 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "service/lambda/concurrency.h"
 #include "service/lambda/instance.h"
 #include "service/lambda/response_stream.h"
 #include "service/lambda/runtime_api.h"
@@ -16,7 +15,6 @@
 #define SPOOLED_MAX (256LL * 1024 * 1024)
 #define READ_MAX (64LL * 1024 * 1024)
 #define CONNECTIONS_MAX 64
-#define WHOLE_CPU_MB 1769 /* a function with that has one processor */
 /* Our own runtimes send the next request without looking at this one's answer. */
 #define PIPELINED "Lamina-Pipelined"
 
@@ -85,26 +83,6 @@ static const char *state_name(const struct instance *in)
     }
 }
 
-/* ---- waking ---- */
-
-static void woken(struct http_request *req, bool sent)
-{
-    struct instance *in = req->listener_user;
-    if (in->env)
-        environment_far(in->env);
-}
-
-/* Alone, we and the function take turns. Who has more than a processor is left alone: it may start
- * threads before we come to take our word back, and they would keep to it. */
-static void wake_near(struct instance *in, struct http_request *req)
-{
-    if (in->target->c->memory_size.is > WHOLE_CPU_MB || !in->env ||
-        !concurrency_is_one(in->lambda->concurrency))
-        return;
-    environment_near(in->env);
-    req->on_done = woken;
-}
-
 /* ---- next ---- */
 
 static void poll_gone(struct http_request *req)
@@ -149,7 +127,6 @@ void runtime_api_deliver(struct instance *in)
     add(headers, &n, "Lambda-Runtime-Client-Context",
         inv->client_context.n ? str_copy(a, inv->client_context) : S(""));
     req->on_gone = NULL;
-    wake_near(in, req);
     http_reply(req, 200, headers, n, body_mem(str_copy(a, inv->payload)));
 }
 
@@ -234,8 +211,6 @@ static void respond(struct instance *in, struct http_request *req, struct str id
     bool failed = response_trailers_error(req, &type, &error);
     if (http_header_get(req, PIPELINED).n)
         http_reply_may_wait(req);
-    else
-        wake_near(in, req);
     api_accept(req);
     instance_answer(in, failed ? error : body, failed);
 }
