@@ -2,6 +2,7 @@
 #include "pristine.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,14 +23,15 @@
 
 /* Documentation/admin-guide/mm/pagemap.rst */
 #define PAGE_PRESENT (UINT64_C(1) << 63)
+#define PAGE_SWAPPED (UINT64_C(1) << 62)
 #define PAGE_OF_FILE (UINT64_C(1) << 61)
 #define PAGE_IS_OWN (UINT64_C(1) << 56)
 
 #define AREAS_MAX 64
 #define PAGES_MAX 16384 /* 64 MiB */
-#define TEXT_MAX (128 << 10)
+#define TEXT_MAX (1 << 20)
 #define GAP_MAX 16        /* pages never used: fewer of them do not divide an area */
-#define OWN_PAGES 4       /* the thread's, before and behind errno */
+#define OWN_PAGES 4       /* the thread's, before errno and behind what the C library has of it */
 #define CHUNK_IS_MAPPED 2 /* of glibc's malloc: the chunk is a mapping of its own */
 
 struct area {
@@ -72,10 +74,10 @@ static void *map_new(size_t size, int how)
     return p;
 }
 
-/* self/maps as text. */
-static bool read_maps(int proc, struct work *w)
+/* self/maps or self/smaps as text. */
+static bool read_maps(int proc, const char *name, struct work *w)
 {
-    int fd = openat(proc, "self/maps", O_RDONLY | O_CLOEXEC);
+    int fd = openat(proc, name, O_RDONLY | O_CLOEXEC);
     size_t have = 0;
     ssize_t n = -1;
     while (fd >= 0 && have < TEXT_MAX - 1 &&
@@ -131,7 +133,7 @@ static void add_used(int pagemap, struct work *w, uintptr_t start, uintptr_t end
     if (!read_pages(pagemap, w, start, (end - start) / size))
         return;
     for (uintptr_t here = start; here < end; here += size) {
-        if (!(w->pages[(here - start) / size] & PAGE_PRESENT))
+        if (!(w->pages[(here - start) / size] & (PAGE_PRESENT | PAGE_SWAPPED)))
             continue;
         size_t skip = is_heap ? 0 : own_mapping(here, end);
         if (from && (skip || here - to > GAP_MAX * size)) {
@@ -148,6 +150,20 @@ static void add_used(int pagemap, struct work *w, uintptr_t start, uintptr_t end
     add(from, to);
 }
 
+/* From VmFlags of smaps: memory like any other. A file would not be what has been asked for: wiped
+ * in a child (random numbers come from such a page), not copied, locked. */
+static bool is_plain(const char *flags)
+{
+    static const char known_ones[] = " rd wr mr mw me ac sd nr mg hg nh ";
+    char one[5] = " xx ";
+    for (; flags[0] == ' ' && flags[1] && flags[2]; flags += 3) {
+        memcpy(one + 1, flags + 1, 2);
+        if (flags[1] != ' ' && !strstr(known_ones, one))
+            return false;
+    }
+    return true;
+}
+
 /* A line of maps: "start-end perms offset device inode   path". The stack cannot be anything else;
  * and to what is the thread's own the kernel writes, too. */
 static void add_line(int pagemap, struct work *w, const char *line)
@@ -160,7 +176,10 @@ static void add_line(int pagemap, struct work *w, const char *line)
     for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++)
         if (notes[i] >= start && notes[i] < end)
             return;
-    uintptr_t own = (uintptr_t)&errno & ~(page_size() - 1), own_end = own + OWN_PAGES * page_size();
+    uintptr_t one = (uintptr_t)&errno, other = (uintptr_t)pthread_self();
+    uintptr_t own = (one < other ? one : other) & ~(page_size() - 1);
+    uintptr_t own_end =
+        ((one > other ? one : other) & ~(page_size() - 1)) + OWN_PAGES * page_size();
     own -= OWN_PAGES * page_size();
     if (inode) {
         add(start, end);
@@ -228,9 +247,15 @@ void pristine_make(int proc)
     known = map_new(sizeof(*known), MAP_PRIVATE);
     int pagemap = openat(proc, "self/pagemap", O_RDONLY | O_CLOEXEC), fd = make_file();
     char *save = NULL;
-    if (w && known && pagemap >= 0 && fd >= 0 && read_maps(proc, w)) {
+    if (w && known && pagemap >= 0 && fd >= 0 && read_maps(proc, "self/smaps", w)) {
+        const char *line = "";
         for (char *l = strtok_r(w->text, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
-            add_line(pagemap, w, l);
+            if (strncmp(l, "VmFlags:", 8) == 0 && is_plain(l + 8))
+                add_line(pagemap, w, line);
+            else if (strstr(l, " rw-p "))
+                line = l;
+            else if (strchr(l, '-'))
+                line = "";
         if (fill_file(fd))
             map_file(fd);
     }
@@ -337,8 +362,9 @@ static void give_back(struct work *w, int proc)
 {
     int pagemap = openat(proc, "self/pagemap", O_RDONLY | O_CLOEXEC);
     char *save = NULL;
-    /* [aio]: the kernel may be reading into any of it. */
-    if (pagemap >= 0 && read_maps(proc, w) && !strstr(w->text, "[aio]")) {
+    /* These two: the kernel may be reading into any of it. */
+    if (pagemap >= 0 && read_maps(proc, "self/maps", w) && !strstr(w->text, "[aio]") &&
+        !strstr(w->text, "[io_uring]")) {
         for (char *l = strtok_r(w->text, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
             compare_line(pagemap, w, l);
     }

@@ -68,6 +68,7 @@ void work_runtime_done(struct instance *in, enum report_status status, struct st
     }
     platform_emit(in, &(struct platform_event){
                           .type = PLATFORM_RUNTIME_DONE,
+                          .mono_ns = t->runtime_done,
                           .request_id = w->request_id,
                           .trace_id = w->trace_id,
                           .status = status,
@@ -90,6 +91,7 @@ static void tell_report(struct instance *in, enum report_status status, struct s
         duration_ns = limit_ns;
     platform_emit(in, &(struct platform_event){
                           .type = PLATFORM_REPORT,
+                          .mono_ns = w->times.done,
                           .request_id = w->request_id,
                           .trace_id = w->trace_id,
                           .status = status,
@@ -220,6 +222,13 @@ void work_cancel(struct instance *in, const char *why)
     inv->done(inv);
 }
 
+/* Only a fork of a zygote has anything to give back: others are frozen at once. */
+static int64_t freeze_delay_ms(const struct instance *in)
+{
+    bool settles = !in->settled && in->local_listener && environment_from_spare(in->env);
+    return settles ? SETTLE_MS : FREEZE_DELAY_MS;
+}
+
 void work_over(struct instance *in)
 {
     struct invocation *inv = NULL;
@@ -235,7 +244,7 @@ void work_over(struct instance *in)
     } else if (in->inv) {
         instance_deliver(in);
     } else {
-        instance_arm(in, in->settled ? FREEZE_DELAY_MS : SETTLE_MS);
+        instance_arm(in, freeze_delay_ms(in));
         pool_instance_free(in);
     }
     if (inv)

@@ -10,8 +10,8 @@
 #define END_WAIT_MS 1000
 /* Freezing takes the kernel up to milliseconds: not between events that follow each other. */
 #define FREEZE_DELAY_MS 3
-/* After the first one the runtime gives back memory that it has not needed: frozen within, it would
- * keep that. Many may do so at once. */
+/* After the first one a zygote's child gives back memory that it has not needed: frozen within, it
+ * would keep that. Many may do so at once. */
 #define SETTLE_MS 100
 
 /* Something went wrong, and everything that runs in the environment is ended for it. */
