@@ -27,6 +27,7 @@ struct kind {
     int64_t baseline;    /* bytes of memory that its children share with it when they are born */
     int64_t copied;      /* of these, what they have copied by the time they wait; 0: not known */
     struct list forking; /* shells whose answer is due, in order */
+    int64_t heard_ms;    /* its last word, or the first request since nothing was due */
 
     struct demand demand;
 };
@@ -52,4 +53,6 @@ int zygote_fork(struct kind *k, struct shell *s, const struct machine *m);
 /* Reads what it says: *ret is the shell that an answer is about, NULL for its first word. -EPIPE:
  * it is gone. */
 int zygote_hear(struct kind *k, struct shell **ret, int *ret_error);
-void zygote_end(struct kind *k, int64_t now_ms);
+/* When it hangs, unless it says something before; -1: nothing is due. */
+int64_t zygote_silent_ms(const struct kind *k);
+void zygote_end(struct kind *k);

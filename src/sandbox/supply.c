@@ -60,7 +60,7 @@ void supply_on_zygote_end(struct process *p, struct kind *k)
     LIST_EACH(&k->forking, struct shell, queue, s)
         if (!s->used)
             kill(s->pid, SIGKILL);
-    zygote_end(k, process_now_ms());
+    zygote_end(k);
 }
 
 void supply_forget_kind(struct kind *k, void *user)
@@ -183,6 +183,11 @@ bool supply_some(struct process *p)
     struct shell *s;
     int64_t now = process_now_ms();
     LIST_EACH(&p->kinds, struct kind, link, k) {
+        int64_t silent = zygote_silent_ms(k);
+        if (silent >= 0 && now >= silent) {
+            dprintf(2, "lamina: a zygote does not answer and is ended\n");
+            supply_on_zygote_end(p, k);
+        }
         if (!demand_age(&k->demand, p->options.spares, LEAST_OF_KIND, now)) {
             supply_forget_kind(k, p);
             continue;
@@ -215,8 +220,13 @@ int64_t supply_due_ms(struct process *p)
     int64_t due = p->spares < p->demand.want ? p->refill_at_ms : -1;
     int making = in_the_making(p); /* we hear when it is over */
     LIST_EACH(&p->kinds, struct kind, link, k) {
-        int64_t at = -1;
+        int64_t at = zygote_silent_ms(k);
         int n = kind_count(p, k);
+        if (at >= 0 && at < p->refill_at_ms)
+            at = p->refill_at_ms;
+        if (at >= 0 && (due < 0 || at < due))
+            due = at;
+        at = -1;
         if (k->forks && !k->zygote)
             at = k->demand.want > 0 ? k->retry_ms : -1;
         else if (can_make(k) && (n > k->demand.want || (n < k->demand.want && making < at_once(k))))

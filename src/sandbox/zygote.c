@@ -20,6 +20,8 @@
 
 #define BACK_OFF_FIRST_MS 1000
 #define BACK_OFF_MAX_MS 60000
+#define SILENCE_MAX_MS 5000 /* a fork takes milliseconds, of which a busy machine makes hundreds   \
+                             */
 
 /* ---- in the new process ---- */
 
@@ -131,6 +133,11 @@ static _Noreturn void zygote_main(const struct kind *k, int sock)
 
 /* ---- in the spawner ---- */
 
+static int64_t now_ms(void)
+{
+    return clock_mono_ns() / 1000000;
+}
+
 int zygote_start(struct kind *k, const struct machine *m, char *why)
 {
     int pair[2];
@@ -180,6 +187,8 @@ int zygote_fork(struct kind *k, struct shell *s, const struct machine *m)
         fds[n++] = v2;
     }
     int r = message_send(k->sock, &request, sizeof(request), fds, n);
+    if (list_empty(&k->forking))
+        k->heard_ms = now_ms();
     s->spare = SPARE_FORKING;
     list_append(&k->forking, &s->queue);
     shell_close_unneeded(s);
@@ -209,6 +218,7 @@ int zygote_hear(struct kind *k, struct shell **ret, int *ret_error)
         return -EPIPE;
     *ret = NULL;
     *ret_error = answer.error;
+    k->heard_ms = now_ms();
     if (!k->zygote_ready) {
         k->zygote_ready = true;
         k->failures = 0;
@@ -226,7 +236,12 @@ int zygote_hear(struct kind *k, struct shell **ret, int *ret_error)
     return 0;
 }
 
-void zygote_end(struct kind *k, int64_t now_ms)
+int64_t zygote_silent_ms(const struct kind *k)
+{
+    return list_empty(&k->forking) ? -1 : k->heard_ms + SILENCE_MAX_MS;
+}
+
+void zygote_end(struct kind *k)
 {
     if (k->zygote)
         kill(k->zygote, SIGKILL);
@@ -239,7 +254,7 @@ void zygote_end(struct kind *k, int64_t now_ms)
     for (int i = 0; i < k->failures && wait < BACK_OFF_MAX_MS; i++)
         wait *= 2;
     k->failures++;
-    k->retry_ms = now_ms + wait;
+    k->retry_ms = now_ms() + wait;
     LIST_EACH(&k->forking, struct shell, queue, s) {
         list_remove(&s->queue); /* their inits see the end of the socket */
         s->spare = SPARE_NONE;
