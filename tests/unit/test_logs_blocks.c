@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include "base/clock.h"
 #include "service/logs/cursor.h"
 #include "service/logs/pack.h"
 #include "service/logs/record.h"
@@ -180,11 +181,48 @@ static void damaged_blocks_are_refused(void **state)
     assert_int_not_equal(log_block_parse(bad, &b), 0);
 }
 
+/* The loop ends when its last timer sleeps: run for ever, it would not come back. */
+static void packing_sleeps_until_there_is_something_to_join(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+    uv_loop_t loop;
+    *w = (struct world){.random = 1};
+    arena_init(&w->arena);
+    assert_int_equal(store_open(&(struct store_options){0}, &w->store, NULL), 0);
+    assert_int_equal(uv_loop_init(&loop), 0);
+    struct logs_state logs = {.store = w->store, .pack = logs_pack_new()};
+    logs.packer.data = &logs;
+    uv_timer_init(&loop, &logs.packer);
+    logs_pack_start(&logs);
+    uv_run(&loop, UV_RUN_DEFAULT); /* looks at all streams, of which there is none */
+    for (int i = 0; i < 8; i++) {
+        assert_false(uv_is_active((uv_handle_t *)&logs.packer));
+        put(w, 1000 + i, 1);
+        logs_pack_note(&logs, STREAM, clock_now_ms() - 60000);
+    }
+    assert_int_equal(count(w, logs_block_prefix(&w->arena, STREAM)), 8);
+    assert_true(uv_is_active((uv_handle_t *)&logs.packer));
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(count(w, logs_block_prefix(&w->arena, STREAM)), 1);
+    check_all(w);
+    for (int i = 0; i < 300; i++) /* more than are remembered, none with much */
+        logs_pack_note(&logs, 100 + i, clock_now_ms());
+    assert_false(uv_is_active((uv_handle_t *)&logs.packer));
+    uv_close((uv_handle_t *)&logs.packer, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    logs_pack_free(logs.pack);
+    store_close(w->store);
+    arena_done(&w->arena);
+    free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_are_read_in_order),
         cmocka_unit_test(damaged_blocks_are_refused),
+        cmocka_unit_test(packing_sleeps_until_there_is_something_to_join),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

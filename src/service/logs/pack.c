@@ -1,6 +1,8 @@
 /* pack - see pack.h. */
 #include "service/logs/pack.h"
 #include <errno.h>
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "service/logs/cursor.h"
 #include "service/logs/record.h"
@@ -13,6 +15,8 @@
 #define MANY 1024     /* blocks are joined all the same */
 #define SINGLES 512   /* at a time: each is a row to be deleted */
 #define LOOK 100
+#define SOON_MS 20
+#define LATER_MS 1000
 
 struct waiting {
     int64_t stream_id, noted_ms;
@@ -43,6 +47,8 @@ void logs_pack_free(struct logs_pack *p)
     free(p);
 }
 
+static void on_pack(uv_timer_t *timer);
+
 static struct waiting *note(struct logs_pack *p, int64_t stream_id)
 {
     for (size_t i = p->n; i-- > 0;)
@@ -68,6 +74,8 @@ void logs_pack_note(struct logs_state *state, int64_t stream_id, int64_t now_ms)
     }
     w->n++;
     w->noted_ms = now_ms;
+    if (w->n >= WORTH && !uv_is_active((uv_handle_t *)&state->packer))
+        uv_timer_start(&state->packer, on_pack, LATER_MS, 0);
 }
 
 /* ---- one stream ---- */
@@ -217,12 +225,19 @@ static struct waiting *choose(struct logs_pack *p, int64_t now_ms)
     return best;
 }
 
-int logs_pack_some(struct logs_state *state, int64_t now_ms, bool *ret_soon)
+/* Whether some stream is worth it, but is still being written to. */
+static bool comes(const struct logs_pack *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->waiting[i].n >= WORTH)
+            return true;
+    return false;
+}
+
+/* Some work. */
+static int pack_some(struct logs_state *state, int64_t now_ms)
 {
     struct logs_pack *p = state->pack;
-    *ret_soon = false;
-    if (state->n_readers)
-        return 0;
     int r = p->looked || p->n == WAITING ? 0 : look(state);
     if (r < 0)
         return r;
@@ -233,6 +248,26 @@ int logs_pack_some(struct logs_state *state, int64_t now_ms, bool *ret_soon)
         if (r < 0 || !more) /* what is damaged is left as it is */
             *w = p->waiting[--p->n];
     }
-    *ret_soon = !p->looked || choose(p, now_ms);
     return r;
+}
+
+/* Goes on until there is nothing to do: an idle daemon does not wake up. */
+static void on_pack(uv_timer_t *timer)
+{
+    struct logs_state *state = timer->data;
+    const struct logs_pack *p = state->pack;
+    int64_t now_ms = clock_now_ms();
+    int r = state->n_readers ? 0 : pack_some(state, now_ms);
+    if (r < 0)
+        log_debug("logs: blocks are not joined: %s", strerror(-r));
+    bool looks = !p->looked && p->n < WAITING;
+    if (r == 0 && !state->n_readers && (looks || choose(state->pack, now_ms)))
+        uv_timer_start(timer, on_pack, SOON_MS, 0);
+    else if (looks || comes(p))
+        uv_timer_start(timer, on_pack, LATER_MS, 0);
+}
+
+void logs_pack_start(struct logs_state *state)
+{
+    uv_timer_start(&state->packer, on_pack, LATER_MS, 0);
 }

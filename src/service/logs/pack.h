@@ -14,8 +14,9 @@ struct logs_pack *logs_pack_new(void);
 void logs_pack_free(struct logs_pack *p); /* accepts NULL */
 /* The stream has got one more. */
 void logs_pack_note(struct logs_state *state, int64_t stream_id, int64_t now_ms);
-/* Some work; *ret_soon: more is waiting. 0 or -errno of the store. */
-int logs_pack_some(struct logs_state *state, int64_t now_ms, bool *ret_soon);
+/* The state's packer, a timer that is initialised, works from now on; it sleeps while nothing is to
+ * be joined. */
+void logs_pack_start(struct logs_state *state);
 
 /* One step in one stream, which packs what stands behind *at and moves it on; *ret_more: it has not
  * come to the end. */

@@ -1,6 +1,5 @@
 /* service - Amazon CloudWatch Logs: what its operations are, and its sweeper. */
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "service/logs/pack.h"
 #include "service/logs/query.h"
@@ -16,19 +15,6 @@ static const struct handler *const handlers[] = {
     logs_get_handlers,      logs_filter_handlers,     logs_tag_handlers,
     logs_insights_handlers, logs_definition_handlers, NULL,
 };
-
-#define PACK_SOON_MS 20
-#define PACK_LATER_MS 1000
-
-static void on_pack(uv_timer_t *timer)
-{
-    struct logs_state *state = timer->data;
-    bool soon;
-    int r = logs_pack_some(state, clock_now_ms(), &soon);
-    if (r < 0)
-        log_debug("logs: blocks are not joined: %s", strerror(-r));
-    uv_timer_start(timer, on_pack, r == 0 && soon ? PACK_SOON_MS : PACK_LATER_MS, 0);
-}
 
 static void on_sweep(uv_timer_t *timer)
 {
@@ -54,7 +40,7 @@ static int logs_open(struct cloud *cloud, struct store *store, uv_loop_t *loop, 
     state->pack = logs_pack_new();
     state->packer.data = state;
     uv_timer_init(loop, &state->packer);
-    uv_timer_start(&state->packer, on_pack, PACK_LATER_MS, 0);
+    logs_pack_start(state);
     uv_unref((uv_handle_t *)&state->packer);
     *ret_state = state;
     return 0;
