@@ -9,7 +9,8 @@
 #define KEYS_MAX 64
 
 struct segment {
-    struct str text; /* of a literal */
+    const char *text; /* of a literal, or {Label} */
+    uint16_t n;
     bool label, greedy;
 };
 
@@ -18,18 +19,17 @@ struct literal {
     bool has_value;
 };
 
+/* Of one operation. All of a service lie close together: each request looks at each of them. */
 struct template
 {
     const struct operation *op;
     struct str method;
-    struct segment segments[SEGMENTS_MAX];
-    size_t n_segments;
-    bool greedy;
-    struct literal literals[LITERALS_MAX];
-    size_t n_literals;
+    const struct segment *segments;
+    const struct literal *literals;
     /* Required members that tell operations apart which share a route. */
     const struct member *const *required;
-    size_t n_required;
+    uint16_t n_segments, n_literals, n_required;
+    bool greedy;
 };
 
 struct wire_router {
@@ -39,46 +39,58 @@ struct wire_router {
     size_t n;
 };
 
-static void compile_path(struct template *t, struct str path)
+static void compile_path(struct arena *a, struct template *t, struct str path)
 {
+    struct segment segments[SEGMENTS_MAX];
     struct str part, rest = path;
     while (rest.n && t->n_segments < SEGMENTS_MAX) {
         str_cut(rest, '/', &part, &rest);
         if (!part.n)
             continue;
-        struct segment *s = &t->segments[t->n_segments++];
-        s->text = part;
-        s->label = part.p[0] == '{';
-        s->greedy = s->label && str_ends(part, S("+}"));
-        t->greedy |= s->greedy;
+        bool label = part.p[0] == '{', greedy = label && str_ends(part, S("+}"));
+        segments[t->n_segments++] = (struct segment){part.p, (uint16_t)part.n, label, greedy};
+        t->greedy |= greedy;
     }
+    t->segments = arena_copy(a, segments, t->n_segments * sizeof(*segments));
+}
+
+static void compile_query(struct arena *a, struct template *t, struct str query)
+{
+    struct literal literals[LITERALS_MAX];
+    struct str part, name, value;
+    while (query.n && t->n_literals < LITERALS_MAX) {
+        str_cut(query, '&', &part, &query);
+        bool has = str_cut(part, '=', &name, &value);
+        literals[t->n_literals++] = (struct literal){name, value, has};
+    }
+    t->literals = arena_copy(a, literals, t->n_literals * sizeof(*literals));
+}
+
+static bool is_required(const struct member *m)
+{
+    return m->required && (m->location == LOCATION_QUERY || m->location == LOCATION_HEADER);
 }
 
 static void compile_required(struct arena *a, struct template *t)
 {
     const struct shape *input = operation_input(t->op);
-    const struct member **list =
-        ARENA_ARRAY(a, const struct member *, input ? input->n_members : 0);
-    for (uint32_t i = 0; input && i < input->n_members; i++) {
-        const struct member *m = shape_member(input, i);
-        if (m->required && (m->location == LOCATION_QUERY || m->location == LOCATION_HEADER))
-            list[t->n_required++] = m;
-    }
+    for (uint32_t i = 0; input && i < input->n_members; i++)
+        t->n_required += is_required(shape_member(input, i));
+    const struct member **list = ARENA_ARRAY(a, const struct member *, t->n_required);
     t->required = list;
+    for (uint32_t i = 0; input && i < input->n_members; i++)
+        if (is_required(shape_member(input, i)))
+            *list++ = shape_member(input, i);
 }
 
 static void compile(struct arena *a, struct template *t, const struct operation *op)
 {
-    struct str path, query, part, name, value;
+    struct str path, query;
     t->op = op;
     t->method = str_from(operation_method(op));
     str_cut(str_from(operation_uri(op)), '?', &path, &query);
-    compile_path(t, path);
-    while (query.n && t->n_literals < LITERALS_MAX) {
-        str_cut(query, '&', &part, &query);
-        bool has = str_cut(part, '=', &name, &value);
-        t->literals[t->n_literals++] = (struct literal){name, value, has};
-    }
+    compile_path(a, t, path);
+    compile_query(a, t, query);
     compile_required(a, t);
 }
 
@@ -157,7 +169,7 @@ static bool path_fits(const struct template *t, const struct asked *q)
         const struct segment *s = &t->segments[i];
         if (s->greedy)
             break;
-        if (s->label ? !q->segments[i].n : !str_eq(s->text, q->segments[i]))
+        if (s->label ? !q->segments[i].n : !str_eq((struct str){s->text, s->n}, q->segments[i]))
             return false;
     }
     return true;
@@ -201,8 +213,8 @@ static size_t score(const struct template *t, const struct asked *q)
     for (size_t i = 0; i < t->n_segments; i++)
         literal_segments += !t->segments[i].label;
     bool there = required_there(t, q);
-    return literal_segments << 24 | t->n_literals << 16 | (size_t)there << 12 |
-           (there ? t->n_required << 4 : 0) | (size_t)t->op->modelled << 1 | 1;
+    return literal_segments << 24 | (size_t)t->n_literals << 16 | (size_t)there << 12 |
+           (there ? (size_t)t->n_required << 4 : 0) | (size_t)t->op->modelled << 1 | 1;
 }
 
 static void take_labels(struct arena *a, const struct template *t, const struct asked *q,
