@@ -29,7 +29,8 @@ struct entry {
     PyObject *frame; /* an address only */
     PyObject *body;  /* its code object */
     struct code *code;
-    int32_t line; /* that it is in; -first_line: just entered */
+    int32_t line;  /* that it is in; -first_line: just entered */
+    uint16_t from; /* the same as places have it, else FROM_NONE */
 };
 
 struct tracer {
@@ -93,11 +94,12 @@ static bool is_left(PyObject *frame)
 
 /* ---- arcs ---- */
 
-/* Arcs that are set in the arena are remembered by the lines that they lead to: the two places that
- * each was last come from, and whether the code object was left from it. */
-enum { FROM, FROM_TOO, LEFT, PLACES };
+/* Arcs that are set in the arena are remembered by the lines that they lead to: some places that
+ * each was come from, and whether the code object was left from it. */
+enum { FROMS = 4, LEFT = FROMS, PLACES };
 #define SPAN_MAX 4096
 #define ENTERED 0xffff
+#define FROM_NONE 0xfffe /* is in no place */
 
 static void make_places(struct code *c, PyObject *code)
 {
@@ -121,16 +123,20 @@ static void new_arc(struct entry *e, int32_t from, int32_t to, uint16_t *place, 
         *place = value;
 }
 
-static inline void arc(struct entry *e, int32_t to)
+static void arc(struct entry *e, int32_t to)
 {
     struct code *c = e->code;
-    uint32_t i = (uint32_t)(to - c->first_line);
-    uint16_t from = e->line < 0 ? ENTERED : (uint16_t)(e->line - c->first_line + 1), *place = NULL;
-    if (i < c->span) {
+    uint32_t i = (uint32_t)(to - c->first_line), j = (uint32_t)(e->line - c->first_line);
+    uint16_t from = e->line < 0 ? ENTERED : j < c->span ? (uint16_t)(j + 1) : FROM_NONE;
+    uint16_t *place = NULL;
+    if (i < c->span && from != FROM_NONE) {
         place = c->places + i * PLACES;
-        if (place[FROM] == from || place[FROM_TOO] == from)
+        unsigned n = 0;
+        while (n < FROMS && place[n] && place[n] != from)
+            n++;
+        if (n < FROMS && place[n])
             return;
-        place += place[FROM] ? FROM_TOO : FROM;
+        place += n < FROMS ? n : from % FROMS;
     }
     new_arc(e, e->line, to, place, from);
 }
@@ -166,7 +172,7 @@ static int push(struct tracer *t, PyObject *frame, struct code *c, int32_t line)
     }
     PyObject *body = code_of(frame);
     Py_INCREF(body);
-    t->stack[t->depth++] = (struct entry){frame, body, c, line};
+    t->stack[t->depth++] = (struct entry){frame, body, c, line, line < 0 ? ENTERED : FROM_NONE};
     return 0;
 }
 
@@ -231,7 +237,31 @@ static void on_line(struct tracer *t, PyObject *frame)
         arc(e, line);
     else
         arena_line(e->code->hits, (uint32_t)line);
+    uint32_t i = (uint32_t)(line - e->code->first_line);
     e->line = line;
+    e->from = i < e->code->span ? (uint16_t)(i + 1) : FROM_NONE;
+}
+
+/* A line of the frame on top that tells nothing new, which nearly all do. `l`: a constant. */
+static inline __attribute__((always_inline)) bool is_old_line(struct tracer *t, PyObject *frame,
+                                                              const struct layout *l)
+{
+    struct entry *e = t->stack + t->depth - 1;
+    if (!t->depth || e->frame != frame ||
+        e->body != pointer_at(l->inner ? pointer_at(frame, l->inner) : frame, l->code))
+        return false;
+    const struct code *c = e->code;
+    int32_t line = *(const int32_t *)((const char *)frame + l->line);
+    uint32_t i = (uint32_t)(line - c->first_line);
+    if (i >= c->span) /* always, without branches */
+        return !options.branch && c->hits && line > 0 && arena_has_line(c->hits, (uint32_t)line);
+    const uint16_t *place = c->places + i * PLACES;
+    uint16_t from = e->from;
+    if (place[0] != from && place[1] != from && place[2] != from && place[3] != from)
+        return false;
+    e->line = line;
+    e->from = (uint16_t)(i + 1);
+    return true;
 }
 
 static void on_return(struct tracer *t, PyObject *frame)
@@ -263,17 +293,31 @@ static void set_trace(tracer_c_function function, struct tracer *t)
     PyErr_Clear();                            /* 3.8: a hook of audits said no */
 }
 
-static int on_event(PyObject *self, PyObject *frame, int what, PyObject *arg)
+static __attribute__((noinline)) int any_event(struct tracer *t, PyObject *frame, int what)
 {
-    struct tracer *t = (struct tracer *)self;
-    if (!tracer_on) {
-        t->main = false;
-        set_trace(NULL, NULL);
+    if (tracer_on) {
+        see(t, frame, what, true);
         return 0;
     }
-    see(t, frame, what, true);
+    t->main = false;
+    set_trace(NULL, NULL);
     return 0;
 }
+
+#define EVENT_FUNCTION(minor)                                                                      \
+    static int on_event_##minor(PyObject *self, PyObject *frame, int what, PyObject *arg)          \
+    {                                                                                              \
+        struct tracer *t = (struct tracer *)self;                                                  \
+        if (what == LINE && tracer_on && is_old_line(t, frame, &layouts[minor]))                   \
+            return 0;                                                                              \
+        return any_event(t, frame, what);                                                          \
+    }
+
+EVENT_FUNCTION(9)
+EVENT_FUNCTION(10)
+EVENT_FUNCTION(11)
+
+static tracer_c_function on_event; /* of this version */
 
 /* ---- tracers ---- */
 
@@ -368,6 +412,7 @@ int settrace_start(void)
     if (python_minor < 8 || python_minor > 11)
         return -1;
     at = layouts[python_minor];
+    on_event = python_minor == 11 ? on_event_11 : python_minor == 10 ? on_event_10 : on_event_9;
     if (!layout_is_right())
         return -1;
     if (!tracer_type) {
