@@ -70,7 +70,8 @@ void conn_watch(struct conn *c, bool writable)
     int events = writable ? UV_WRITABLE : 0;
     if (!c->peer_closed && !c->paused) {
         bool answering = c->state == CONN_PENDING || c->state == CONN_SENDING;
-        events |= UV_DISCONNECT;
+        if (!c->peer_wrote_all)
+            events |= UV_DISCONNECT;
         if (!answering || c->in.n < READ_SIZE)
             events |= UV_READABLE;
     }
@@ -336,6 +337,11 @@ static void conn_process(struct conn *c)
     c->processing = false;
     if (c->closed)
         return;
+    /* What came before the client closed its half is answered, if that is possible at once. */
+    if (c->peer_closed && !(c->ex && c->ex->replied)) {
+        conn_gone(c);
+        return;
+    }
     if (c->in.n == 0)
         server_give_buf(c->server, &c->in); /* thousands of idle connections hold no memory */
     conn_watch(c, false);
@@ -344,7 +350,7 @@ static void conn_process(struct conn *c)
 /* The answer has left whole. */
 void conn_answered(struct conn *c)
 {
-    bool keep = c->ex->keep_alive && !c->listener->stopping && !c->peer_closed;
+    bool keep = c->ex->keep_alive && !c->listener->stopping && (!c->peer_closed || c->in.n);
     struct exchange *ex = c->ex;
     bool unread = ex->refused || c->in.n;
     c->paused = false;
@@ -450,10 +456,14 @@ static void conn_event(uv_poll_t *poll, int status, int events)
         reply_flush(c->ex);
     if (c->closed)
         return;
-    if (events & UV_READABLE)
+    if (events & UV_READABLE) {
         conn_input(c);
-    else if ((events & UV_DISCONNECT) && !c->peer_closed)
+    } else if ((events & UV_DISCONNECT) && c->ex && c->ex->replied) {
+        c->peer_wrote_all = true; /* there may be more to read when what is here is answered */
+        conn_watch(c, c->events & UV_WRITABLE);
+    } else if ((events & UV_DISCONNECT) && !c->peer_closed) {
         peer_closed(c);
+    }
 }
 
 void conn_timeout(struct conn *c)

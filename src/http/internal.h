@@ -53,8 +53,9 @@ struct conn {
     int fd;
     int events; /* polled for */
     enum conn_state state;
-    bool closed;      /* only uv's callback is outstanding */
-    bool peer_closed; /* no more input will come */
+    bool closed;         /* only uv's callback is outstanding */
+    bool peer_closed;    /* no more input will come */
+    bool peer_wrote_all; /* the same, but some of it has not been read */
     bool processing;
     bool paused; /* the handler takes no more of the body for now */
     struct http_server *server;

@@ -54,6 +54,34 @@ static void test_gone(void **state)
     assert_int_equal(told(), 'g');
 }
 
+/* Who sends many requests and closes his half gets all answers, though one turn of the loop does
+ * not give them all; and what is cut off at the end of them gets none. */
+static void test_half_closed(void **state)
+{
+    enum { N = 3000, SIZE = 1 << 20 };
+    auto_close int fd = dial();
+    auto_free char *text = malloc(SIZE);
+    char pad[100];
+    memset(pad, 'x', sizeof(pad));
+    struct buf all;
+    buf_init(&all, SIZE);
+    for (int i = 0; i < N; i++)
+        buf_printf(&all, "GET / HTTP/1.1\r\nHost: a\r\nPad: %.*s\r\n\r\n", (int)sizeof(pad), pad);
+    buf_printf(&all, "GET / HTTP/1.1\r\n");
+    for (size_t sent = 0; sent < all.n;) {
+        ssize_t n = send(fd, all.p + sent, all.n - sent, MSG_NOSIGNAL);
+        assert_true(n > 0);
+        sent += (size_t)n;
+    }
+    buf_done(&all);
+    shutdown(fd, SHUT_WR);
+    struct str rest = hear(fd, NULL, text, SIZE);
+    int answers = 0;
+    for (ssize_t at; (at = str_find(rest, S("HTTP/1.1 200 "))) >= 0; answers++)
+        rest = str_slice(rest, (size_t)at + 1, rest.n);
+    assert_int_equal(answers, N);
+}
+
 static void test_turn(void **state)
 {
     char text[2048];
@@ -151,15 +179,11 @@ static void test_listener_free(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        CASE(test_later),
-        CASE(test_patient),
-        CASE(test_gone),
-        CASE(test_turn),
-        CASE(test_slow_head),
-        CASE(test_stop),
-        CASE(test_stop_is_outlasted),
-        CASE(test_listener_free),
-        CASE(test_connection_limit),
+        CASE(test_later),         CASE(test_patient),
+        CASE(test_gone),          CASE(test_half_closed),
+        CASE(test_turn),          CASE(test_slow_head),
+        CASE(test_stop),          CASE(test_stop_is_outlasted),
+        CASE(test_listener_free), CASE(test_connection_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
