@@ -173,6 +173,25 @@ def test_when_a_key_was_used_last(new_cloud, tmp_path):
     mine = as_user(cloud, keys["a"], "iam")
     assert used(keys["a"], mine)[:3] == ("a", "iam", "us-east-1")
     assert code_of(mine.get_access_key_last_used, AccessKeyId=keys["b"]["AccessKeyId"]) == "AccessDenied"
+    # whose key it is decides for a role's session, too, and one may see another's without one's own
+    there = "arn:aws:iam::000000000000:user/"
+    trusting = json.dumps({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"AWS": "000000000000"}, "Action": "sts:AssumeRole"}]})
+    role = iam.create_role(RoleName="looks", AssumeRolePolicyDocument=trusting)["Role"]["Arn"]
+    iam.put_role_policy(RoleName="looks", PolicyName="p", PolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "iam:*", "Resource": [there + "a", there + "b"]},
+            {"Effect": "Deny", "Action": "iam:GetAccessKeyLastUsed", "Resource": there + "b"}]}))
+    session = cloud.client("sts").assume_role(RoleArn=role, RoleSessionName="session")["Credentials"]
+    looks = boto3.client("iam", endpoint_url=cloud.url, region_name="us-east-1",
+                         aws_access_key_id=session["AccessKeyId"],
+                         aws_secret_access_key=session["SecretAccessKey"],
+                         aws_session_token=session["SessionToken"])
+    iam.put_user_policy(UserName="b", PolicyName="p", PolicyDocument=document(
+        "iam:GetAccessKeyLastUsed", resource=there + "a"))
+    for who in (looks, as_user(cloud, keys["b"], "iam")):
+        assert used(keys["a"], who)[0] == "a"
+        assert code_of(who.get_access_key_last_used, AccessKeyId=keys["b"]["AccessKeyId"]) == "AccessDenied"
     cloud.kill()  # this minute's first use is there
     cloud.start()
     assert used(keys["a"])[1:3] == ("iam", "us-east-1")

@@ -265,12 +265,12 @@ static int get_access_key_last_used(struct call *call,
                          "resource: access key %.*s",
                          STR(call->who->arn), STR(in->access_key_id));
     struct iam_role_record owner;
-    struct str why;
+    struct str why = {0};
     if (r == 0)
         r = named(call, out->user_name, &owner);
-    /* Whoever names no user has been asked about himself. */
-    if (r == 0 && call->who->type == PRINCIPAL_USER && !str_eq(owner.arn, call->who->arn) &&
-        call_allowed(call, call->who, S("iam:GetAccessKeyLastUsed"), owner.arn, &why) < 0)
+    if (r == 0)
+        r = call_allowed(call, call->who, S("iam:GetAccessKeyLastUsed"), owner.arn, &why);
+    if (r == -EACCES)
         return call_fail(call, IAM_ACCESS_DENIED, "%.*s", STR(why));
     struct iam_access_key_last_used *used = ARENA_NEW(call->arena, struct iam_access_key_last_used);
     int64_t at_ms;
@@ -325,6 +325,7 @@ const struct handler iam_user_handlers[] = {
     {iam_update_access_key_run(update_access_key), .resource = "user/{UserName}"},
     {iam_delete_access_key_run(delete_access_key), .resource = "user/{UserName}"},
     {iam_list_access_keys_run(list_access_keys), .resource = "user/{UserName}"},
-    {iam_get_access_key_last_used_run(get_access_key_last_used), .resource = "user/*"},
+    /* The request names no user: the handler asks, once it knows whose key it is. */
+    {iam_get_access_key_last_used_run(get_access_key_last_used), .action = ""},
     {0},
 };
