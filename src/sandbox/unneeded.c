@@ -1,5 +1,6 @@
 /* unneeded - see unneeded.h. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,12 @@
 
 #define PAGE 4096UL
 #define DEEPEST (96 * 1024UL) /* what any call of init's takes at most, and more */
+
+/* Where pages are larger, what lies around would go along: nothing is given back there. */
+static bool pages_are_usual(void)
+{
+    return sysconf(_SC_PAGESIZE) == (long)PAGE;
+}
 
 /* Sanitizers keep their own books there, and their stacks are larger. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -48,12 +55,12 @@ void unneeded_drop_heap(void)
 void unneeded_drop_stack(void)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0) & ~(PAGE - 1);
-    if (!WATCHED) /* what is not mapped, further down, is passed over */
+    if (!WATCHED && pages_are_usual()) /* what is not mapped, further down, is passed over */
         madvise((void *)(here - PAGE - DEEPEST), DEEPEST, MADV_DONTNEED);
 }
 
 void unneeded_drop(void *p, unsigned long size)
 {
-    if (!WATCHED)
+    if (!WATCHED && pages_are_usual())
         madvise(p, size, MADV_DONTNEED);
 }
