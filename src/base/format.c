@@ -21,20 +21,42 @@ static void put(struct out *o, const char *p, size_t n)
     o->n += n;
 }
 
-static void put_number(struct out *o, uint64_t value, bool negative)
+/* With zeros in front, up to `width` bytes with the sign. */
+static void put_number(struct out *o, uint64_t value, bool negative, bool hex, int width)
 {
-    char text[24], *p = text + sizeof(text);
+    char text[32], *end = text + sizeof(text), *p = end;
     do
-        *--p = (char)('0' + value % 10);
-    while (value /= 10);
+        *--p = hex ? "0123456789abcdef"[value & 15] : (char)('0' + value % 10);
+    while ((value = hex ? value >> 4 : value / 10));
+    while (end - p + negative < width)
+        *--p = '0';
     if (negative)
         *--p = '-';
-    put(o, p, (size_t)(text + sizeof(text) - p));
+    put(o, p, (size_t)(end - p));
 }
 
-static void put_signed(struct out *o, int64_t value)
+/* [0WIDTH][z|l|ll](d|u|x), or NULL: another one. */
+static const char *convert_number(struct out *o, const char *f, va_list *ap)
 {
-    put_number(o, value < 0 ? -(uint64_t)value : (uint64_t)value, value < 0);
+    _Static_assert(sizeof(long) == sizeof(long long) && sizeof(size_t) == sizeof(long long),
+                   "%ld, %zd and %lld are alike");
+    int width = 0;
+    if (f[0] == '0' && f[1] >= '1' && f[1] <= '9') {
+        width = f[1] - '0';
+        f += 2;
+    }
+    bool wide = *f == 'z' || *f == 'l';
+    f += wide ? f[0] == 'l' && f[1] == 'l' ? 2 : 1 : 0;
+    if (*f == 'd') {
+        int64_t v = wide ? va_arg(*ap, long long) : va_arg(*ap, int);
+        put_number(o, v < 0 ? -(uint64_t)v : (uint64_t)v, v < 0, false, width);
+    } else if (*f == 'u' || *f == 'x') {
+        uint64_t v = wide ? va_arg(*ap, unsigned long long) : va_arg(*ap, unsigned);
+        put_number(o, v, false, *f == 'x', width);
+    } else {
+        return NULL;
+    }
+    return f + 1;
 }
 
 /* Behind the '%': the first byte behind the conversion, NULL when it is one of libc's. */
@@ -64,27 +86,8 @@ static const char *convert(struct out *o, const char *f, va_list *ap)
         if (most != 0)
             put(o, text, most > 0 ? strnlen(text, (size_t)most) : strlen(text));
         return f;
-    case 'd':
-        put_signed(o, va_arg(*ap, int));
-        return f;
-    case 'u':
-        put_number(o, va_arg(*ap, unsigned), false);
-        return f;
-    case 'z':
-        if (*f != 'u' && *f != 'd')
-            return NULL;
-        *f == 'u' ? put_number(o, va_arg(*ap, size_t), false) : put_signed(o, va_arg(*ap, ssize_t));
-        return f + 1;
-    case 'l':; /* clang wants a statement here */
-        _Static_assert(sizeof(long) == sizeof(long long), "%ld and %lld are alike");
-        f += *f == 'l';
-        if (*f != 'u' && *f != 'd')
-            return NULL;
-        *f == 'u' ? put_number(o, va_arg(*ap, unsigned long long), false)
-                  : put_signed(o, va_arg(*ap, long long));
-        return f + 1;
     default:
-        return NULL;
+        return convert_number(o, f - 1, ap);
     }
 }
 

@@ -129,7 +129,12 @@ static void test_format(void **state)
     CHECK_FORMAT("%d %d %d %u", 0, INT_MIN, INT_MAX, UINT_MAX);
     CHECK_FORMAT("%ld %lld %lu", LONG_MIN, LLONG_MAX, ULONG_MAX);
     CHECK_FORMAT("%zu %zd", SIZE_MAX, (ssize_t)-1);
-    CHECK_FORMAT("%s %02x %-4s| %.2f %5d", text, 10, "b", 1.005, 42); /* libc's */
+    CHECK_FORMAT("%02d|%03d|%04d|%09d|%02d", 5, -5, 12345, -1, 0);
+    CHECK_FORMAT("%x %08x %08llx %lx %zx", 0, 0xbeefU, 0x12345678LL, ULONG_MAX, SIZE_MAX);
+    CHECK_FORMAT("%03ld %05lld %04lu %04zu %09u", -7L, LLONG_MIN, 5UL, (size_t)77, UINT_MAX);
+    CHECK_FORMAT("%s %-2x %-4s| %.2f %5d", text, 10, "b", 1.005, 42); /* libc's */
+    CHECK_FORMAT("%s %012d %+d %X %hhd %jd %0*d %ld", text, 5, 7, 10U, 'c', (intmax_t)9, 4,
+                 8, 10L);
     CHECK_FORMAT("no conversion");
     auto_buf struct buf b;
     buf_init(&b, 1000);
