@@ -251,6 +251,7 @@ static int check_signature(enum kind kind, const struct wire_request *req, const
 {
     auto_buf struct buf canonical;
     buf_init(&canonical, SIZE_MAX);
+    (void)buf_room(&canonical, 1024); /* of most requests: it need not grow */
     int r = canonical_request(&canonical, a, req, kind == KIND_S3, p->presigned, p->signed_headers,
                               hash);
     if (r < 0 || !signs_enough(kind, req, p)) {

@@ -190,7 +190,7 @@ void instance_deliver(struct instance *in)
 
 void instance_invoke(struct instance *in, struct invocation *inv)
 {
-    int64_t left_ms = in->work.deadline_ms - clock_now_ms();
+    int64_t left_ms;
     in->inv = inv;
     inv->times.queued = clock_mono_ns();
     switch (in->state) {
@@ -204,6 +204,7 @@ void instance_invoke(struct instance *in, struct invocation *inv)
         instance_repeat(in);
         break;
     case INSTANCE_ANSWERED: /* with its `next`, which is on the way */
+        left_ms = in->work.deadline_ms - clock_now_ms();
         instance_arm(in, left_ms < NEXT_WAIT_MS ? left_ms : NEXT_WAIT_MS);
         break;
     default: /* ENDING */
