@@ -11,6 +11,7 @@ import signal
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cloud import ENDPOINT, RUNTIME, Cloud, alive, children
@@ -461,6 +462,21 @@ def test_a_zygote_that_dies_is_replaced(spares):
     wait_for(lambda: interpreters(spares)[0] and interpreters(spares)[0] != [zygote])
     wait_for_spares(spares)
     assert spares.invoke(spares.function(source)).payload is True
+
+
+def test_a_zygote_that_hangs_is_ended(spares):
+    """Who waits for its child waits while it answers others: only its silence ends that."""
+    name = spares.function(
+        "import time\ndef handler(event, context):\n    time.sleep(0.3)\n    return event\n", Timeout=20
+    )
+    wait_for_spares(spares, 3)
+    (zygote,) = interpreters(spares)[0]
+    os.kill(zygote, signal.SIGSTOP)
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda n: spares.invoke(name, n), range(6)))
+    assert [(a.error, a.payload) for a in answers] == [(None, n) for n in range(6)]
+    wait_for(lambda: not alive(zygote))
+    wait_for_spares(spares)
 
 
 def test_spares_that_die_are_nobodys_misfortune(spares):
