@@ -198,6 +198,27 @@ def test_lines_and_arcs_are_those_of_settrace(function):
     assert missing == set()
 
 
+MOVED = """\
+import ast
+
+tree = ast.parse("def f():\\n    a = 1\\n    b = 2\\n    c = 3\\n    d = 4\\n    return d\\n")
+ast.increment_lineno(tree, 10)
+ast.increment_lineno(tree.body[0].body[2], -4)  # a line above the function's first one
+exec(compile(tree, __file__, "exec"))
+f()
+"""
+
+
+def test_lines_above_the_function(function):
+    if _monitoring(function):
+        pytest.skip("sys.monitoring tells of no arc without a branch")
+    path = function.write("app.py", MOVED)
+    arcs = _oracle(function, path)
+    function.run()
+    assert {(13, 10), (10, 15)} <= arcs
+    assert function.hits().arcs == arcs
+
+
 def test_lines_only(function):
     path = function.write("app.py", APP)
     function.run(COVERAGE_BRANCH_COVERAGE="false")
