@@ -69,6 +69,10 @@ static const struct {
      "7:41 environment variable \"A\" of AWS::Lambda::Function.Environment: a name is a letter, "
      "and "
      "behind it at least one letter, digit or _"},
+    /* a loop makes names; what is no text is not taken for names */
+    {FN "      Code: {ZipFile: x}\n      Environment: {Variables: {\"Fn::ForEach::N\": [I, [A], "
+        "{\"V${I}\": x}], AB: {C: d}, EF: [g]}}\n",
+     ""},
     {SAM
      "Globals: {Function: {Runtime: r, Handler: h, CodeUri: s, Environment: {Variables: {B: 1}}}}\n"
      "Resources: {F: {Type: AWS::Serverless::Function}}\n",
