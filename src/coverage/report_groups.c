@@ -61,8 +61,12 @@ static int row_cmp(const void *va, const void *vb)
 static struct groups groups_of(struct arena *a, const struct coverage_report *r)
 {
     struct groups g = {.rows = ARENA_ARRAY(a, struct group_row, r->n_groups + 1), .name = 8};
-    for (size_t i = 0; i < r->n_files; i++)
-        add_file(a, &r->files[i], g.rows);
+    auto_arena struct arena of_file; /* contexts may be thousands */
+    arena_init(&of_file);
+    for (size_t i = 0; i < r->n_files; i++) {
+        add_file(&of_file, &r->files[i], g.rows);
+        arena_reset(&of_file);
+    }
     for (size_t i = 0; i < r->n_groups; i++) {
         if (!g.rows[i].files)
             continue;
