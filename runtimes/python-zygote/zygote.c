@@ -76,8 +76,9 @@ static void tell(void)
 /* ---- making a child ---- */
 
 /* In a process between zygote and child: what it enters here the child is born in. */
-static int enter(const int *fds, size_t n_fds)
+static int enter(const struct fork_request *request, const int *fds, size_t n_fds)
 {
+    n_fds -= request->own_user ? 1 : 0;
     for (size_t i = FORK_FD_GROUPS; i < n_fds; i++)
         if (write(fds[i], "0", 1) < 0)
             return fail("join a control group");
@@ -88,16 +89,21 @@ static int enter(const int *fds, size_t n_fds)
 }
 
 /* The rest of its life is the child's own: it fails by itself. */
-static void become(const struct fork_request *request, const int *fds)
+static void become(const struct fork_request *request, const int *fds, size_t n_fds)
 {
     const struct shed_limits limits = {request->files, request->processes, SHED_KEEP};
     const char *step = "";
     int null = open("/dev/null", O_RDONLY);
-    int sock = fcntl(fds[FORK_FD_SOCKET], F_DUPFD, 4), out = fcntl(fds[FORK_FD_OUTPUT], F_DUPFD, 4);
+    int sock = fcntl(fds[FORK_FD_SOCKET], F_DUPFD, 5), out = fcntl(fds[FORK_FD_OUTPUT], F_DUPFD, 5);
+    int user = request->own_user ? fcntl(fds[n_fds - 1], F_DUPFD, 5) : -1;
     if (null < 0 || sock < 0 || out < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 ||
-        dup2(out, 2) < 0 || dup2(sock, SOCK) < 0 || close_range(4, ~0U, 0) < 0)
+        dup2(out, 2) < 0 || dup2(sock, SOCK) < 0)
         _exit(126);
-    if (shed_privileges(request->user_namespace, &limits, &step) < 0)
+    if (request->own_user && (user = dup2(user, 4)) < 0)
+        _exit(126);
+    if (close_range(user < 0 ? 4 : 5, ~0U, 0) < 0)
+        _exit(126);
+    if (shed_privileges(request->user_namespace, user, &limits, &step) < 0)
         _exit(126);
     prctl(PR_SET_DUMPABLE, 1); /* execve() does it: /proc/self belongs to its user */
     if (chdir("/") < 0 || (filter.len && shed_filter(&filter) < 0))
@@ -121,11 +127,11 @@ static __attribute__((noinline)) int fork_child(const struct fork_request *reque
     pid_t between = vfork();
 #pragma GCC diagnostic pop
     if (between == 0) {
-        if (enter(fds, n_fds) < 0)
+        if (enter(request, fds, n_fds) < 0)
             _exit(1);
         pid_t child = fork();
         if (child == 0) {
-            become(request, fds);
+            become(request, fds, n_fds);
             PyOS_AfterFork_Child();
             return 1;
         }
@@ -357,8 +363,9 @@ static PyObject *serve(PyObject *self, PyObject *args)
             _exit(0);
         memset(&answer, 0, sizeof(answer));
         errno = EBADMSG;
-        int r = n == sizeof(request) && n_fds >= FORK_FD_GROUPS ? fork_child(&request, fds, n_fds)
-                                                                : fail("read a request");
+        int r = n == sizeof(request) && n_fds >= FORK_FD_GROUPS + (request.own_user != 0)
+                    ? fork_child(&request, fds, n_fds)
+                    : fail("read a request");
         if (r > 0) {
             look_at_self();
             if (get_ready(prepare, rehearse) < 0)

@@ -86,6 +86,12 @@ static void machine(struct doctor *d)
     }
     find(d, GOOD, "environments",
          can.user_namespace ? S("namespaces, in a user namespace") : S("namespaces, as root"), "");
+    if (!can.user_namespace)
+        find(d, can.own_users ? GOOD : FAIR, "users",
+             can.own_users ? S("one of its own for each environment") : S("shared"),
+             can.own_users ? ""
+                           : "no user namespaces: one function can use up what the kernel grants a "
+                             "user (inotify instances, message queues, timers)");
     find(d, can.net_namespace ? GOOD : BAD, "network",
          can.net_namespace ? S("its own for each environment") : S("shared"),
          can.net_namespace ? "" : "no network namespace can be made");

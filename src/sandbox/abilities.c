@@ -53,6 +53,9 @@ void abilities_describe(struct sandbox_abilities *a)
 {
     if (a->user_namespace)
         note(a, "not root: environments live in a user namespace, under your own user");
+    else if (!a->own_users)
+        note(a, "no user namespaces: environments share what the kernel grants one user (inotify "
+                "instances, message queues, timers), so one can use it up for all");
     if (!a->memory)
         note(a,
              "no memory cgroup: memory is limited by RLIMIT_DATA, so allocations fail instead of "
@@ -60,8 +63,9 @@ void abilities_describe(struct sandbox_abilities *a)
     if (!a->cpu)
         note(a, "no cpu cgroup: functions get the whole processor, whatever their memory size");
     if (!a->pids)
-        note(a, "no pids cgroup: processes are limited by RLIMIT_NPROC, for all environments "
-                "together");
+        note(a, a->own_users ? "no pids cgroup: processes are limited by RLIMIT_NPROC"
+                             : "no pids cgroup: processes are limited by RLIMIT_NPROC, for all "
+                               "environments together");
     if (!a->freeze)
         note(a, "no freezer: idle environments are stopped by SIGSTOP");
     if (!a->overlay)

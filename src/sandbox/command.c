@@ -14,8 +14,8 @@ static struct {
     const char *volatile step;
 } failure;
 
-/* RLIMIT_NPROC counts a user's processes in all environments together: only where nothing better is
- * to be had. RLIMIT_DATA counts private writable memory: what a program has asked for, unlike
+/* RLIMIT_NPROC may count a user's processes in all environments together: only where nothing better
+ * is to be had. RLIMIT_DATA counts private writable memory: what a program has asked for, unlike
  * RLIMIT_AS, which also counts what runtimes merely reserve. */
 void command_limits(const struct command_plan *p, struct shed_limits *ret)
 {
@@ -27,19 +27,19 @@ void command_limits(const struct command_plan *p, struct shed_limits *ret)
     };
 }
 
-/* 0, 1, 2, and 3 when one is to be kept. */
-static int use_fds(int output, int keep)
+/* 0, 1, 2, 3 when one is to be kept, and init's OWN_USER_FD. */
+static int use_fds(int output, int keep, int own_user)
 {
     int null = open("/dev/null", O_RDONLY);
     if (null < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)
         return -1;
     if (null != 0 && dup2(null, 0) < 0)
         return -1;
-    if (!keep)
-        return close_range(3, ~0U, 0);
-    if (keep != 3 && dup2(keep, 3) < 0) /* dup2() takes close-on-exec away */
+    if (keep && keep != 3 && dup2(keep, 3) < 0) /* dup2() takes close-on-exec away */
         return -1;
-    return close_range(4, ~0U, 0);
+    if (!keep)
+        close(3);
+    return close_range(own_user < 0 ? OWN_USER_FD : OWN_USER_FD + 1, ~0U, 0);
 }
 
 /* execve() along the PATH of the command's own environment, as its shell would. */
@@ -80,8 +80,8 @@ static _Noreturn void child(const struct command_plan *p)
     struct shed_limits limits;
     const char *step = "";
     command_limits(p, &limits);
-    STEP("set up file descriptors", use_fds(p->output, p->keep_fd));
-    int r = shed_privileges(p->setup->user_namespace, &limits, &step);
+    STEP("set up file descriptors", use_fds(p->output, p->keep_fd, p->setup->own_user));
+    int r = shed_privileges(p->setup->user_namespace, p->setup->own_user, &limits, &step);
     failure.step = step;
     errno = -r;
     if (r < 0)

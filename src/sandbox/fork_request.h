@@ -12,12 +12,13 @@ enum fork_fd {
     FORK_FD_INIT,   /* pidfd of the environment's pid 1: its namespaces are entered */
     FORK_FD_SOCKET, /* to init */
     FORK_FD_OUTPUT, /* stdout and stderr */
-    FORK_FD_GROUPS  /* and on: cgroup.procs of each control group to be in */
+    FORK_FD_GROUPS  /* and on: cgroup.procs of each control group to be in; then, maybe, own_user */
 };
 #define FORK_FDS 16
 
 struct fork_request {
     int user_namespace;
+    int own_user;                   /* the last descriptor is one's user namespace (own_user.h) */
     unsigned long files, processes; /* limits, as in shed_limits */
 };
 struct fork_answer {

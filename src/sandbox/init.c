@@ -75,22 +75,31 @@ static void protect_from_oom(void)
         return; /* an ordinary user may not: then it is the likelier victim's turn anyway */
 }
 
-static int own_fds(int sock)
+/* There is at most one init in a process: the set-up is its own. */
+static int own_fds(struct init_setup *s)
 {
+    int sock = s->spawner_sock, own_user = s->own_user;
     int null = open("/dev/null", O_RDWR);
     if (null < 0)
         return -errno;
     for (int fd = 0; fd < 3; fd++)
         if (dup2(null, fd) < 0)
             return -errno;
+    if (own_user >= 0 && (own_user = fcntl(own_user, F_DUPFD, OWN_USER_FD + 1)) < 0)
+        return -errno; /* the socket may belong where it is, or it where the socket is */
     if (sock != SOCK_FD && dup2(sock, SOCK_FD) < 0)
         return -errno;
+    if (own_user >= 0) {
+        if (dup3(own_user, OWN_USER_FD, O_CLOEXEC) < 0)
+            return -errno;
+        s->own_user = OWN_USER_FD;
+    }
     fcntl(SOCK_FD, F_SETFD, FD_CLOEXEC);
     spawner_sock = SOCK_FD;
-    return close_range(SOCK_FD + 1, ~0U, 0) < 0 ? -errno : 0;
+    return close_range(own_user < 0 ? SOCK_FD + 1 : OWN_USER_FD + 1, ~0U, 0) < 0 ? -errno : 0;
 }
 
-static int set_up(const struct init_setup *s, char *why)
+static int set_up(struct init_setup *s, char *why)
 {
     int r = cgroup_join(s->cgroup);
     unneeded_drop_heap();
@@ -100,7 +109,7 @@ static int set_up(const struct init_setup *s, char *why)
         protect_from_oom();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NAME, "lamina-init");
-    r = own_fds(s->spawner_sock);
+    r = own_fds(s);
     if (r < 0)
         return why_printf(why, r, "arrange file descriptors");
     unshare(CLONE_NEWCGROUP); /* hides the group's place in the tree; nothing depends on it */
@@ -449,7 +458,7 @@ static int open_signals(void)
     return signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-_Noreturn void init_main(const struct init_setup *setup)
+_Noreturn void init_main(struct init_setup *setup)
 {
     static struct shell_report report;
     static struct init in;

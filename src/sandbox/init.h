@@ -13,12 +13,14 @@
 #include "sandbox/cgroup.h"
 #include "sandbox/filter.h"
 
+#define OWN_USER_FD 4 /* own_user in init, as long as it lives */
 struct init_setup {
-    int spawner_sock; /* the report goes out, the plan comes in */
-    const struct cgroup *cgroup; /* until it has been joined; all else is not on the heap */
+    int spawner_sock;                /* the report goes out, the plan comes in */
+    const struct cgroup *cgroup;     /* until it has been joined; all else is not on the heap */
     const struct sock_fprog *filter; /* NULL: the kernel has no seccomp */
     bool user_namespace;
+    int own_user; /* a user namespace of its own (own_user.h) to run commands in; -1: none */
     bool memory_is_limited, processes_are_limited; /* by cgroups */
 };
 
-_Noreturn void init_main(const struct init_setup *setup);
+_Noreturn void init_main(struct init_setup *setup);

@@ -22,6 +22,7 @@
 #include "sandbox/init.h"
 #include "sandbox/limits.h"
 #include "sandbox/ops.h"
+#include "sandbox/own_user.h"
 #include "sandbox/process.h"
 #include "sandbox/root.h"
 #include "sandbox/stage.h"
@@ -223,6 +224,10 @@ static void look_at_machine(struct process *p)
     a->seccomp = filter_compile(&p->machine.filter) == 0;
     if (a->seccomp)
         keep_filter(&p->machine.filter);
+    int own_user = a->user_namespace ? -EPERM : own_user_make();
+    a->own_users = own_user >= 0;
+    if (own_user >= 0)
+        close(own_user);
     a->memory = cgroups_kind(&p->machine.cgroups, CGROUP_MEMORY);
     a->cpu = cgroups_kind(&p->machine.cgroups, CGROUP_CPU);
     a->pids = cgroups_kind(&p->machine.cgroups, CGROUP_PIDS);

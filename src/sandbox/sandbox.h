@@ -41,7 +41,8 @@ struct sandbox_abilities {
     int error;           /* -errno of what stood in the way */
     bool user_namespace; /* environments live in a user namespace (we are not root) */
     bool net_namespace;
-    bool overlay; /* false: layers are merged into a folder of hard links under cache_dir */
+    bool own_users; /* each environment is another user to the kernel, which counts by user */
+    bool overlay;   /* false: layers are merged into a folder of hard links under cache_dir */
     bool seccomp;
     enum sandbox_cgroup memory, cpu, pids, freeze, kill;
     char note[1024];

@@ -2,8 +2,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/nsfs.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -40,11 +43,37 @@ static int set_limits(const struct shed_limits *l)
                : 0;
 }
 
-static int drop_user(bool user_namespace)
+int shed_bounding_set(void)
+{
+    for (int cap = 0; cap <= 63; cap++)
+        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+            return errno == EINVAL && cap > 0 ? 0 : -errno; /* beyond the last one */
+    return 0;
+}
+
+/* Its owner needs no capability to enter it. Who is in has every one there, and the bounding set is
+ * full again. */
+static int enter_own_user(int own_user)
+{
+    uid_t owner;
+    if (own_user < 0)
+        return 0;
+    if (ioctl(own_user, NS_GET_OWNER_UID, &owner) < 0 ||
+        syscall(SYS_setresuid, -1, owner, -1) < 0 || setns(own_user, CLONE_NEWUSER) < 0 ||
+        close(own_user) < 0)
+        return -1;
+    int r = shed_bounding_set();
+    errno = -r;
+    return r;
+}
+
+static int drop_user(bool user_namespace, int own_user)
 {
     /* By system call: libc's functions would look for threads to tell. In a user namespace made by
      * an ordinary user, groups cannot be changed, and the ids are what they should be already. */
     if (!user_namespace && syscall(SYS_setgroups, 0, NULL) < 0)
+        return -1;
+    if (enter_own_user(own_user) < 0)
         return -1;
     if (syscall(SYS_setresgid, SANDBOX_GID, SANDBOX_GID, SANDBOX_GID) < 0 ||
         syscall(SYS_setresuid, SANDBOX_UID, SANDBOX_UID, SANDBOX_UID) < 0)
@@ -64,14 +93,6 @@ static int be_killable(void)
     return r < 0 ? -1 : 0;
 }
 
-int shed_bounding_set(void)
-{
-    for (int cap = 0; cap <= 63; cap++)
-        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-            return errno == EINVAL && cap > 0 ? 0 : -errno; /* beyond the last one */
-    return 0;
-}
-
 #define STEP(name, call)                                                                           \
     do {                                                                                           \
         *ret_step = (name);                                                                        \
@@ -79,7 +100,8 @@ int shed_bounding_set(void)
             return errno ? -errno : -EIO;                                                          \
     } while (0)
 
-int shed_privileges(bool user_namespace, const struct shed_limits *limits, const char **ret_step)
+int shed_privileges(bool user_namespace, int own_user, const struct shed_limits *limits,
+                    const char **ret_step)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -88,7 +110,7 @@ int shed_privileges(bool user_namespace, const struct shed_limits *limits, const
     if (!user_namespace)
         STEP("write oom_score_adj", be_killable());
     STEP("set resource limits", set_limits(limits));
-    STEP("give up privileges", drop_user(user_namespace));
+    STEP("give up privileges", drop_user(user_namespace, own_user));
     STEP("unblock signals", sigprocmask(SIG_SETMASK, &none, NULL));
     umask(022);
     return 0;

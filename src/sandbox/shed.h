@@ -11,8 +11,10 @@ struct shed_limits {
 };
 #define SHED_KEEP ((rlim_t)-1)
 
-/* Session, resource limits, ids, capabilities, signals, umask. 0, or -errno and the step's name. */
-int shed_privileges(bool user_namespace, const struct shed_limits *limits, const char **ret_step);
+/* Session, resource limits, ids, capabilities, signals, umask. 0, or -errno and the step's name.
+ * own_user: a user namespace to enter (own_user.h), which is closed; -1: none. */
+int shed_privileges(bool user_namespace, int own_user, const struct shed_limits *limits,
+                    const char **ret_step);
 /* The last step: afterwards the filter's denials hold. For the calling thread, which must have
  * no_new_privs. */
 int shed_filter(const struct sock_fprog *filter);

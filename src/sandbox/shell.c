@@ -12,6 +12,7 @@
 #include "sandbox/init.h"
 #include "sandbox/kinds.h"
 #include "sandbox/ops.h"
+#include "sandbox/own_user.h"
 #include "sandbox/shell.h"
 
 static void close_fd(int *fd)
@@ -32,6 +33,7 @@ void shell_close_unneeded(struct shell *s)
 {
     if (s->spare == SPARE_ADOPTING)
         return;
+    close_fd(&s->own_user);
     close_fd(&s->child_end);
     close_fd(&s->output[1]);
     if (!s->used)
@@ -84,7 +86,7 @@ int shell_make(struct machine *m, struct kind *k, bool waits, struct shell **ret
         return why_printf(why, -errno, "make a socket pair");
     struct shell *s = MEM_NEW(struct shell);
     s->sock = pair[0];
-    s->pidfd = s->child_end = s->output[0] = s->output[1] = -1;
+    s->pidfd = s->own_user = s->child_end = s->output[0] = s->output[1] = -1;
     s->reports_due = 1;
     s->is_of_kind = k != NULL;
     r = cgroup_make(&m->cgroups, waits, &s->cgroup);
@@ -95,6 +97,8 @@ int shell_make(struct machine *m, struct kind *k, bool waits, struct shell **ret
         return why_printf(why, r, "make a control group");
     }
 
+    if (m->abilities.own_users)
+        s->own_user = own_user_make();
     s->pid = clone_shell(s, k ? &k->template : &m->base);
     if (s->pid == 0) {
         struct init_setup setup = {
@@ -102,6 +106,7 @@ int shell_make(struct machine *m, struct kind *k, bool waits, struct shell **ret
             .cgroup = &s->cgroup,
             .filter = m->abilities.seccomp ? &m->filter : NULL,
             .user_namespace = m->abilities.user_namespace,
+            .own_user = s->own_user,
             .memory_is_limited = m->abilities.memory != SANDBOX_CGROUP_NONE,
             .processes_are_limited = m->abilities.pids != SANDBOX_CGROUP_NONE,
         };
@@ -109,6 +114,8 @@ int shell_make(struct machine *m, struct kind *k, bool waits, struct shell **ret
     }
     r = s->pid < 0 ? why_printf(why, -errno, "make namespaces") : 0;
     close(pair[1]);
+    if (!k || !k->forks)
+        close_fd(&s->own_user);
     if (r < 0) {
         shell_close_all(s);
         cgroup_remove(&m->cgroups, &s->cgroup);

@@ -34,6 +34,7 @@ struct shell {
     struct kind *kind; /* NULL: for any command */
     enum spare_state spare;
     struct list queue; /* FORKING: in kind.forking */
+    int own_user;      /* as own_user_make() answers; init has it, too */
     int child_end;     /* of the spare's socket, until somebody else has it */
     int output[2];     /* of the spare; the write end as child_end */
 };

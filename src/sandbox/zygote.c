@@ -171,6 +171,7 @@ int zygote_fork(struct kind *k, struct shell *s, const struct machine *m)
     memcpy(&head, k->bytes, sizeof(head));
     struct fork_request request = {
         .user_namespace = m->abilities.user_namespace,
+        .own_user = s->own_user >= 0,
         .files = (unsigned long)head.max_files,
         .processes = m->abilities.pids ? SHED_KEEP : (unsigned long)head.max_processes,
     };
@@ -186,6 +187,8 @@ int zygote_fork(struct kind *k, struct shell *s, const struct machine *m)
             return -errno;
         fds[n++] = v2;
     }
+    if (s->own_user >= 0)
+        fds[n++] = s->own_user;
     int r = message_send(k->sock, &request, sizeof(request), fds, n);
     if (list_empty(&k->forking))
         k->heard_ms = now_ms();

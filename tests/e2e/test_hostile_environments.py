@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -302,3 +303,54 @@ def test_many_at_once(new_cloud):
     family = children(cloud.process.pid)
     cloud.stop(within=10)
     assert wait_gone(family) == [] and not any(alive(p) for p in family)
+
+# ---- what the kernel grants a user ----------------------------------------------------------------------
+
+# It keeps what it takes: the environment stays.
+TAKES = r"""
+import ctypes, os, platform
+libc = ctypes.CDLL(None, use_errno=True)
+X86 = platform.machine() == "x86_64"
+kept = []
+
+def call(name, *args):
+    number = {"mq_open": (240, 180), "timer_create": (222, 107), "inotify_init1": (294, 26)}[name][0 if X86 else 1]
+    r = libc.syscall(ctypes.c_long(number), *args)
+    if r < 0:
+        raise OSError(ctypes.get_errno(), name)
+    return r
+
+def timer(n):
+    call("timer_create", ctypes.c_long(1), None, ctypes.byref(ctypes.c_int()))
+
+def queue(n):
+    name = ctypes.c_char_p(b"q%d" % len(kept))
+    kept.append(name)
+    call("mq_open", name, ctypes.c_long(os.O_CREAT | os.O_RDWR), ctypes.c_long(0o600), None)
+
+def inotify(n):
+    call("inotify_init1", ctypes.c_long(0))
+
+def handler(event, context):
+    taken = {}
+    for take, most in ((inotify, 900), (queue, 200), (timer, 60000)):
+        taken[take.__name__] = 0
+        try:
+            for n in range(min(event, most)):
+                take(n)
+                taken[take.__name__] += 1
+        except OSError:
+            pass
+    return taken
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or subprocess.run(["unshare", "--user", "true"]).returncode != 0,
+                    reason="environments have users of their own where root may make user namespaces")
+def test_who_uses_up_a_users_share_leaves_others_theirs(clouds):
+    greedy, modest = (clouds.function(TAKES, MemorySize=512, Timeout=60) for n in range(2))
+    all_of_it = clouds.invoke(greedy, 1 << 20)
+    assert all_of_it.error is None, all_of_it.body
+    assert 4 <= all_of_it.payload["inotify"] < 900 and 4 <= all_of_it.payload["queue"] < 200
+    assert clouds.invoke(greedy, 1).payload["inotify"] == 0  # it has them still
+    assert clouds.invoke(modest, 4).payload == {"inotify": 4, "queue": 4, "timer": 4}
