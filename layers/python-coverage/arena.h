@@ -31,7 +31,8 @@
  * of DIR) and is woken by nothing else. Before it lets the runtime ask for another event the tracer
  * connects when there is news, sends a struct covarena_ask, and waits for the struct
  * covarena_answer: the environment is not frozen before that. The connection's end is an answer,
- * too.
+ * too. One that does not come is waited for until shortly before the invocation's deadline, at most
+ * for COVERAGE_UPLOAD_TIMEOUT and two seconds, and then not asked for ten times as long.
  *
  * Readers: the functions below survive any bytes, also such as change at that moment. Needs libc
  * only, a compiler with __atomic builtins, and a little endian machine. */

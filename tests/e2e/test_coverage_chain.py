@@ -371,6 +371,59 @@ def test_the_answer_does_not_wait_for_the_shipper(cloud, layer, bucket):
     assert [p for p in f.shippers()] == [pid]
 
 
+def test_a_shipper_that_hangs_is_not_waited_for_twice(cloud, layer, bucket):
+    """It is said, the environment is there for the next invocation, and what ran is sent later."""
+    variables = {"COVERAGE_UPLOAD_TIMEOUT": "1"}
+    f = Covered(cloud, bucket, Timeout=120, Environment={"Variables": variables})
+    assert f.do("fine").payload == "fine"
+    (pid,) = f.shippers()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert f.quietly("coroutines") == 7
+        deadline = time.monotonic() + 60
+        while not any("has not answered" in m for m in f.log()):
+            assert time.monotonic() < deadline, f.log()
+            time.sleep(0.02)
+        assert f.do("threads").payload == 4
+        assert f.shippers() == [pid]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    deadline = time.monotonic() + 30
+    while not marked("coroutines") | marked("threads") <= f.lines():
+        f.do("fine")  # between two invocations an environment stands still
+        assert time.monotonic() < deadline, f.log()
+
+
+SILENT = '''\
+import socket
+
+kept = []
+
+def handler(event, context):
+    with open("/proc/net/unix") as f:
+        name = [line.split()[-1] for line in f if "@lamina-coverage-" in line][0]
+    for i in range(30):
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.connect("\\0" + name[1:])
+        if i % 3 == 1:
+            s.send(b"?" * (1 << i // 3))
+        if i % 3 == 2:
+            socket.send_fds(s, [b"\\1\\0\\0\\0\\7\\0\\0\\0"], [0, 1, 2])
+        kept.append(s)
+    return len(kept)
+'''
+
+
+def test_who_else_talks_to_the_shipper_keeps_nobody_waiting(cloud, layer, bucket):
+    name = cloud.function(files={"app.py": SILENT}, Runtime=RUNTIME, Timeout=60)
+    cloud.lamina("coverage", "enable", name, "--bucket", bucket)
+    f = Covered.__new__(Covered)
+    f.cloud, f.bucket, f.name = cloud, bucket, name
+    assert cloud.invoke(name, {}).payload == 30
+    f.until({15, 16})
+    assert f.missing() == ""
+
+
 def test_a_child_alone_has_something_new(cloud, layer, bucket):
     f = Covered(cloud, bucket, Environment={"Variables": {"COVERAGE_SUBPROCESS": "true"}})
     f.quietly("starts", files=["/var/task/later.py", "/var/task/later.py"])

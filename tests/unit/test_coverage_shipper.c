@@ -458,6 +458,63 @@ static void test_snapshot_of_anything(void **state)
     }
 }
 
+/* ---- who asks ---- */
+
+static void make_arena(const char *path, uint64_t started_ms, uint32_t pid, uint64_t deadline_ms)
+{
+    struct {
+        struct covarena_header h;
+        struct covarena_request request;
+        char rest[3000];
+    } all = {.h = {.version = COVARENA_VERSION,
+                   .header_bytes = sizeof(all.h) + sizeof(all.request),
+                   .size = sizeof(all),
+                   .cursor = sizeof(all.h) + sizeof(all.request),
+                   .flags = COVARENA_REQUEST | COVARENA_READY,
+                   .pid = pid,
+                   .started_ms = started_ms},
+             .request = {.deadline_ms = deadline_ms}};
+    memcpy(all.h.magic, COVARENA_MAGIC, 8);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_int_equal(write(fd, &all, sizeof(all)), sizeof(all));
+    close(fd);
+}
+
+/* The invocation is that of the newest process that lives, in whatever order a folder has them. */
+static void test_whose_invocation_it_is(void **state)
+{
+    static const uint32_t dead = 0x3ffffff0;
+    struct {
+        uint64_t started[2];
+        uint32_t pids[2];
+    } cases[] = {{{1, 2}, {dead, dead}},
+                 {{2, 1}, {dead, dead}},
+                 {{2, 1}, {dead, (uint32_t)getpid()}},
+                 {{1, 2}, {(uint32_t)getpid(), dead}}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        bool second = i == 0 || i == 2;
+        char dir[] = "/tmp/test-arenas-XXXXXX", one[64], other[64], fifo[64];
+        assert_non_null(mkdtemp(dir));
+        snprintf(one, sizeof(one), "%s/arena-1-1", dir);
+        snprintf(other, sizeof(other), "%s/arena-1-2", dir);
+        snprintf(fifo, sizeof(fifo), "%s/done", dir);
+        make_arena(one, cases[i].started[0], cases[i].pids[0], 1000);
+        make_arena(other, cases[i].started[1], cases[i].pids[1], 2000);
+        struct arenas *arenas;
+        struct covarena_request r;
+        bool busy;
+        assert_int_equal(arenas_open(dir, false, &arenas), 0);
+        assert_true(arenas_look(arenas) && arenas_request(arenas, &r, &busy));
+        assert_int_equal(r.deadline_ms, second ? 2000 : 1000);
+        assert_false(arenas_others(arenas));
+        arenas_close(arenas);
+        unlink(one);
+        unlink(other);
+        unlink(fifo);
+        rmdir(dir);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -476,6 +533,7 @@ int main(void)
         cmocka_unit_test(test_snapshot),
         cmocka_unit_test(test_hits_are_taken),
         cmocka_unit_test(test_snapshot_of_anything),
+        cmocka_unit_test(test_whose_invocation_it_is),
     };
     arena_init(&a);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

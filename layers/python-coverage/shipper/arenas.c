@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include "../arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -16,8 +17,16 @@
 #include "snapshot.h"
 
 /* A directory's time stamps have steps of some milliseconds: what happens within one step after a
- * look cannot be seen from them. */
+ * look cannot be seen from them. The clock is the one that they are taken from, as it stands still
+ * while a hypervisor runs somebody else. */
 #define STAMP_STEP_NS 20000000ll
+
+static bool settled(int64_t stamp_ns)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return now.tv_sec * 1000000000ll + now.tv_nsec - stamp_ns > STAMP_STEP_NS;
+}
 
 struct arena_file {
     char name[80];
@@ -197,7 +206,7 @@ bool arenas_look(struct arenas *a)
     int64_t stamp = st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec;
     if (stamp == a->stamp_ns)
         return false;
-    a->stamp_ns = clock_now_us() * 1000 - stamp > STAMP_STEP_NS ? stamp : 0;
+    a->stamp_ns = settled(stamp) ? stamp : 0;
     int fd = openat(a->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
     if (!d) {
@@ -346,13 +355,25 @@ static bool lives(const struct arena_file *f)
     return f->process >= 0 && poll(&process, 1, 0) == 0;
 }
 
+/* A folder has its files in any order, and those of former runtimes are among them: of the living
+ * the one that has begun last. */
 static const struct arena_file *asker(const struct arenas *a)
 {
-    for (size_t i = a->n; i > 0; i--)
-        if (!a->files[i - 1]->unreadable && a->files[i - 1]->header.flags & COVARENA_REQUEST &&
-            a->files[i - 1]->header.flags & COVARENA_READY)
-            return a->files[i - 1];
-    return NULL;
+    const struct arena_file *best = NULL;
+    bool best_lives = false;
+    for (size_t i = 0; i < a->n; i++) {
+        const struct arena_file *f = a->files[i];
+        uint32_t both = COVARENA_REQUEST | COVARENA_READY;
+        if (f->unreadable || (f->header.flags & both) != both)
+            continue;
+        bool yes = lives(f);
+        if (best && (best_lives > yes ||
+                     (best_lives == yes && best->header.started_ms > f->header.started_ms)))
+            continue;
+        best = f;
+        best_lives = yes;
+    }
+    return best;
 }
 
 bool arenas_others(const struct arenas *a)

@@ -4,17 +4,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <zlib.h>
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "ledger.h"
 
 #define DEPTH_MAX 24
+#define STAMP_STEP_NS 20000000ll /* as of directories (arenas.c) */
 
 struct blob {
     char *name;
     uint32_t kind;
     bool mapped; /* its time says nothing */
+    bool young;  /* it was written so shortly before it was read that its time says nothing */
     uint32_t crc;
     struct timespec changed;
     off_t size;
@@ -152,13 +155,25 @@ static uint32_t crc_of(const struct blobs *b, const char *name)
     return (uint32_t)crc;
 }
 
-static bool changed(const struct blobs *b, const struct blob *it)
+static bool settled(struct timespec stamp)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return (now.tv_sec - stamp.tv_sec) * 1000000000ll + now.tv_nsec - stamp.tv_nsec > STAMP_STEP_NS;
+}
+
+static bool changed(const struct blobs *b, struct blob *it)
 {
     struct stat st;
     if (fstatat(b->directory, it->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return !it->gone;
-    if (it->mapped && st.st_size == it->size && st.st_size <= BLOBS_BYTES_MAX)
+    if ((it->mapped || it->young) && st.st_size == it->size && st.st_size <= BLOBS_BYTES_MAX) {
+        bool same_time =
+            st.st_mtim.tv_sec == it->changed.tv_sec && st.st_mtim.tv_nsec == it->changed.tv_nsec;
+        if (it->young && same_time && settled(st.st_mtim))
+            it->young = false; /* one more look at its bytes, from then on its time does */
         return crc_of(b, it->name) != it->crc;
+    }
     return st.st_size != it->size || st.st_mtim.tv_sec != it->changed.tv_sec ||
            st.st_mtim.tv_nsec != it->changed.tv_nsec;
 }
@@ -180,6 +195,7 @@ static int read_one(struct blobs *b, struct blob *it, struct arena *a, size_t ma
     if (fd < 0 || fstat(fd, &st) < 0)
         return -errno;
     it->changed = st.st_mtim;
+    it->young = !settled(st.st_mtim);
     it->size = st.st_size;
     if (!S_ISREG(st.st_mode))
         return -EINVAL;

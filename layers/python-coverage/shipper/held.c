@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -16,7 +17,8 @@
 #define AWSS "awslambdaric/lambda_runtime_client.py"
 #define METHOD "def wait_next_invocation"
 #define SOURCE_MAX 65536
-#define ASK_MAX_MS 200 /* who connects asks at once */
+#define BACKLOG 64
+#define LISTENER UINT32_MAX /* beside the places in `asking` */
 
 /* ---- which runtime it is ---- */
 
@@ -54,38 +56,58 @@ bool held_is_possible(const struct settings *settings)
 
 /* ---- listening ---- */
 
-int held_open(struct held *h, struct ship *ship)
+static int watch(const struct held *h, int fd, uint32_t place)
+{
+    struct epoll_event e = {.events = EPOLLIN, .data.u32 = place};
+    return epoll_ctl(h->fd, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+static int listen_at(const struct arenas *arenas, int *ret)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     struct stat st;
-    *h = (struct held){.fd = -1, .ship = ship};
-    if (fstat(arenas_directory(ship->arenas), &st) < 0)
+    if (fstat(arenas_directory(arenas), &st) < 0)
         return -errno;
     int n = snprintf(at.sun_path + 1, sizeof(at.sun_path) - 1, COVARENA_SOCKET,
                      (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
     auto_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&at, size) < 0 || listen(fd, 8) < 0)
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, size) < 0 || listen(fd, BACKLOG) < 0)
         return -errno;
-    h->fd = fd;
+    *ret = fd;
     fd = -1;
     return 0;
 }
 
+int held_open(struct held *h, struct ship *ship)
+{
+    *h = (struct held){.fd = epoll_create1(EPOLL_CLOEXEC), .listener = -1, .ship = ship};
+    for (size_t i = 0; i < HELD_ASKING_MAX; i++)
+        h->asking[i] = -1;
+    int r = h->fd < 0 ? -errno : listen_at(ship->arenas, &h->listener);
+    if (!r)
+        r = watch(h, h->listener, LISTENER);
+    if (r < 0)
+        held_close(h);
+    return r;
+}
+
+static void hang_up(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
 void held_close(struct held *h)
 {
-    if (h->fd >= 0)
-        close(h->fd);
-    h->fd = -1;
+    for (size_t i = 0; i < HELD_ASKING_MAX; i++)
+        hang_up(&h->asking[i]);
+    hang_up(&h->listener);
+    hang_up(&h->fd);
 }
 
 /* ---- being asked ---- */
-
-static bool read_question(int fd, struct covarena_ask *ret)
-{
-    return conn_wait(fd, POLLIN, conn_now_ms() + ASK_MAX_MS) == 0 &&
-           recv(fd, ret, sizeof(*ret), 0) == sizeof(*ret) && ret->version == COVARENA_VERSION;
-}
 
 static uint32_t again_ms(const struct ship *s, bool others)
 {
@@ -107,18 +129,54 @@ static bool returned(struct ship *s, struct covarena_answer *ret)
     return sends;
 }
 
-bool held_serve(struct held *h)
+static bool answer(struct held *h, int fd, const struct covarena_ask *question)
 {
-    struct covarena_ask question;
     struct covarena_answer answer = {COVARENA_ON_NEWS, 0};
     bool sent = false;
-    auto_close int fd = accept4(h->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0 || !read_question(fd, &question))
-        return false;
-    if (question.what == COVARENA_INITIALISED)
+    if (question->what == COVARENA_INITIALISED)
         ship_initialised(h->ship);
-    else if (question.what == COVARENA_RETURNED)
+    else if (question->what == COVARENA_RETURNED)
         sent = returned(h->ship, &answer);
     (void)!send(fd, &answer, sizeof(answer), MSG_NOSIGNAL); /* who does not wait has gone */
     return sent;
+}
+
+/* True: something was sent. Who has asked, or anything else, has been served; *fd is then -1. */
+static bool serve(struct held *h, int *fd)
+{
+    struct covarena_ask question;
+    ssize_t n = recv(*fd, &question, sizeof(question), MSG_TRUNC);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    bool sent =
+        n == sizeof(question) && question.version == COVARENA_VERSION && answer(h, *fd, &question);
+    hang_up(fd);
+    return sent;
+}
+
+/* Who connects asks at once: of those that do not the oldest has to go. */
+static bool welcome(struct held *h)
+{
+    int fd = accept4(h->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    bool sent = fd >= 0 && serve(h, &fd);
+    if (fd < 0)
+        return sent;
+    uint32_t place = h->next++ % HELD_ASKING_MAX;
+    hang_up(&h->asking[place]);
+    if (watch(h, fd, place) == 0)
+        h->asking[place] = fd;
+    else
+        close(fd);
+    return false;
+}
+
+bool held_serve(struct held *h)
+{
+    struct epoll_event e;
+    if (epoll_wait(h->fd, &e, 1, 0) <= 0)
+        return false;
+    if (e.data.u32 == LISTENER)
+        return welcome(h);
+    return e.data.u32 < HELD_ASKING_MAX && h->asking[e.data.u32] >= 0 &&
+           serve(h, &h->asking[e.data.u32]);
 }

@@ -9,8 +9,13 @@
 /* Will the runtime's process ask? By what is set and installed: nothing runs yet. */
 bool held_is_possible(const struct settings *settings);
 
+#define HELD_ASKING_MAX 8
+
 struct held {
-    int fd; /* listens; -1: no */
+    int fd; /* readable when somebody wants something (epoll); -1: no */
+    int listener;
+    int asking[HELD_ASKING_MAX]; /* connected, and silent until now; -1 */
+    uint32_t next;               /* place for the next of them */
     struct ship *ship;
 };
 
@@ -18,5 +23,5 @@ struct held {
 int held_open(struct held *h, struct ship *ship);
 void held_close(struct held *h);
 
-/* Serves who has connected. True: something was sent. */
+/* Serves one who has connected, if it has asked: waits for nobody. True: something was sent. */
 bool held_serve(struct held *h);
