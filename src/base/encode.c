@@ -9,8 +9,12 @@
 static void hex_write(const uint8_t *from, size_t digits, char *to)
 {
     static const char names[] = "0123456789abcdef";
-    for (size_t i = 0; i < digits; i++)
-        to[i] = names[i % 2 ? from[i / 2] & 15 : from[i / 2] >> 4];
+    for (; digits >= 2; digits -= 2, to += 2, from++) {
+        to[0] = names[*from >> 4];
+        to[1] = names[*from & 15];
+    }
+    if (digits)
+        to[0] = names[*from >> 4];
 }
 
 struct str hex_encode(struct arena *a, const void *p, size_t n)
