@@ -15,6 +15,7 @@
 #define REVIVAL_MAX_MS 10000
 #ifndef PR_SET_MEMORY_MERGE /* headers before Linux 6.4 */
 #define PR_SET_MEMORY_MERGE 67
+#define PR_GET_MEMORY_MERGE 68
 #endif
 
 /* The spawner inherits it. Of this process nothing is merged but while it makes one: functions
@@ -38,9 +39,8 @@ void daemon_prepare(struct daemon *d, const char *cache_dir, int spares)
 int daemon_can_merge(bool *ret_is_on)
 {
     char run = '0';
-    if (prctl(PR_SET_MEMORY_MERGE, true, 0, 0, 0) < 0)
+    if (prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0) < 0)
         return -errno;
-    prctl(PR_SET_MEMORY_MERGE, false, 0, 0, 0);
     auto_close int fd = open(KSM_RUN, O_RDONLY | O_CLOEXEC);
     *ret_is_on = fd >= 0 && read(fd, &run, 1) == 1 && run == '1';
     return 0;
