@@ -10,12 +10,11 @@
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <linux/sched.h>
 #include "base/cleanup.h"
 #include "sandbox/ops.h"
 #include "sandbox/own_user.h"
 #include "sandbox/user.h"
-
-#define STACK (64 << 10)
 
 /* Back to what was permitted all along: to become another user has taken it out of effect. */
 static int regain_capabilities(void)
@@ -34,11 +33,10 @@ struct owner {
     pid_t spawner;
 };
 
-/* Borrows the spawner's memory; a namespace belongs to the effective user of who makes it. Stops
- * when it is there, until it is killed. By system call: libc's function would look for threads. */
-static int owner_main(void *arg)
+/* A namespace belongs to the effective user of who makes it. Stops when it is there, until it is
+ * killed. By system call: libc's function would look for threads. */
+static _Noreturn void owner_main(const struct owner *o)
 {
-    const struct owner *o = arg;
     if (syscall(SYS_setresuid, -1, o->uid, -1) < 0 || regain_capabilities() < 0 ||
         unshare(CLONE_NEWUSER) < 0)
         _exit(1);
@@ -85,10 +83,12 @@ static int open_namespace(pid_t pid, uid_t uid)
 
 int own_user_make(void)
 {
-    _Alignas(16) char stack[STACK];
+    struct clone_args args = {0}; /* nobody is told of its end */
     struct owner owner = {next_user(), getpid()};
     int status, r = -EPERM;
-    pid_t pid = clone(owner_main, stack + STACK, CLONE_VM, &owner);
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+    if (pid == 0)
+        owner_main(&owner);
     if (pid < 0)
         return -errno;
     if (waitpid(pid, &status, __WALL | WUNTRACED) == pid && WIFSTOPPED(status)) {
@@ -96,6 +96,5 @@ int own_user_make(void)
         kill(pid, SIGKILL);
         waitpid(pid, NULL, __WALL);
     }
-    prctl(PR_SET_DUMPABLE, 1); /* memory of somebody who has changed his user is not */
     return r;
 }
