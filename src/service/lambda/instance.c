@@ -10,6 +10,7 @@
 #define NEXT_WAIT_MS 100
 /* Whose invocation takes longer leaves the processors to those that are about to answer. */
 #define YIELD_AFTER_MS 50
+#define YIELD_FOR_MS 1000 /* for longer it would starve among many that are short */
 /* Idle instances are many, and what each has to remember is little. */
 #define ARENA_BYTES 1024
 #define WORK_ARENA_BYTES 448
@@ -110,6 +111,15 @@ void instance_thaw(struct instance *in)
     platform_emit(in, &(struct platform_event){.type = PLATFORM_ENV_THAWED});
 }
 
+/* Whose invocation lasts lets others go first for a while, then is one of them again. */
+static void yield_or_return(struct instance *in, int64_t left_ms)
+{
+    bool yields = in->turn == TURN_FIRST;
+    in->turn = yields ? TURN_YIELDED : TURN_TAKEN;
+    environment_yield(in->env, yields);
+    instance_arm(in, yields && left_ms > YIELD_FOR_MS ? YIELD_FOR_MS : left_ms);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct instance *in = timer->data;
@@ -122,10 +132,8 @@ static void on_timer(uv_timer_t *timer)
             freeze(in);
         break;
     case INSTANCE_BUSY:
-        if (!in->yields && left_ms > 0) {
-            in->yields = true;
-            environment_yield(in->env, true);
-            instance_arm(in, left_ms);
+        if (in->turn != TURN_TAKEN && left_ms > 0) {
+            yield_or_return(in, left_ms);
             break;
         }
         /* fall through */
@@ -164,9 +172,9 @@ void instance_arm(struct instance *in, int64_t ms)
 
 void instance_claim(struct instance *in)
 {
-    if (in->yields)
+    if (in->turn == TURN_YIELDED)
         environment_yield(in->env, false);
-    in->yields = false;
+    in->turn = TURN_FIRST;
 }
 
 /* ---- events ---- */

@@ -157,12 +157,12 @@ struct instance {
     bool answer_held; /* inv has its answer, and is told when the work is over */
     bool frozen;
     bool settled;                     /* it was frozen after an invocation */
-    bool yields;                      /* others come first: instance_claim() */
     bool runtime_asked, runtime_runs; /* it is being started; it has been */
     bool runtime_ready;               /* it has asked for the next event */
     bool init_again;                  /* this init runs inside an invocation */
     bool preparing;                   /* this init has no invocation that waits for it */
     bool retire;                      /* when its work is over */
+    enum { TURN_FIRST, TURN_YIELDED, TURN_TAKEN } turn; /* among the others: instance_claim() */
     int64_t init_began_ns, init_ns;   /* init_ns: what the next REPORT shows, then 0 */
     int64_t idle_since_ms;
 
