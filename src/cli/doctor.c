@@ -56,8 +56,7 @@ static void limits(struct doctor *d, const struct sandbox_abilities *can)
              groups[i] ? "" : without[i]);
 }
 
-/* What `up --merge-memory` needs. The file is the machine's: in a container it is often read-only.
- */
+/* What `up --merge-memory` needs. The file is the machine's, in containers often read-only. */
 static void merging(struct doctor *d)
 {
     bool is_on;

@@ -8,25 +8,13 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include "../arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "conn.h"
 #include "snapshot.h"
-
-/* A directory's time stamps have steps of some milliseconds: what happens within one step after a
- * look cannot be seen from them. The clock is the one that they are taken from, as it stands still
- * while a hypervisor runs somebody else. */
-#define STAMP_STEP_NS 20000000ll
-
-static bool settled(int64_t stamp_ns)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    return now.tv_sec * 1000000000ll + now.tv_nsec - stamp_ns > STAMP_STEP_NS;
-}
+#include "stamp.h"
 
 struct arena_file {
     char name[80];
@@ -203,10 +191,10 @@ bool arenas_look(struct arenas *a)
     struct stat st;
     if (fstat(a->directory, &st) < 0)
         return false;
-    int64_t stamp = st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec;
+    int64_t stamp = stamp_ns(st.st_mtim);
     if (stamp == a->stamp_ns)
         return false;
-    a->stamp_ns = settled(stamp) ? stamp : 0;
+    a->stamp_ns = stamp_is_settled(stamp) ? stamp : 0;
     int fd = openat(a->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
     if (!d) {

@@ -4,14 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <zlib.h>
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "ledger.h"
+#include "stamp.h"
 
 #define DEPTH_MAX 24
-#define STAMP_STEP_NS 20000000ll /* as of directories (arenas.c) */
 
 struct blob {
     char *name;
@@ -155,13 +154,6 @@ static uint32_t crc_of(const struct blobs *b, const char *name)
     return (uint32_t)crc;
 }
 
-static bool settled(struct timespec stamp)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    return (now.tv_sec - stamp.tv_sec) * 1000000000ll + now.tv_nsec - stamp.tv_nsec > STAMP_STEP_NS;
-}
-
 static bool changed(const struct blobs *b, struct blob *it)
 {
     struct stat st;
@@ -170,7 +162,7 @@ static bool changed(const struct blobs *b, struct blob *it)
     if ((it->mapped || it->young) && st.st_size == it->size && st.st_size <= BLOBS_BYTES_MAX) {
         bool same_time =
             st.st_mtim.tv_sec == it->changed.tv_sec && st.st_mtim.tv_nsec == it->changed.tv_nsec;
-        if (it->young && same_time && settled(st.st_mtim))
+        if (it->young && same_time && stamp_is_settled(stamp_ns(st.st_mtim)))
             it->young = false; /* one more look at its bytes, from then on its time does */
         return crc_of(b, it->name) != it->crc;
     }
@@ -195,7 +187,7 @@ static int read_one(struct blobs *b, struct blob *it, struct arena *a, size_t ma
     if (fd < 0 || fstat(fd, &st) < 0)
         return -errno;
     it->changed = st.st_mtim;
-    it->young = !settled(st.st_mtim);
+    it->young = !stamp_is_settled(stamp_ns(st.st_mtim));
     it->size = st.st_size;
     if (!S_ISREG(st.st_mode))
         return -EINVAL;

@@ -7,8 +7,8 @@
 #include "service/iam/last_used.h"
 
 #define WRITE_EVERY_MS 60000
-#define REST_MS 600000 /* after a failed commit, which other requests have suffered from as well   \
-                        */
+/* After a failed commit, which other requests have suffered from as well. */
+#define REST_MS 600000
 #define KEYS_MAX 1024
 
 struct use {
