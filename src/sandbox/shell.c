@@ -54,6 +54,17 @@ void shell_close_all(struct shell *s)
     close_fd(&s->sock);
 }
 
+/* Without one it shares what the kernel grants a user: better than no environment. */
+static int own_user(void)
+{
+    static bool said;
+    int r = own_user_make();
+    if (r < 0 && !said)
+        dprintf(2, "lamina: environments share a user from now on: %s\n", strerror(-r));
+    said = r < 0;
+    return r;
+}
+
 static pid_t clone_shell(struct shell *s, const struct template *template)
 {
     struct clone_args args = {
@@ -98,7 +109,7 @@ int shell_make(struct machine *m, struct kind *k, bool waits, struct shell **ret
     }
 
     if (m->abilities.own_users)
-        s->own_user = own_user_make();
+        s->own_user = own_user();
     s->pid = clone_shell(s, k ? &k->template : &m->base);
     if (s->pid == 0) {
         struct init_setup setup = {
